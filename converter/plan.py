@@ -14,6 +14,8 @@ from sigma.conditions import ConditionItem, ConditionValueExpression
 from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
 from sigma.rule import SigmaRule
 
+from converter.columns import Columns
+
 Tree = ConditionItem | FieldValue | ConditionValueExpression
 
 
@@ -33,29 +35,6 @@ class Reason:
 
     fidelity: Fidelity
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column or field of a cell, from the column list beside its pipeline.
-
-    ``type`` is the platform's own name: Elastic ``keyword``, ``wildcard``, ``text``, ``match_only_text``,
-    ``long``, ``ip``, ``boolean``, ``date``, ``flattened``; Kusto ``string``, ``int``, ``long``, ``real``,
-    ``bool``, ``datetime``, ``dynamic``, ``guid``; Splunk ``string`` or ``number``.
-    """
-
-    type: str
-    caseless: str | None = None
-    """Elastic: the sub-field with a lowercase normalizer, if every index of the cell has it."""
-    optional: bool = False
-    """Elastic: not mapped in every index of the cell, so EQL must write ``?field``."""
-    multi: bool = False
-    """The field can hold several values."""
-    via: str | None = None
-    """Kusto: how the value is got out of another column (a key of the backend's accessors)."""
-
-
-Columns = Mapping[str, Column]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,29 @@
+"""The columns of a cell: names and types, from the column list beside its pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column or field of a cell, from the column list beside its pipeline.
+
+    ``type`` is the platform's own name: Elastic ``keyword``, ``wildcard``, ``text``, ``match_only_text``,
+    ``long``, ``ip``, ``boolean``, ``date``, ``flattened``; Kusto ``string``, ``int``, ``long``, ``real``,
+    ``bool``, ``datetime``, ``dynamic``, ``guid``; Splunk ``string`` or ``number``.
+    """
+
+    type: str
+    caseless: str | None = None
+    """Elastic: the sub-field with a lowercase normalizer, if every index of the cell has it."""
+    optional: bool = False
+    """Elastic: not mapped in every index of the cell, so EQL must write ``?field``."""
+    multi: bool = False
+    """The field can hold several values."""
+    via: str | None = None
+    """Kusto: how the value is got out of another column (a key of the backend's accessors)."""
+
+
+Columns = Mapping[str, Column]
