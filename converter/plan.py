@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sigma.conditions import ConditionItem, ConditionValueExpression
 from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
+from sigma.conditions import ConditionItem, ConditionValueExpression
 from sigma.rule import SigmaRule
 
 from converter.columns import Columns

@@ -1,0 +1,1 @@
+"""What SIEMs import, made from emitted queries."""

@@ -1,0 +1,36 @@
+"""What tests of several folders share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sigma.conditions import ConditionOR
+from sigma.rule import SigmaRule
+
+from converter.inference import infer_columns
+from converter.plan import BaseRule
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+def shared(path: str) -> Path:
+    """Return a path below the folder ../shared; skip without it, but fail in CI, where it must be."""
+    found = SHARED / path
+    if not found.exists():
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must have ../shared/{path}")
+        pytest.skip(f"needs ../shared/{path}, which is not part of the project")
+    return found
+
+
+def none_base(detection: dict[str, Any], language: str) -> BaseRule:
+    """Return a rule of the source `none` as `convert` would hand it to a backend."""
+    rule = SigmaRule.from_dict({"title": "t", "name": "t", "logsource": {"category": "none"}, "detection": detection})
+    trees = [condition.parsed for condition in rule.detection.parsed_condition]
+    tree = trees[0] if len(trees) == 1 else ConditionOR(trees)
+    state = {"index": ["Events"], "table": "Events"}
+    return BaseRule(rule, "t", tree, state, infer_columns(tree, language))
