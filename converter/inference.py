@@ -40,7 +40,7 @@ def leaves(tree: Tree) -> Iterator[ConditionFieldEqualsValueExpression]:
         if isinstance(node, ConditionFieldEqualsValueExpression):
             yield node
         elif isinstance(node, ConditionItem):
-            stack.extend(reversed(node.args))
+            stack.extend(arg for arg in reversed(node.args) if arg is not None)  # type: ignore[misc]
 
 
 def infer_columns(tree: Tree, language: str) -> Columns:

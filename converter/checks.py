@@ -1,0 +1,128 @@
+"""What makes a rule wrong before anything is converted: each problem with its place and a hint.
+
+pySigma finds most of it but says neither line nor column; these are looked up here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from converter import correlations
+from converter.errors import RuleError
+from converter.rule import Rule
+
+# Modifiers of the specification that pySigma 1.5 does not know; converter.modifiers adds them.
+_ADDED = ("utf16le",)
+_RESERVED = ("condition", "timeframe")
+
+
+def problems(rule: Rule) -> Iterator[RuleError]:
+    """Yield what is wrong with a rule; nothing if it can be converted."""
+    doc = rule.doc
+    if not isinstance(doc.get("title"), str) or not doc["title"].strip():
+        yield rule.error("SC103", "a rule needs a title")
+        return
+    if rule.kind == "correlation":
+        try:
+            correlations.read(rule)
+        except RuleError as error:
+            yield error
+        return
+    if doc.get("action") is not None:
+        yield rule.error("SC103", "rule collections ('action') are no longer part of Sigma", "action")
+        return
+    logsource = doc.get("logsource")
+    keys = ("category", "product", "service")
+    if not isinstance(logsource, dict) or not any(logsource.get(key) for key in keys):
+        yield rule.error("SC103", "'logsource' needs a category, a product or a service", "logsource")
+        return
+    if rule.kind == "filter":
+        return
+    detection = doc.get("detection")
+    if not isinstance(detection, dict):
+        yield rule.error("SC103", "a rule needs a mapping 'detection'", "detection")
+        return
+    if "condition" in doc and "condition" not in detection:
+        yield rule.error(
+            "SC104",
+            "'condition' stands outside 'detection'",
+            "condition",
+            hint="indent it as a key of 'detection'",
+        )
+        return
+    yield from _detection(rule, detection)
+
+
+def _detection(rule: Rule, detection: dict[str, Any]) -> Iterator[RuleError]:
+    if "condition" not in detection:
+        yield rule.error("SC103", "'detection' needs a 'condition'", "detection")
+        return
+    selections = {name: part for name, part in detection.items() if name not in _RESERVED}
+    found = [e for name, part in selections.items() for e in _modifiers(rule, part, "detection", name)]
+    if found:
+        yield from found
+        return
+    yield from _parses(rule)
+
+
+def _modifiers(rule: Rule, part: Any, *path: str | int) -> Iterator[RuleError]:
+    """Yield unknown modifiers: pySigma names neither place nor what was meant."""
+    if isinstance(part, list):
+        for position, one in enumerate(part):
+            yield from _modifiers(rule, one, *path, position)
+        return
+    if not isinstance(part, dict):
+        return
+    from sigma.modifiers import modifier_mapping
+
+    for key in part:
+        for modifier in str(key).split("|")[1:]:
+            if modifier not in modifier_mapping and modifier not in _ADDED:
+                close = difflib.get_close_matches(modifier, [*modifier_mapping, *_ADDED], 1)
+                hint = f"did you mean '{close[0]}'?" if close else None
+                yield rule.error("SC102", f"unknown modifier '{modifier}'", *path, key, hint=hint)
+
+
+def _parses(rule: Rule) -> Iterator[RuleError]:
+    """Yield the first error of pySigma's own reading of the rule and its condition."""
+    from sigma.exceptions import SigmaConditionError, SigmaError
+
+    try:
+        parsed = rule.sigma()
+        for condition in parsed.detection.parsed_condition:
+            _ = condition.parsed
+    except SigmaConditionError as problem:
+        text = _plain(problem)
+        yield rule.error("SC105", text, "detection", "condition", hint=_selection_hint(rule, text))
+    except RecursionError:
+        yield rule.error("SC105", "the condition is nested too deeply", "detection", "condition")
+    except SigmaError as problem:
+        yield rule.error("SC113", _plain(problem), *_place(rule, problem))
+    except (TypeError, AttributeError, ValueError, KeyError) as problem:
+        # pySigma trips over values of a type that it does not expect.
+        yield rule.error("SC113", f"pySigma cannot read the rule: {problem}")
+
+
+def _plain(problem: Exception) -> str:
+    """Return pySigma's message without the place that it appends (an absolute path)."""
+    text = str(problem.args[0]) if problem.args else type(problem).__name__
+    return text.splitlines()[0] if text else type(problem).__name__
+
+
+def _selection_hint(rule: Rule, text: str) -> str | None:
+    named = re.search(r"'([^']+)' not defined", text)
+    if not named:
+        return None
+    close = difflib.get_close_matches(named[1], [str(k) for k in rule.doc["detection"]], 1)
+    return f"did you mean '{close[0]}'?" if close else None
+
+
+def _place(rule: Rule, problem: Exception) -> tuple[str, ...]:
+    """Return the top-level key that pySigma's error is about, from the error's class name."""
+    name = type(problem).__name__.removeprefix("Sigma").removesuffix("Error").lower()
+    aliases = {"falsepositives": "falsepositives", "identifier": "id", "tag": "tags", "value": "detection"}
+    key = aliases.get(name, name)
+    return (key,) if key in rule.doc else ("detection",)

@@ -1,0 +1,73 @@
+"""One rule as loaded, and where it stands."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from converter import yamlfile
+from converter.errors import RuleError, SigconvError
+
+if TYPE_CHECKING:
+    from sigma.rule import SigmaRule
+
+
+@dataclass(slots=True)
+class Rule:
+    """One rule as loaded: a detection, a correlation or a filter."""
+
+    doc: dict[str, Any]
+    file: str
+    """The path as the user gave it, with forward slashes."""
+    path: Path
+    relative: str
+    """The path below the rules root, with forward slashes: where output files go."""
+    document: int
+    """0-based number of the document in the file."""
+
+    @property
+    def kind(self) -> str:
+        """``correlation``, ``filter`` or ``rule``."""
+        return "correlation" if "correlation" in self.doc else "filter" if "filter" in self.doc else "rule"
+
+    @property
+    def id(self) -> str:
+        """The rule's id, or "" if it has none."""
+        return str(self.doc.get("id") or "")
+
+    @property
+    def name(self) -> str:
+        """The name, else the id, else the title."""
+        return str(self.doc.get("name") or self.doc.get("id") or self.doc.get("title") or "")
+
+    @property
+    def title(self) -> str:
+        """The rule's title."""
+        return str(self.doc.get("title") or "")
+
+    def sigma(self) -> SigmaRule:
+        """Return a fresh pySigma rule: a pipeline changes it in place, so one is made for each cell.
+
+        Raises:
+            sigma.exceptions.SigmaError: if the rule is not valid (loaded rules are).
+        """
+        from sigma.rule import SigmaRule
+
+        return SigmaRule.from_dict(self.doc)
+
+    def error(self, code: str, message: str, *path: str | int, hint: str | None = None) -> RuleError:
+        """Return an error that stands at the key ``path`` of this rule."""
+        at = None
+        with suppress(SigconvError):  # The file changed since; the message matters more than its place.
+            at = yamlfile.locate(yamlfile.read_text(self.path, self.file), self.document, path)
+        line, column = at or (None, None)
+        return RuleError(code, message, file=self.file, line=line, column=column, hint=hint)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the rule's content, independent of layout and comments."""
+        canonical = json.dumps(self.doc, sort_keys=True, default=str, ensure_ascii=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,183 @@
+"""Load rules from files and folders, and resolve references between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from converter import yamlfile
+from converter.checks import problems
+from converter.correlations import referenced
+from converter.errors import RuleError
+from converter.rule import Rule
+
+SUFFIXES = (".yml", ".yaml")
+
+
+@dataclass(slots=True)
+class RuleSet:
+    """Rules in file order, what was wrong with others, and the rules that references may reach."""
+
+    rules: list[Rule] = field(default_factory=list)
+    """The rules asked for."""
+    errors: list[RuleError] = field(default_factory=list)
+    library: list[Rule] = field(default_factory=list)
+    """Further rules of the rules root: only for references."""
+    _index: dict[str, Rule] | None = None
+
+    def resolve(self, reference: str) -> Rule | None:
+        """Return the rule of that name or id, or None."""
+        if self._index is None:
+            self._index = {}
+            for rule in [*self.library, *self.rules]:
+                for key in (rule.doc.get("id"), rule.doc.get("name")):
+                    if key:
+                        self._index[str(key)] = rule
+        return self._index.get(str(reference))
+
+    def references(self, rule: Rule) -> list[str]:
+        """Return what a correlation refers to, in order (names or ids)."""
+        return referenced(rule) if rule.kind == "correlation" else []
+
+    def closure(self, rule: Rule) -> list[Rule]:
+        """Return the rule and every rule it refers to, at any depth, base rules first.
+
+        Raises:
+            RuleError: SC111 for a reference to no rule, SC112 for a circle.
+        """
+        done: list[Rule] = []
+        self._visit(rule, done, [])
+        return done
+
+    def _visit(self, rule: Rule, done: list[Rule], above: list[Rule]) -> None:
+        if rule in above:
+            raise rule.error("SC112", "the correlation refers to itself", "correlation", "rules")
+        if rule in done:
+            return
+        for reference in self.references(rule):
+            found = self.resolve(reference)
+            if found is None:
+                raise rule.error("SC111", f"no rule has the name or id '{reference}'", "correlation", "rules")
+            self._visit(found, done, [*above, rule])
+        done.append(rule)
+
+    def emitted(self) -> list[Rule]:
+        """Return the rules that are converted: all but filters and base rules that only serve a correlation.
+
+        A base rule is converted on its own too if a correlation that refers to it says ``generate: true``
+        (Sigma correlation specification 2.1, "generate").
+        """
+        silent: set[int] = set()
+        for rule in [*self.library, *self.rules]:
+            if rule.kind == "correlation" and not _section(rule).get("generate"):
+                silent.update(id(found) for name in self.references(rule) if (found := self.resolve(name)))
+        return [rule for rule in self.rules if rule.kind != "filter" and id(rule) not in silent]
+
+
+def _section(rule: Rule) -> dict[str, Any]:
+    section = rule.doc.get("correlation")
+    return section if isinstance(section, dict) else {}
+
+
+def load(paths: Sequence[Path], root: Path | None = None) -> RuleSet:
+    """Load every rule of the files and folders.
+
+    Args:
+        paths: files, or folders that are searched for ``*.yml`` and ``*.yaml``.
+        root: the rules root that output paths are relative to and that references resolve over;
+            default: the nearest folder named ``sigma`` or ``rules`` above, else the folder given.
+
+    Raises:
+        RuleError: only for a path that does not exist (SC107); what is wrong with a rule is in ``errors``.
+    """
+    result = RuleSet()
+    seen: set[Path] = set()
+    roots: dict[Path, None] = {}
+    for given in paths:
+        if not given.exists():
+            raise RuleError("SC107", "does not exist", file=given.as_posix())
+        base = root or rules_root(given)
+        roots[base] = None
+        for file in rule_files(given):
+            if file.resolve() not in seen:
+                seen.add(file.resolve())
+                _load_file(file, base, result.rules, result.errors)
+    wanted = [ref for rule in result.rules for ref in result.references(rule)]
+    if any(result.resolve(ref) is None for ref in wanted):
+        for base in roots:
+            for file in rule_files(base):
+                if file.resolve() not in seen:
+                    seen.add(file.resolve())
+                    _load_file(file, base, result.library, [])
+        result._index = None
+    _check_duplicates(result)
+    return result
+
+
+def rules_root(path: Path) -> Path:
+    """Return the folder that output paths are relative to, for a rule file or folder."""
+    start = path if path.is_dir() else path.parent
+    for folder in (start.absolute(), *start.absolute().parents):
+        if folder.name in ("sigma", "rules"):
+            return folder
+    return start
+
+
+def rule_files(path: Path) -> Iterator[Path]:
+    """Yield the file itself, or the YAML files below the folder, sorted."""
+    if path.is_dir():
+        found = (file for file in path.rglob("*") if file.suffix in SUFFIXES and file.is_file())
+        yield from sorted(file for file in found if not _hidden(file.relative_to(path)))
+    else:
+        yield path
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _load_file(file: Path, root: Path, rules: list[Rule], errors: list[RuleError]) -> None:
+    name = file.as_posix()
+    try:
+        documents = yamlfile.parse(yamlfile.read_text(file, name), name)
+    except RuleError as error:
+        errors.append(error)
+        return
+    try:
+        relative = file.absolute().relative_to(root.absolute()).as_posix()
+    except ValueError:
+        relative = file.name
+    found = [
+        Rule(document, name, file, relative, number) if isinstance(document, dict) else None
+        for number, document in enumerate(documents)
+        if document is not None
+    ]
+    if not found:
+        errors.append(RuleError("SC106", "holds no rule", file=name))
+    for rule in found:
+        if rule is None:
+            errors.append(RuleError("SC106", "a rule is a mapping of keys to values", file=name, line=1))
+            continue
+        wrong = list(problems(rule))
+        errors.extend(wrong)
+        if not wrong:
+            rules.append(rule)
+
+
+def _check_duplicates(result: RuleSet) -> None:
+    """Two rules of one id or name: a reference would reach either, and one output overwrite the other."""
+    owners: dict[str, Rule] = {}
+    for rule in list(result.rules):
+        for key in ("id", "name"):
+            value = rule.doc.get(key)
+            if not value:
+                continue
+            other = owners.setdefault(str(value), rule)
+            if other is not rule:
+                result.errors.append(
+                    rule.error("SC110", f"{key} '{value}' is also the one of a rule in {other.file}", key)
+                )
+                if rule in result.rules:
+                    result.rules.remove(rule)

@@ -1,0 +1,153 @@
+"""Read YAML files that people wrote: strict, bounded, and able to say where a value stands.
+
+libyaml parses; positions are worked out again only when there is something to report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from converter.errors import RuleError, SigconvError
+
+MAX_BYTES = 4 * 1024 * 1024
+"""Largest file read. The largest public Sigma rule has 250 KB."""
+MAX_NODES = 500_000
+"""Largest document after its aliases are expanded (against "billion laughs")."""
+MAX_DEPTH = 100
+
+
+class _Loader(yaml.CSafeLoader):
+    """libyaml's safe loader that refuses a key given twice: the first one would be lost in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.MarkedYAMLError(None, None, "a key is not a plain value", key_node.start_mark)
+            if key in seen:
+                raise yaml.MarkedYAMLError(None, None, f"key '{key}' stands twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def read_text(path: Path, name: str, error: type[SigconvError] = RuleError) -> str:
+    """Return the file's text.
+
+    Args:
+        path: the file.
+        name: how it is called in errors.
+        error: class of the error raised.
+
+    Raises:
+        SigconvError: SC107 if it is not a readable UTF-8 file of at most ``MAX_BYTES`` bytes.
+    """
+    try:
+        if path.is_dir():
+            raise error("SC107", "is a directory, not a file", file=name)
+        if path.stat().st_size > MAX_BYTES:
+            raise error("SC107", f"larger than {MAX_BYTES >> 20} MiB", file=name)
+        data = path.read_bytes()
+    except OSError as problem:
+        raise error("SC107", f"cannot be read: {problem.strerror}", file=name) from problem
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        hint = "looks like UTF-16: save it as UTF-8" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else None
+        line = data.count(b"\n", 0, problem.start) + 1
+        column = problem.start - (data.rfind(b"\n", 0, problem.start) + 1) + 1
+        raise error("SC107", "is not UTF-8", file=name, line=line, column=column, hint=hint) from problem
+    return text
+
+
+def parse(text: str, name: str, error: type[SigconvError] = RuleError) -> list[Any]:
+    """Return the YAML documents of a text.
+
+    Raises:
+        SigconvError: SC101 for broken YAML, SC108 for a key that stands twice, SC109 for a document
+            that is too large after expansion or nested too deeply; with line and column.
+    """
+    try:
+        documents = list(yaml.load_all(text, Loader=_Loader))
+    except yaml.MarkedYAMLError as problem:
+        mark = problem.problem_mark or problem.context_mark
+        message = problem.problem or str(problem)
+        code = "SC108" if message.endswith("stands twice") else "SC101"
+        raise error(
+            code,
+            message,
+            file=name,
+            line=mark.line + 1 if mark else None,
+            column=mark.column + 1 if mark else None,
+        ) from problem
+    except yaml.reader.ReaderError as problem:
+        before = text[: problem.position]
+        raise error(
+            "SC101",
+            f"character U+{ord(text[problem.position]):04X} is not allowed in YAML",
+            file=name,
+            line=before.count("\n") + 1,
+            column=len(before) - (before.rfind("\n") + 1) + 1,
+        ) from problem
+    except (ValueError, OverflowError, RecursionError) as problem:  # An impossible date, number or depth.
+        raise error("SC101", f"cannot be read: {problem}", file=name) from problem
+    for document in documents:
+        _bound(document, name, error)
+    return documents
+
+
+def _bound(document: Any, name: str, error: type[SigconvError]) -> None:
+    """Refuse documents that grow too large when aliases are expanded; shared nodes are counted once."""
+    sizes: dict[int, int] = {}
+
+    def size(value: Any, depth: int) -> int:
+        if not isinstance(value, dict | list):
+            return 1
+        known = sizes.get(id(value))
+        if known is not None:
+            return known
+        if depth > MAX_DEPTH:
+            raise error("SC109", f"nested more than {MAX_DEPTH} levels deep", file=name)
+        sizes[id(value)] = MAX_NODES  # A document that holds itself is infinite.
+        parts = value.values() if isinstance(value, dict) else value
+        total = 1 + sum(size(one, depth + 1) for one in parts)
+        if total > MAX_NODES:
+            raise error("SC109", f"more than {MAX_NODES:,} values after its aliases are expanded", file=name)
+        sizes[id(value)] = total
+        return total
+
+    size(document, 0)
+
+
+def locate(text: str, document: int, path: Sequence[str | int]) -> tuple[int, int] | None:
+    """Return 1-based line and column of the key or item at ``path``, or of its nearest parent that exists.
+
+    Args:
+        text: the whole file.
+        document: 0-based number of the document in it.
+        path: keys and list positions from the document's root.
+    """
+    try:
+        roots = list(yaml.compose_all(text, Loader=yaml.CSafeLoader))
+    except yaml.YAMLError:
+        return None
+    if document >= len(roots) or roots[document] is None:
+        return None
+    node = roots[document]
+    mark = node.start_mark
+    for step in path:
+        if isinstance(node, yaml.MappingNode):
+            pair = next((pair for pair in node.value if pair[0].value == str(step)), None)
+            if pair is None:
+                break
+            mark, node = pair[0].start_mark, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            mark = node.start_mark
+        else:
+            break
+    return mark.line + 1, mark.column + 1
