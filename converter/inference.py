@@ -40,7 +40,7 @@ def leaves(tree: Tree) -> Iterator[ConditionFieldEqualsValueExpression]:
         if isinstance(node, ConditionFieldEqualsValueExpression):
             yield node
         elif isinstance(node, ConditionItem):
-            stack.extend(arg for arg in reversed(node.args) if arg is not None)  # type: ignore[misc]
+            stack.extend(arg for arg in reversed(node.args) if arg is not None)
 
 
 def infer_columns(tree: Tree, language: str) -> Columns:

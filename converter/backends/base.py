@@ -14,7 +14,9 @@ class LanguageBackend(Protocol):
     language: ClassVar[str]
     """``eql``, ``lucene``, ``spl`` or ``kql``."""
     extension: ClassVar[str]
-    """Of output files, without the dot: a plain event query."""
+    """Of output files, without the dot."""
+    correlation_extension: ClassVar[str]
+    """Of the output files of correlations; ``json`` files get no comment header."""
 
     def event(self, base: BaseRule) -> list[Draft]:
         """Return the query (rarely: queries) that selects the events of one rule.

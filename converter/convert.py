@@ -1,0 +1,181 @@
+"""Convert one rule for one cell: load, pipeline, fidelity, backend, header; or one Refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sigma.exceptions import SigmaError
+
+from converter import correlations, fidelity, pipelines
+from converter.backends import backend_for
+from converter.backends.base import LanguageBackend
+from converter.errors import Refusal, SigconvError
+from converter.pipelines import Cell
+from converter.plan import (
+    AlertColumns,
+    BaseRule,
+    CorrelationPlan,
+    Draft,
+    Fidelity,
+    Member,
+    Reason,
+)
+from converter.rule import Rule
+from converter.rules import RuleSet
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """One query, as it is written to its file."""
+
+    name: str | None
+    """Suffix where a rule needs several queries."""
+    text: str
+    """With header, ending in a newline."""
+    extension: str
+    alert: AlertColumns | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What a rule became in a cell."""
+
+    rule: Rule
+    cell: Cell
+    queries: tuple[Emitted, ...]
+    fidelity: Fidelity
+    reasons: tuple[Reason, ...]
+    """Why it is not exact; and, with fidelity ``exact``, notes on how to read the result."""
+    plan: BaseRule | CorrelationPlan
+
+
+def convert(rules: RuleSet, rule: Rule, cell: Cell, limit: str = "broader") -> Conversion:
+    """Convert a rule.
+
+    Args:
+        rules: where references are resolved.
+        rule: a detection or correlation rule.
+        cell: source and target.
+        limit: the fidelity that is acceptable: ``exact``, ``broader`` or ``any``.
+
+    Raises:
+        Refusal: if the cell cannot say the rule, or not within the limit (SC208).
+        RuleError: if a reference of a correlation is broken.
+    """
+    backend = backend_for(cell.target)
+    try:
+        plan, reasons = _plan(rules, rule, cell)
+        drafts = backend.correlation(plan) if isinstance(plan, CorrelationPlan) else backend.event(plan)
+    except SigconvError as error:
+        error.file = error.file or rule.file
+        raise
+    except (SigmaError, NotImplementedError) as error:
+        # What pySigma itself cannot say: NotImplementedError is no SigmaError and escapes its own handling.
+        raise Refusal("SC201", f"{cell.target} cannot say this: {_plain(error)}", file=rule.file) from error
+    except RecursionError as error:
+        raise Refusal("SC203", "the rule is nested too deeply", file=rule.file) from error
+    if not drafts or any(not draft.text.strip() for draft in drafts):
+        raise Refusal("SC209", "nothing is left of the rule", file=rule.file)
+    reasons = list(dict.fromkeys([*reasons, *(reason for draft in drafts for reason in draft.reasons)]))
+    level = fidelity.combine(reasons)
+    if not fidelity.acceptable(level, limit):
+        why = "; ".join(reason.text for reason in reasons if reason.fidelity != Fidelity.EXACT)
+        raise Refusal("SC208", f"the query would be {level}: {why}", file=rule.file)
+    header = _header(rule, cell, level, reasons)
+    queries = tuple(_emit(backend, draft, header, isinstance(plan, CorrelationPlan)) for draft in drafts)
+    return Conversion(rule, cell, queries, level, tuple(reasons), plan)
+
+
+def _plan(rules: RuleSet, rule: Rule, cell: Cell) -> tuple[BaseRule | CorrelationPlan, list[Reason]]:
+    if rule.kind != "correlation":
+        return pipelines.prepare(rule, cell)
+    rules.closure(rule)  # Every reference is there and there is no circle.
+    section = correlations.read(rule)
+    members: list[Member] = []
+    losses: list[list[Reason]] = []
+    last: Rule | None = None
+    for reference in section.rules:
+        found = rules.resolve(reference)
+        if found is None:  # closure has checked it
+            raise rule.error("SC111", f"no rule has the name or id '{reference}'", "correlation", "rules")
+        source, reasons = _plan(rules, found, cell)
+        losses.append(reasons)
+        keys, values = (
+            tuple(_member_key(rule, section, reference, key, found, source, cell) for key in wanted)
+            for wanted in (section.group_by, section.fields)
+        )
+        members.append(Member(reference, source, keys, values))
+        last = found
+    fields = rule.doc.get("fields") or []
+    shown: dict[str, None] = {}
+    if last is not None and last.kind == "rule" and isinstance(fields, list):
+        for name in fields:
+            mapped = pipelines.map_field(last, cell, str(name))
+            shown.update((one, None) for one in mapped if cell.pipeline is None or one in cell.columns)
+    plan = CorrelationPlan(
+        rule.doc,
+        rule.name,
+        section.type,
+        tuple(members),
+        section.group_by,
+        section.timespan_ms,
+        section.thresholds,
+        section.percentile,
+        section.expression,
+        tuple(shown),
+    )
+    return plan, fidelity.of_members(plan, losses)
+
+
+def _member_key(
+    rule: Rule,
+    section: correlations.Section,
+    reference: str,
+    key: str,
+    found: Rule,
+    source: BaseRule | CorrelationPlan,
+    cell: Cell,
+) -> tuple[str, ...]:
+    """Return the member's columns for a group-by key or condition field of the correlation."""
+    alias = section.aliases.get(key)
+    if alias is not None and reference not in alias:
+        raise rule.error(
+            "SC112", f"alias '{key}' says nothing about rule '{reference}'", "correlation", "aliases", key
+        )
+    field = alias[reference] if alias is not None else key
+    if isinstance(source, CorrelationPlan):
+        if field in source.group_by:
+            return (field,)
+        raise Refusal(
+            "SC205",
+            f"'{field}' is not among the group-by fields of the correlation '{found.name}'",
+            file=rule.file,
+        )
+    columns = pipelines.map_field(found, cell, field)
+    for column in columns:
+        if cell.pipeline is not None and column not in cell.columns:
+            raise Refusal("SC204", f"group-by field '{field}' has no equivalent in {cell}", file=rule.file)
+    return columns
+
+
+def _header(rule: Rule, cell: Cell, level: Fidelity, reasons: Sequence[Reason]) -> list[str]:
+    lines = [rule.title]
+    about = [f"{key}: {rule.doc[key]}" for key in ("id", "level") if rule.doc.get(key)]
+    if about:
+        lines.append(", ".join(about))
+    lines.append(f"sigconv {cell}, fidelity: {level}")
+    for reason in reasons:
+        label = "note" if reason.fidelity == Fidelity.EXACT else reason.fidelity
+        lines.append(f"{label}: {reason.text}")
+    return lines
+
+
+def _emit(backend: LanguageBackend, draft: Draft, header: Sequence[str], correlation: bool) -> Emitted:
+    extension = backend.correlation_extension if correlation else backend.extension
+    comment = "" if extension == "json" else backend.comment(header)
+    return Emitted(draft.name, comment + draft.text.rstrip("\n") + "\n", extension, draft.alert)
+
+
+def _plain(problem: Exception) -> str:
+    return str(problem.args[0]) if problem.args else type(problem).__name__
