@@ -1,0 +1,9 @@
+"""The reference matcher: what a Sigma rule means, as code.
+
+It works on rules as YAML gives them and shares nothing with pySigma or the backends: a shared mistake
+would prove itself.
+"""
+
+from converter.matcher.detection import compile_detection
+
+__all__ = ["compile_detection"]
