@@ -23,6 +23,8 @@ class RuleSet:
     rules: list[Rule] = field(default_factory=list)
     """The rules asked for."""
     errors: list[RuleError] = field(default_factory=list)
+    failed_files: list[str] = field(default_factory=list)
+    """Files with an error, as paths below the rules root: what they gave before is kept."""
     library: list[Rule] = field(default_factory=list)
     """Further rules of the rules root: only for references."""
     _index: dict[str, Rule] | None = None
@@ -103,14 +105,14 @@ def load(paths: Sequence[Path], root: Path | None = None) -> RuleSet:
         for file in rule_files(given):
             if file.resolve() not in seen:
                 seen.add(file.resolve())
-                _load_file(file, base, result.rules, result.errors)
+                _load_file(file, base, result)
     wanted = [ref for rule in result.rules for ref in result.references(rule)]
     if any(result.resolve(ref) is None for ref in wanted):
         for base in roots:
             for file in rule_files(base):
                 if file.resolve() not in seen:
                     seen.add(file.resolve())
-                    _load_file(file, base, result.library, [])
+                    _load_file(file, base, result, library=True)
         result._index = None
     _check_duplicates(result)
     return result
@@ -138,32 +140,42 @@ def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _load_file(file: Path, root: Path, rules: list[Rule], errors: list[RuleError]) -> None:
-    name = file.as_posix()
-    try:
-        documents = yamlfile.parse(yamlfile.read_text(file, name), name)
-    except RuleError as error:
-        errors.append(error)
-        return
+def _load_file(file: Path, root: Path, result: RuleSet, library: bool = False) -> None:
     try:
         relative = file.absolute().relative_to(root.absolute()).as_posix()
     except ValueError:
         relative = file.name
-    found = [
-        Rule(document, name, file, relative, number) if isinstance(document, dict) else None
-        for number, document in enumerate(documents)
-        if document is not None
-    ]
-    if not found:
-        errors.append(RuleError("SC106", "holds no rule", file=name))
-    for rule in found:
-        if rule is None:
+    found, wrong = _read_file(file, relative)
+    if library:
+        result.library += found
+        return
+    result.rules += found
+    if wrong:
+        result.errors += wrong
+        result.failed_files.append(relative)
+
+
+def _read_file(file: Path, relative: str) -> tuple[list[Rule], list[RuleError]]:
+    """Return the good rules of a file, and what is wrong with the others."""
+    name = file.as_posix()
+    try:
+        documents = yamlfile.parse(yamlfile.read_text(file, name), name)
+    except RuleError as error:
+        return [], [error]
+    rules: list[Rule] = []
+    errors: list[RuleError] = []
+    for number, document in enumerate(documents):
+        if isinstance(document, dict):
+            rule = Rule(document, name, file, relative, number)
+            wrong = list(problems(rule))
+            errors += wrong
+            if not wrong:
+                rules.append(rule)
+        elif document is not None:
             errors.append(RuleError("SC106", "a rule is a mapping of keys to values", file=name, line=1))
-            continue
-        wrong = list(problems(rule))
-        errors.extend(wrong)
-        if not wrong:
-            rules.append(rule)
+    if not rules and not errors:
+        errors.append(RuleError("SC106", "holds no rule", file=name))
+    return rules, errors
 
 
 def _check_duplicates(result: RuleSet) -> None:
@@ -176,6 +188,7 @@ def _check_duplicates(result: RuleSet) -> None:
                 continue
             other = owners.setdefault(str(value), rule)
             if other is not rule:
+                result.failed_files.append(rule.relative)
                 result.errors.append(
                     rule.error("SC110", f"{key} '{value}' is also the one of a rule in {other.file}", key)
                 )

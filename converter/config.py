@@ -1,0 +1,104 @@
+"""`[tool.sigconv]` of pyproject.toml, or sigconv.toml: found in the current folder or one above it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from converter.errors import UsageError
+
+_KEYS = {"rules", "tests", "output", "accept-refusals"}
+_ACCEPT_KEYS = {"rule", "source", "target", "code", "reason"}
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A refusal that someone has looked at: it does not make `build` fail."""
+
+    rule: str
+    """Rule id, name, or a pattern of its file below the rules root."""
+    source: str = "*"
+    target: str = "*"
+    code: str = "*"
+    reason: str = ""
+
+    def covers(self, keys: tuple[str, ...], source: str, target: str, code: str) -> bool:
+        """Tell whether this covers a refusal; ``keys`` are the rule's id, name and file."""
+        return (
+            any(fnmatchcase(key, self.rule) for key in keys if key)
+            and fnmatchcase(source, self.source)
+            and fnmatchcase(target, self.target)
+            and fnmatchcase(code, self.code)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What a project sets once; options of the command line win over it."""
+
+    rules: Path = Path("sigma")
+    tests: Path = Path("tests/rules")
+    output: Path = Path("output")
+    accepted: tuple[Accepted, ...] = ()
+
+
+def load(start: Path) -> Config:
+    """Return the configuration of the project around ``start``; the defaults if there is none.
+
+    Raises:
+        UsageError: SC601 if the file is not valid, with the key that is wrong.
+    """
+    for folder in (start.absolute(), *start.absolute().parents):
+        for name, keys in (("sigconv.toml", ()), ("pyproject.toml", ("tool", "sigconv"))):
+            file = folder / name
+            if not file.is_file():
+                continue
+            table = _table(file, keys)
+            if table is not None:
+                return _config(table, file)
+    return Config()
+
+
+def _table(file: Path, keys: tuple[str, ...]) -> Mapping[str, Any] | None:
+    try:
+        data: Any = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        raise UsageError("SC601", str(problem), file=file.name) from problem
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else None
+
+
+def _config(table: Mapping[str, Any], file: Path) -> Config:
+    unknown = set(table) - _KEYS
+    if unknown:
+        raise UsageError(
+            "SC601", f"unknown key '{sorted(unknown)[0]}'", file=file.name, hint=", ".join(sorted(_KEYS))
+        )
+    accepted = []
+    for entry in table.get("accept-refusals", []):
+        if not isinstance(entry, dict) or "rule" not in entry or set(entry) - _ACCEPT_KEYS:
+            raise UsageError(
+                "SC601",
+                f"an entry of accept-refusals has the keys {', '.join(sorted(_ACCEPT_KEYS))}",
+                file=file.name,
+            )
+        accepted.append(Accepted(**{key: str(value) for key, value in entry.items()}))
+    folders = {key: table[key] for key in ("rules", "tests", "output") if key in table}
+    if not all(isinstance(value, str) for value in folders.values()):
+        raise UsageError("SC601", "rules, tests and output are paths", file=file.name)
+    return Config(
+        **{key: _near(file.parent / value) for key, value in folders.items()}, accepted=tuple(accepted)
+    )
+
+
+def _near(path: Path) -> Path:
+    """Return the path relative to the current folder where it is below it: shorter in messages."""
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path

@@ -1,0 +1,102 @@
+"""The output folder: where queries go, the manifest, and files that are replaced whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from converter.errors import UsageError
+
+MANIFEST = "manifest.json"
+SCHEMA_VERSION = 1
+"""Of the manifest; raised when a key changes its meaning or goes (converter/schemas)."""
+
+
+def query_path(
+    target: str, source: str, relative: str, extension: str, rule: str | None, query: str | None
+) -> str:
+    """Return the path of a query below the output folder.
+
+    Args:
+        target: language.
+        source: telemetry source.
+        relative: the rule file's path below the rules root.
+        extension: without the dot.
+        rule: the rule's name where its file holds several emitted rules, else None.
+        query: the query's name where the rule needs several, else None.
+    """
+    stem = PurePosixPath(relative).with_suffix("")
+    suffix = "".join(f".{_safe(part)}" for part in (rule, query) if part)
+    return str(PurePosixPath(target, source, *stem.parts[:-1], f"{stem.name}{suffix}.{extension}"))
+
+
+def _safe(name: str) -> str:
+    """Return a name that is a file name everywhere: other characters become ``_``."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in name)[:80]
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 of a query as written."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write(path: Path, text: str) -> bool:
+    """Write a file whole: a reader, or a kill at any moment, sees the old file or the new one.
+
+    Returns:
+        False if the file had this text already (it is left alone).
+
+    Raises:
+        UsageError: SC603 if it cannot be written.
+    """
+    data = text.encode()
+    try:
+        if path.is_file() and path.read_bytes() == data:
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".sigconv-", suffix=".tmp")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as problem:
+        raise UsageError("SC603", f"cannot be written: {problem.strerror}", file=path.as_posix()) from problem
+    return True
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the folder's manifest; an empty one if it is missing, broken or of another schema."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {"entries": []}
+    if not isinstance(manifest, dict) or manifest.get("schema_version") != SCHEMA_VERSION:
+        return {"entries": []}
+    return manifest
+
+
+def manifest_text(entries: Sequence[Mapping[str, Any]], pipelines: Mapping[str, str], version: str) -> str:
+    """Return the manifest's text: sorted, without a clock, so that equal input gives equal bytes."""
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        "sigconv": version,
+        "pipelines": dict(sorted(pipelines.items())),
+        "entries": sorted(entries, key=entry_key),
+    }
+    return json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=False) + "\n"
+
+
+def entry_key(entry: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Return what identifies an entry: file, rule, target and source."""
+    return (entry["file"], entry["rule"], entry["target"], entry["source"])
