@@ -1,0 +1,54 @@
+"""How each platform stores an event, from what the vendor's ingest does, apart from our field mapping.
+
+`shape_for` is the registry. A pipeline that maps a field wrongly is found out because the stored event is
+made here without knowing it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from converter.engines.base import Stored
+from converter.errors import UsageError
+from converter.shapes import sysmon_elastic, sysmon_sentinel, sysmon_splunk
+
+Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One source on one platform."""
+
+    store: Callable[[Event, int], Stored]
+    """Turns a flat raw event and its position in the input into the event as it is stored."""
+    view: Callable[[Event], Event]
+    """The event as the matcher must see it, where the platform loses a distinction that DESIGN.md
+    allows it to lose (an empty text that is stored as missing); nothing else changes."""
+
+
+_SHAPES: dict[tuple[str, str], Shape] = {
+    ("sysmon", "elastic"): Shape(sysmon_elastic.store, sysmon_elastic.view),
+    ("sysmon", "elastic-winlogbeat"): Shape(sysmon_elastic.store_winlogbeat, sysmon_elastic.view),
+    ("sysmon", "splunk"): Shape(sysmon_splunk.store, sysmon_splunk.view),
+    ("sysmon", "kusto"): Shape(sysmon_sentinel.store, sysmon_sentinel.view),
+    ("sysmon", "kusto-windowsevent"): Shape(sysmon_sentinel.store_windows_event, sysmon_sentinel.view),
+}
+
+
+def shape_for(source: str, target: str) -> Shape:
+    """Return the shape of a source on a platform.
+
+    Args:
+        source: sysmon, defender or crowdstrike.
+        target: the stem of the pipeline file: elastic, splunk, kusto, or an option such as
+            kusto-windowsevent.
+
+    Raises:
+        UsageError: SC604 if there is none.
+    """
+    try:
+        return _SHAPES[source, target]
+    except KeyError:
+        raise UsageError("SC604", f"no shape of stored events for source {source} on {target}") from None

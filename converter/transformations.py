@@ -1,0 +1,325 @@
+"""Value transformations that stock pySigma lacks, for pipelines: registered by importing this module.
+
+In YAML they are used like pySigma's own (``type: split_user`` ...). A value that the target cannot say is
+refused, never dropped. A pipeline that uses one of them cannot be used by stock ``sigma convert``.
+
+- ``map_values``: value by value by a table, numbers and booleans included; other values are refused.
+- ``split_user``: ``DOMAIN\\name`` into two fields.
+- ``split_hashes``: ``MD5=..,SHA256=..`` into one field per algorithm.
+- ``address_ranges``: an address prefix (``10.*``) into networks, for fields of type ip.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sigma.conditions import ConditionAND, ConditionOR
+from sigma.processing.transformations import transformations
+from sigma.processing.transformations.base import (
+    DetectionItemTransformation,
+    FieldMappingTransformationBase,
+)
+from sigma.rule import SigmaDetection, SigmaDetectionItem
+from sigma.types import (
+    SigmaBool,
+    SigmaCIDRExpression,
+    SigmaExists,
+    SigmaNull,
+    SigmaNumber,
+    SigmaString,
+    SigmaType,
+    SpecialChars,
+)
+
+from converter.errors import Refusal
+
+_Part = SigmaDetection | SigmaDetectionItem
+_Linking = type[ConditionAND] | type[ConditionOR]
+_MANY = SpecialChars.WILDCARD_MULTI
+_ONE = SpecialChars.WILDCARD_SINGLE
+
+
+@dataclass
+class MapValues(DetectionItemTransformation):
+    """Replace each value by the table's, comparing texts without case; null and `exists` pass.
+
+    ``mapping``: text of the rule's value to the stored value (text, number or boolean).
+    """
+
+    mapping: dict[str, str | int | bool]
+
+    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> SigmaDetectionItem | None:
+        """Map the values of one item.
+
+        Raises:
+            Refusal: SC201 for a value that is not in the table, or that is a pattern.
+        """
+        table = {str(key).lower(): value for key, value in self.mapping.items()}
+        values: list[SigmaType] = []
+        for value in detection_item.value:
+            if isinstance(value, SigmaNull | SigmaExists):
+                values.append(value)
+                continue
+            written = _plain(value)
+            if written is None or written.lower() not in table:
+                raise _refuse(detection_item, value, f"only {', '.join(self.mapping)} can be compared")
+            values.append(_typed(table[written.lower()]))
+        detection_item.value = values
+        return detection_item
+
+
+@dataclass
+class SplitUser(FieldMappingTransformationBase):
+    """Map an account ``DOMAIN\\name`` to the fields that hold its halves.
+
+    Exact for values with one backslash, and for prefixes, suffixes and parts without one, given that a
+    stored account has exactly one (Elastic's ingest stores no other).
+    """
+
+    domain: str
+    name: str
+
+    def apply_field_name(self, field: str | None) -> str | list[str] | None:
+        """Return both fields: in group-by and in field lists an account is the pair."""
+        return [self.domain, self.name]
+
+    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> _Part | None:
+        """Split the values of one item.
+
+        Raises:
+            Refusal: SC201 for a value that cannot be split.
+        """
+        if self.processing_item is not None and not self.processing_item.match_field_name(
+            detection_item.field
+        ):
+            return None
+        return _group(detection_item, [self._split(detection_item, value) for value in detection_item.value])
+
+    def _split(self, item: SigmaDetectionItem, value: SigmaType) -> _Part:
+        if isinstance(value, SigmaNull | SigmaExists):
+            return _item(item, self.name, value)
+        if not isinstance(value, SigmaString):
+            raise _refuse(item, value, "an account is stored as domain and name")
+        parts = list(value.s)
+        cuts = [at for at, part in enumerate(parts) if isinstance(part, str) and "\\" in part]
+        if len(cuts) == 1 and str(parts[cuts[0]]).count("\\") == 1:
+            left, _, right = str(parts[cuts[0]]).partition("\\")
+            domain = _string(value, [*parts[: cuts[0]], left])
+            name = _string(value, [right, *parts[cuts[0] + 1 :]])
+            both = [(self.domain, domain), (self.name, name)]
+            wanted = [_item(item, field, one) for field, one in both if list(one.s) != [_MANY]]
+            return (
+                SigmaDetection(wanted, item_linking=ConditionAND)
+                if wanted
+                else _item(item, self.name, domain)
+            )
+        if cuts or _ONE in parts:
+            raise _refuse(item, value, "the pattern does not say where the domain ends")
+        match parts:
+            case [only] if only == _MANY:
+                return _item(item, self.name, value)
+            case [first, part, last] if first == _MANY == last and isinstance(part, str):
+                halves = [_item(item, field, value) for field in (self.domain, self.name)]
+                return _linked(halves, ConditionOR)
+            case [part, last] if last == _MANY and isinstance(part, str):
+                return _item(item, self.domain, value)
+            case [first, part] if first == _MANY and isinstance(part, str):
+                return _item(item, self.name, value)
+            case _:
+                raise _refuse(item, value, "an account is stored as domain and name, and this has no domain")
+
+
+_HASH = re.compile(r"(?P<algorithm>[A-Za-z0-9]+)=(?P<digits>[0-9A-Fa-f]*)")
+_BARE = re.compile(r"[0-9A-Fa-f]{8,}")
+_DIGITS = {"MD5": 32, "SHA1": 40, "SHA256": 64, "IMPHASH": 32}
+
+
+@dataclass
+class SplitHashes(DetectionItemTransformation):
+    """Map a part of ``MD5=..,SHA256=..`` to the field of its algorithm.
+
+    ``targets``: algorithm to field. ``anchored``: also take values that say where in the list the hash
+    stands, which the fields cannot (declare the item broader). ``zeros``: also take hashes of zeros and
+    a bare ``IMPHASH=``, where the platform stores no such hash (declare the item narrower). A value that
+    an item does not take is left to the next one; `refuse_left` refuses what is left.
+    """
+
+    targets: dict[str, str]
+    anchored: bool = False
+    zeros: bool = False
+    refuse_left: bool = False
+
+    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> _Part | None:
+        """Split the values of one item; all of them or none.
+
+        Raises:
+            Refusal: SC201 if ``refuse_left`` and a value is not a hash of one of the algorithms.
+        """
+        parts = [self._part(detection_item, value) for value in detection_item.value]
+        whole = [part for part in parts if part is not None]
+        if len(whole) == len(parts):
+            return _group(detection_item, whole)
+        if self.refuse_left:
+            left = detection_item.value[parts.index(None)]
+            raise _refuse(
+                detection_item, left, f"stored are {', '.join(self.targets)}, each in its own field"
+            )
+        return None
+
+    def _part(self, item: SigmaDetectionItem, value: SigmaType) -> _Part | None:
+        if not isinstance(value, SigmaString):
+            return None
+        inner = [part for part in value.s if part is not _MANY]
+        if len(inner) != 1 or not isinstance(inner[0], str):
+            return None
+        starts_open, ends_open = value.s[0] == _MANY, value.s[-1] == _MANY
+        if starts_open and ends_open and _BARE.fullmatch(inner[0]):
+            wanted = _string(value, [_MANY, inner[0].lower(), _MANY])
+            fields = [_item(item, field, wanted) for field in self.targets.values()]
+            return _linked(fields, ConditionOR)
+        found = _HASH.fullmatch(inner[0])
+        algorithm = found["algorithm"].upper() if found else ""
+        if not found or algorithm not in self.targets:
+            return None
+        digits, size = found["digits"].lower(), _DIGITS.get(algorithm, 0)
+        if (not digits.strip("0")) and not self.zeros:
+            return None
+        if not (starts_open and ends_open) and not self.anchored:
+            return None
+        if len(digits) == size or not ends_open:
+            return _item(item, self.targets[algorithm], _string(value, [digits]))
+        return _item(item, self.targets[algorithm], _string(value, [digits, _MANY] if digits else [_MANY]))
+
+
+@dataclass
+class AddressRanges(DetectionItemTransformation):
+    """Turn the prefix of an address (``10.*``, ``192.168.1*``, ``fe80:*``) into the networks it covers.
+
+    For fields of type ip, which have no wildcards. IPv6 as Sysmon writes it: groups without leading
+    zeros, nothing abbreviated. Other values pass; the column's type decides about them.
+    """
+
+    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> SigmaDetectionItem | None:
+        """Replace the prefixes among an item's values; None if there are none."""
+        values: list[SigmaType] = []
+        for value in detection_item.value:
+            networks = list(_networks(value))
+            if len(networks) > 1 and detection_item.value_linking is ConditionAND:
+                return None
+            values += networks or [value]
+        if values == detection_item.value:
+            return None
+        detection_item.value = values
+        return detection_item
+
+
+def _networks(value: SigmaType) -> Iterator[SigmaType]:
+    if not isinstance(value, SigmaString) or len(value.s) != 2 or value.s[1] != _MANY:
+        return
+    prefix = str(value.s[0])
+    if re.fullmatch(r"(\d{1,3}\.){0,3}\d{0,3}", prefix):
+        *fixed, last = prefix.split(".")
+        octets = [octet for octet in range(256) if str(octet).startswith(last)]
+        texts = [".".join([*fixed, *([str(octet)] if last else [])]) for octet in (octets if last else [0])]
+        bits = 8 * len([*fixed, *([last] if last else [])])
+        addresses = [f"{text}{'.0' * (3 - text.count('.'))}/{bits}" for text in texts]
+    elif re.fullmatch(r"([0-9a-f]{1,4}:){1,7}", prefix.lower()):
+        groups = prefix.lower().rstrip(":").split(":")
+        addresses = [f"{':'.join(groups)}::/{16 * len(groups)}"]
+    else:
+        return
+    try:
+        found = [ipaddress.ip_network(address) for address in addresses]
+    except ValueError:
+        return
+    four = [one for one in found if isinstance(one, ipaddress.IPv4Network)]
+    six = [one for one in found if isinstance(one, ipaddress.IPv6Network)]
+    for network in (*ipaddress.collapse_addresses(four), *ipaddress.collapse_addresses(six)):
+        yield SigmaCIDRExpression(str(network))
+
+
+def _plain(value: SigmaType) -> str | None:
+    """Return the text of a value that is no pattern, else None."""
+    if isinstance(value, SigmaBool):
+        return str(value.boolean)
+    if isinstance(value, SigmaNumber):
+        return str(value.number)
+    if isinstance(value, SigmaString) and not value.contains_special():
+        return "".join(map(str, value.s))
+    return None
+
+
+def _typed(value: str | int | bool) -> SigmaType:
+    if isinstance(value, bool):
+        return SigmaBool(value)
+    return SigmaNumber(value) if isinstance(value, int) else _string(SigmaString(), [value])
+
+
+def _string(like: SigmaString, parts: Sequence[object]) -> SigmaString:
+    """Return a string of literal texts and wildcards, cased if ``like`` is; nothing in it is parsed."""
+    made = type(like)("")
+    made.s = [part for part in parts if part != ""]  # type: ignore[misc]
+    made.original = str(made)
+    return made
+
+
+def _item(item: SigmaDetectionItem, field: str, value: SigmaType) -> SigmaDetectionItem:
+    made = SigmaDetectionItem(field, [], [value], source=item.source, auto_modifiers=False)
+    made.applied_processing_items = set(item.applied_processing_items)
+    return made
+
+
+def _linked(items: Sequence[_Part], linking: _Linking) -> SigmaDetection:
+    return SigmaDetection(list(items), item_linking=linking)
+
+
+def _group(item: SigmaDetectionItem, parts: Sequence[_Part]) -> _Part:
+    """Link what the values became as the values were linked; values of one field stay one list."""
+    linking = item.value_linking
+    merged: list[_Part] = []
+    lists: dict[str | None, SigmaDetectionItem] = {}
+    for part in _flat(parts, linking):
+        if isinstance(part, SigmaDetectionItem) and part.field in lists:
+            lists[part.field].value += part.value
+            continue
+        if isinstance(part, SigmaDetectionItem):
+            part.value_linking = linking
+            lists[part.field] = part
+        merged.append(part)
+    whole = merged[0] if len(merged) == 1 else _linked(merged, linking)
+    if item.negated:
+        _negate(whole)
+    return whole
+
+
+def _negate(part: _Part) -> None:
+    """Turn a group into its opposite: `neq` negates an item as a whole."""
+    if isinstance(part, SigmaDetectionItem):
+        part.negated = True
+        return
+    part.item_linking = ConditionOR if part.item_linking is ConditionAND else ConditionAND
+    for inner in part.detection_items:
+        _negate(inner)
+
+
+def _flat(parts: Sequence[_Part], linking: _Linking) -> Iterator[_Part]:
+    for part in parts:
+        if isinstance(part, SigmaDetection) and part.item_linking is linking:
+            yield from part.detection_items
+        else:
+            yield part
+
+
+def _refuse(item: SigmaDetectionItem, value: SigmaType, reason: str) -> Refusal:
+    return Refusal("SC201", f"field {item.field} compared with {value}: {reason}")
+
+
+transformations |= {
+    "map_values": MapValues,
+    "split_user": SplitUser,
+    "split_hashes": SplitHashes,
+    "address_ranges": AddressRanges,
+}
