@@ -1,0 +1,123 @@
+"""Events in DuckDB, and KQL run over them through duckdb-kql."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+import duckdb
+import duckdb_kql
+from duckdb_kql.lower import lower
+from duckdb_kql.translate import to_sql
+
+from converter.columns import Columns
+from converter.engines.base import Result, Stored
+from converter.engines.kql import functions
+from converter.engines.kql.literals import respelled
+from converter.engines.kql.rewrite import EVENT, HIDDEN, rewrite
+from converter.engines.kql.tables import real_columns
+from converter.errors import EngineError
+
+_TYPES = {
+    # Kusto's strings have no null.
+    "string": "VARCHAR NOT NULL DEFAULT ''",
+    "guid": "VARCHAR NOT NULL DEFAULT ''",
+    "int": "INTEGER",
+    "long": "BIGINT",
+    "real": "DOUBLE",
+    "bool": "BOOLEAN",
+    "datetime": "TIMESTAMP",
+    "dynamic": "JSON",
+}
+_BATCH = 100
+
+
+class KqlSession:
+    """Events of one or more tables; many queries run over them."""
+
+    def __init__(self, events: Sequence[Stored], tables: Mapping[str, Columns]) -> None:
+        functions.extend_registry()
+        self._connection = duckdb_kql.connect()
+        functions.register(self._connection)
+        self._schema: dict[str, list[str]] = {}
+        for table, columns in tables.items():
+            rows = [event for event in events if event.index == table]
+            self._create(table, real_columns(columns), rows)
+        unknown = {event.index for event in events} - set(tables)
+        if unknown:
+            raise EngineError("SC404", f"events of tables that have no columns: {', '.join(sorted(unknown))}")
+
+    def _create(self, table: str, columns: dict[str, str], events: Iterable[Stored]) -> None:
+        for name, kind in columns.items():
+            if kind not in _TYPES:
+                raise EngineError("SC404", f"column {name} of {table}: the KQL engine has no type {kind}")
+        declared = ", ".join(f"{_quoted(name)} {_TYPES[kind]}" for name, kind in columns.items())
+        try:
+            self._connection.execute(
+                f"CREATE TABLE {_quoted(table)} ({_quoted(EVENT)} BIGINT, {declared})".replace(", )", ")")
+            )
+        except duckdb.Error as error:
+            raise EngineError("SC404", f"table {table}: {error}") from None
+        self._schema[table] = [EVENT, *columns]
+        row = "(" + ", ".join("?" * (len(columns) + 1)) + ")"
+        pending = iter(events)
+        while batch := list(islice(pending, _BATCH)):
+            values = [value for event in batch for value in _row(event, columns)]
+            insert = f"INSERT INTO {_quoted(table)} VALUES {', '.join([row] * len(batch))}"
+            self._connection.execute(insert, values)
+
+    def run(self, text: str) -> Result:
+        """Execute a query.
+
+        Raises:
+            EngineError: SC402 for what is not KQL, SC403 for what this engine does not have.
+        """
+        try:
+            query = rewrite(lower(respelled(text)), self._schema)
+            cursor = self._connection.execute(str(to_sql(query, self._schema)))
+            names = [column[0] for column in cursor.description]
+            kinds = [str(column[1]) for column in cursor.description]
+            rows = cursor.fetchall()
+        except duckdb_kql.KqlUnsupportedError as error:
+            raise EngineError("SC403", f"the KQL engine cannot run this: {error}") from None
+        except duckdb_kql.KqlError as error:
+            raise EngineError("SC402", str(error)) from None
+        except (duckdb.Error, ValueError, RecursionError) as error:
+            raise EngineError("SC403", f"the KQL engine failed: {error}") from None
+        events = tuple(row[names.index(EVENT)] for row in rows) if EVENT in names else ()
+        shown = [i for i, name in enumerate(names) if not name.startswith(HIDDEN)]
+        return Result(
+            events=events,
+            rows=tuple({names[i]: _value(row[i], kinds[i]) for i in shown} for row in rows),
+        )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _row(event: Stored, columns: Mapping[str, str]) -> list[Any]:
+    return [event.id, *(_cell(event.doc.get(name), kind) for name, kind in columns.items())]
+
+
+def _cell(value: Any, kind: str) -> Any:
+    if value is None:
+        return "" if kind in {"string", "guid"} else None
+    if kind == "dynamic":
+        return json.dumps(value)
+    if kind == "datetime":
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    return value
+
+
+def _value(value: Any, kind: str) -> Any:
+    """Return a cell as Kusto shows it: a time in UTC, no null string."""
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if value is None and kind in {"VARCHAR", "STRING"}:
+        return ""
+    return value
