@@ -94,7 +94,6 @@ def _plan(rules: RuleSet, rule: Rule, cell: Cell) -> tuple[BaseRule | Correlatio
     section = correlations.read(rule)
     members: list[Member] = []
     losses: list[list[Reason]] = []
-    last: Rule | None = None
     for reference in section.rules:
         found = rules.resolve(reference)
         if found is None:  # closure has checked it
@@ -106,13 +105,11 @@ def _plan(rules: RuleSet, rule: Rule, cell: Cell) -> tuple[BaseRule | Correlatio
             for wanted in (section.group_by, section.fields)
         )
         members.append(Member(reference, source, keys, values))
-        last = found
-    fields = rule.doc.get("fields") or []
     shown: dict[str, None] = {}
-    if last is not None and last.kind == "rule" and isinstance(fields, list):
-        for name in fields:
-            mapped = pipelines.map_field(last, cell, str(name))
-            shown.update((one, None) for one in mapped if cell.pipeline is None or one in cell.columns)
+    completing = _completing(rules, rule)
+    for name in rule.doc.get("fields") or []:
+        mapped = pipelines.map_field(completing, cell, str(name))
+        shown.update((one, None) for one in mapped if cell.pipeline is None or one in cell.columns)
     plan = CorrelationPlan(
         rule.doc,
         rule.name,
@@ -126,6 +123,20 @@ def _plan(rules: RuleSet, rule: Rule, cell: Cell) -> tuple[BaseRule | Correlatio
         tuple(shown),
     )
     return plan, fidelity.of_members(plan, losses)
+
+
+def _completing(rules: RuleSet, rule: Rule) -> Rule:
+    """Return the event rule whose event completes an alert: the last member's, at any depth.
+
+    For unordered types any member's event may complete it; their log sources rarely differ in the
+    fields that an analyst wants to see.
+    """
+    while rule.kind == "correlation":
+        found = rules.resolve(rules.references(rule)[-1])
+        if found is None:
+            break
+        rule = found
+    return rule
 
 
 def _member_key(

@@ -1,0 +1,56 @@
+"""The command line: options, printing and exit codes. The only package that imports click.
+
+Everything else is imported inside the commands, so that `--help` and a usage error are immediate.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from converter import __version__
+from converter.cli.build import build
+from converter.cli.match import match
+from converter.cli.verify import verify
+from converter.errors import ExitCode, SigconvError
+
+
+class _Group(click.Group):
+    """A group whose commands' SigconvErrors are one line and an exit code, and whose own defects are 3."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SigconvError as error:
+            click.echo(str(error), err=True)
+            ctx.exit(error.exit_code)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            import traceback
+
+            traceback.print_exc()
+            click.echo(f"SC900 internal error: {error!r}: please report it with the lines above", err=True)
+            ctx.exit(ExitCode.INTERNAL)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sigconv")
+def main() -> None:
+    """Convert Sigma rules into SIEM queries that are proven to select what the rules mean.
+
+    \b
+    Examples:
+      sigconv build                          all rules, all cells, into output/
+      sigconv build my/rule.yml -t kql -o -  print one query
+      sigconv match --events log.evtx        which rules fire on a log
+      sigconv verify                         run every query on an engine of its language
+
+    Exit codes: 0 fine; 1 rules failed, disagree or are stale; 2 usage or configuration; 3 internal.
+    """
+
+
+main.add_command(build)
+main.add_command(match)
+main.add_command(verify)

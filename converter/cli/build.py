@@ -1,0 +1,134 @@
+"""`sigconv build`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from converter.cli.options import FIDELITY, FORMAT, PATHS, SOURCE, TARGET, inputs
+from converter.errors import ExitCode
+
+if TYPE_CHECKING:
+    from converter.build import Outcome
+    from converter.config import Config
+    from converter.pipelines import Cell
+    from converter.rules import RuleSet
+
+
+@click.command()
+@PATHS
+@TARGET
+@SOURCE
+@click.option(
+    "-o", "--output", "output_name", metavar="DIR", help="Output folder, or - to print the queries."
+)
+@FIDELITY
+@FORMAT
+@click.option("--check", is_flag=True, help="Write nothing; fail if the output folder is not up to date.")
+def build(
+    paths: tuple[Path, ...],
+    targets: tuple[str, ...],
+    source_names: tuple[str, ...],
+    output_name: str | None,
+    fidelity: str,
+    form: str,
+    check: bool,
+) -> None:
+    """Convert rules into queries.
+
+    PATHS are rule files or folders; default: the configured rules folder (sigma/).
+
+    \b
+    Examples:
+      sigconv build
+      sigconv build sigma/windows -t kql -t eql -s sysmon
+      sigconv build rule.yml -t spl -o -
+      sigconv build --check                  in CI: is output/ up to date?
+    """
+    from converter import build as builder
+
+    config, rules, cells = inputs(paths, targets, source_names)
+    found = list(builder.outcomes(rules, cells, fidelity, config.accepted))
+    for error in rules.errors:
+        click.echo(str(error), err=True)
+    for outcome in found:
+        if outcome.error is not None:
+            state = "accepted refusal: " if outcome.accepted else ""
+            cell = f"{outcome.entry['source']}/{outcome.entry['target']}"
+            click.echo(f"{state}{outcome.error} [{cell}]", err=True)
+    stale = False
+    if output_name == "-":
+        _print_queries(found, form)
+    else:
+        folder = Path(output_name) if output_name else config.output
+        stale = _write(folder, found, cells, rules, whole=_whole(paths, config), check=check, form=form)
+    refused = any(outcome.error is not None and not outcome.accepted for outcome in found)
+    if rules.errors or refused or stale:
+        raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+def _write(
+    folder: Path,
+    found: Sequence[Outcome],
+    cells: Sequence[Cell],
+    rules: RuleSet,
+    *,
+    whole: bool,
+    check: bool,
+    form: str,
+) -> bool:
+    """Write the output folder, or with ``check`` compare it; return whether it is stale."""
+    from converter import build as builder
+
+    files, stale = builder.plan_write(folder, found, cells, rules.failed_files, whole and not rules.errors)
+    if check:
+        wrong = builder.differences(folder, files, stale)
+        for path in wrong:
+            click.echo(f"{folder / path}: SC602 is not up to date: run 'sigconv build'", err=True)
+    else:
+        wrong = []
+        written = builder.write(folder, files, stale)
+    if form == "json":
+        click.echo(json.dumps([outcome.entry for outcome in found], indent=2, ensure_ascii=False))
+    else:
+        _print_summary(found)
+        if not check:
+            queries = sum(len(outcome.files) for outcome in found)
+            click.echo(
+                f"{queries} queries in {folder}/: {len(written.changed)} files written, "
+                f"{len(written.removed)} removed",
+                err=True,
+            )
+    return bool(wrong)
+
+
+def _print_queries(found: Sequence[Outcome], form: str) -> None:
+    if form == "json":
+        good = [outcome for outcome in found if outcome.error is None]
+        entries = [outcome.entry | {"texts": list(outcome.files.values())} for outcome in good]
+        click.echo(json.dumps(entries, indent=2, ensure_ascii=False))
+        return
+    texts = [text for outcome in found for text in outcome.files.values()]
+    click.echo("\n".join(texts), nl=False)
+
+
+def _print_summary(found: Sequence[Outcome]) -> None:
+    """Print a table: a row for each rule, a column for each cell."""
+    columns = list(dict.fromkeys(f"{o.entry['source']}/{o.entry['target']}" for o in found))
+    rows: dict[str, dict[str, str]] = {}
+    for outcome in found:
+        entry = outcome.entry
+        state = entry.get("fidelity") or f"refused {entry['refusal']['code']}"
+        rows.setdefault(entry["title"], {})[f"{entry['source']}/{entry['target']}"] = state
+    table(
+        ["rule", *columns], [[title, *(cells.get(c, "") for c in columns)] for title, cells in rows.items()]
+    )
+
+
+def _whole(paths: Sequence[Path], config: Config) -> bool:
+    """Tell whether a run looks at all rules of the root, so that output of other rules is stale."""
+    return not paths or any(path.resolve() == config.rules.resolve() for path in paths)

@@ -1,0 +1,87 @@
+"""`sigconv match`."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from converter.cli.options import FORMAT, PATHS
+from converter.errors import ExitCode
+
+if TYPE_CHECKING:
+    from converter.matcher import Alert
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@click.command()
+@PATHS
+@click.option(
+    "--events",
+    "files",
+    multiple=True,
+    required=True,
+    metavar="FILE",
+    help="JSON lines, JSON array, .gz, EVTX, or - for standard input; repeatable.",
+)
+@FORMAT
+def match(paths: tuple[Path, ...], files: tuple[str, ...], form: str) -> None:
+    """Run rules over logged events with the reference matcher: what fires, when, on which events.
+
+    \b
+    Examples:
+      sigconv match --events Sysmon.evtx
+      zcat log.jsonl.gz | sigconv match sigma/windows --events - --format json
+
+    With --format json one object a line: rule, title, time, group, events (0-based positions).
+    """
+    from converter.cli.options import load_rules
+    from converter.events import read
+    from converter.matcher import Matcher
+
+    _, rules = load_rules(paths)
+    for error in rules.errors:
+        click.echo(str(error), err=True)
+    matcher = Matcher([rule.doc for rule in [*rules.library, *rules.rules]])
+    shown = {rule.id or rule.name: rule for rule in rules.emitted()}
+    count = alerts = 0
+    bar = click.progressbar(read(files), label="events", file=click.get_text_stream("stderr"))
+    with bar as events:
+        for count, event in enumerate(events, start=1):
+            for alert in matcher.feed(count - 1, event):
+                alerts += _show(alert, shown, form)
+    for alert in matcher.finish():
+        alerts += _show(alert, shown, form)
+    click.echo(f"{count} events, {alerts} alerts", err=True)
+    if rules.errors:
+        raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+def _show(alert: Alert, shown: dict[str, Any], form: str) -> int:
+    """Print an alert, unless its rule only serves a correlation; return how many were printed."""
+    rule = shown.get(alert.rule)
+    if rule is None:
+        return 0
+    time = (_EPOCH + timedelta(milliseconds=alert.time_ms)).isoformat(timespec="milliseconds")
+    time = time.replace("+00:00", "Z")
+    keys = (rule.doc.get("correlation") or {}).get("group-by") or []
+    keys = [keys] if isinstance(keys, str) else keys
+    group = dict(zip(keys, alert.group, strict=False))
+    if form == "json":
+        found = {
+            "rule": alert.rule,
+            "title": alert.title,
+            "time": time,
+            "group": group,
+            "events": list(alert.events),
+        }
+        click.echo(json.dumps(found, ensure_ascii=False))
+    else:
+        where = "".join(f"  {key}={value}" for key, value in group.items())
+        events = ",".join(str(position) for position in alert.events)
+        click.echo(f"{time}  {alert.title}{where}  events {events}")
+    return 1

@@ -1,0 +1,86 @@
+"""Options and printing that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from converter.config import Config
+    from converter.pipelines import Cell
+    from converter.rules import RuleSet
+
+TARGETS = ("eql", "lucene", "spl", "kql")
+PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+TARGET = click.option(
+    "-t",
+    "--target",
+    "targets",
+    multiple=True,
+    type=click.Choice(TARGETS),
+    help="Language; repeatable. Default: all.",
+)
+SOURCE = click.option(
+    "-s",
+    "--source",
+    "source_names",
+    multiple=True,
+    help="Telemetry source; repeatable. Default: all that have pipelines.",
+)
+FIDELITY = click.option(
+    "--fidelity",
+    type=click.Choice(["exact", "broader", "any"]),
+    default="broader",
+    show_default=True,
+    help="What is acceptable: only exact queries; also those that may return more; or any.",
+)
+FORMAT = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Of what is printed.",
+)
+
+
+def inputs(
+    paths: tuple[Path, ...], targets: tuple[str, ...], source_names: tuple[str, ...]
+) -> tuple[Config, RuleSet, list[Cell]]:
+    """Return configuration, loaded rules and cells that the common options name."""
+    from converter import pipelines
+
+    known = [*pipelines.sources(), pipelines.NONE]
+    for name in source_names:
+        if name not in known:
+            raise click.BadParameter(f"'{name}' is none of {', '.join(known)}", param_hint="--source")
+    cells = [
+        pipelines.cell(source, target)
+        for source in source_names or pipelines.sources()
+        for target in targets or TARGETS
+    ]
+    config, rules = load_rules(paths)
+    return config, rules, cells
+
+
+def load_rules(paths: tuple[Path, ...]) -> tuple[Config, RuleSet]:
+    """Return configuration and the rules of the paths, or of the configured rules folder."""
+    from converter import config as configuration
+    from converter import rules as loader
+
+    config = configuration.load(Path.cwd())
+    root = config.rules if config.rules.is_dir() else None
+    given = list(paths) or [config.rules]
+    inside = root is not None and all(path.resolve().is_relative_to(root.resolve()) for path in given)
+    return config, loader.load(given, root if inside else None)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], err: bool = True) -> None:
+    """Print columns of text, to stderr by default."""
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    for row in [head, *rows]:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo(line.rstrip(), err=err)

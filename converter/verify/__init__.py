@@ -1,0 +1,1 @@
+"""Proof: run what was emitted, and compare what it selects with what the reference matcher selects."""

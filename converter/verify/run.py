@@ -1,0 +1,221 @@
+"""`sigconv verify`: each rule in each cell, its events in the platform's shape, its query on an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+from converter import pipelines, ruletests
+from converter.columns import Columns
+from converter.convert import Conversion, convert
+from converter.engines import engine_for
+from converter.engines.base import Engine, Stored
+from converter.errors import EngineError, Refusal, SigconvError
+from converter.events import time_of
+from converter.matcher import Matcher, compile_detection
+from converter.pipelines import Cell
+from converter.plan import BaseRule, CorrelationPlan
+from converter.rule import Rule
+from converter.rules import RuleSet
+from converter.shapes import none as none_shape
+from converter.shapes import shape_for
+from converter.verify.judge import Mark, Verdict
+from converter.witness import witnesses
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One rule in one cell."""
+
+    rule: Rule
+    cell: Cell
+    status: str
+    """``agrees``, ``disagrees``, ``refused`` or ``error``."""
+    fidelity: str = ""
+    events: int = 0
+    hits: int = 0
+    reason: str = ""
+    detail: tuple[str, ...] = ()
+    """For each disagreement: the event and both verdicts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    name: str
+    events: tuple[Event, ...]
+
+
+def verify(rules: RuleSet, cells: Sequence[Cell], tests: Path, limit: str = "any") -> Iterator[Checked]:
+    """Verify every emitted rule in every cell.
+
+    Args:
+        rules: as loaded.
+        cells: the cells.
+        tests: folder of the rules' own test files.
+        limit: fidelity that is acceptable; what is not is refused.
+    """
+    for rule in rules.emitted():
+        streams: list[_Stream] | None = None
+        for cell in cells:
+            try:
+                conversion = convert(rules, rule, cell, limit)
+                if streams is None:
+                    streams = _streams(rules, rule, tests)
+                yield _check(rules, conversion, streams)
+            except Refusal as refusal:
+                yield Checked(rule, cell, "refused", reason=f"{refusal.code} {refusal.message}")
+            except SigconvError as error:
+                yield Checked(rule, cell, "error", reason=str(error))
+
+
+def _streams(rules: RuleSet, rule: Rule, tests: Path) -> list[_Stream]:
+    """Return the rule's own test events and its witnesses; those of an event rule as one stream."""
+    streams: list[_Stream] = []
+    own = ruletests.find(tests, rule.relative, rule.id)
+    if own is not None:
+        streams += [_Stream(f"test: {test.name}", test.events) for test in own.tests]
+    docs = [one.doc for one in rules.closure(rule)]
+    streams += [_Stream(made.name, tuple(made.events)) for made in witnesses(docs, rule.doc)]
+    if rule.kind == "rule":
+        return [_Stream("all", tuple(event for stream in streams for event in stream.events))]
+    return streams
+
+
+def _check(rules: RuleSet, conversion: Conversion, streams: Sequence[_Stream]) -> Checked:
+    rule, cell = conversion.rule, conversion.cell
+    engine = engine_for(cell.target)
+    plan = conversion.plan
+    columns = _columns(plan)
+    verdict = Verdict()
+    docs = [one.doc for one in rules.closure(rule)]
+    for query in conversion.queries:
+        engine.validate(query.text, _tables(plan, columns, ()))
+    for stream in streams:
+        events, stored = _shaped(stream.events, cell, columns)
+        if cell.target == "eql" and isinstance(plan, CorrelationPlan) and _has_ties(events):
+            continue  # Elasticsearch orders events of equal time by its tiebreaker: docs/correlations.md
+        expected = _expected(rule, docs, events, cell)
+        verdict.events += len(events)
+        _run(conversion, engine, stream.name, events, stored, expected, verdict)
+    problem = verdict.problem(conversion.fidelity, [reason.fidelity for reason in conversion.reasons])
+    detail = [f"{name}: {mark}: rule selects it, query does not" for name, mark in verdict.missed]
+    detail += [f"{name}: {mark}: query selects it, rule does not" for name, mark in verdict.extra]
+    return Checked(
+        rule,
+        cell,
+        "disagrees" if problem else "agrees",
+        str(conversion.fidelity),
+        verdict.events,
+        verdict.hits,
+        problem or "; ".join(reason.text for reason in conversion.reasons),
+        tuple(detail) if problem else (),
+    )
+
+
+def _run(
+    conversion: Conversion,
+    engine: Engine,
+    name: str,
+    events: Sequence[Event],
+    stored: Sequence[Stored],
+    expected: Sequence[Mark],
+    verdict: Verdict,
+) -> None:
+    """Run the queries of a rule over one stream and add the comparison to the verdict."""
+    plan, target = conversion.plan, conversion.cell.target
+    session = engine.load(stored, _tables(plan, _columns(plan), stored))
+    results = [session.run(query.text) for query in conversion.queries]
+    if isinstance(plan, BaseRule):
+        selected = {event for result in results for event in result.events}
+        verdict.compare(name, expected, (Mark((), _time(events[e]), e) for e in selected))
+    elif target == "eql":
+        found = {
+            Mark(_texts(row["keys"]), _time(events[row["events"][-1]]))
+            for result in results
+            for row in result.rows
+        }
+        verdict.compare_first_of_burst(name, expected, found, plan.timespan_ms)
+    elif target == "lucene":
+        groups = {_texts(row["group"].values()) for result in results for row in result.rows}
+        verdict.compare_groups(name, expected, groups)
+    else:
+        found = set()
+        for query, result in zip(conversion.queries, results, strict=True):
+            if query.alert is None:
+                raise EngineError("SC404", "the backend does not say which columns carry the alert")
+            for row in result.rows:
+                group = _texts(row[column] for column in query.alert.group)
+                found.add(Mark(group, _milliseconds(row[query.alert.last])))
+        verdict.compare(name, expected, found)
+
+
+def _shaped(events: Sequence[Event], cell: Cell, columns: Columns) -> tuple[list[Event], list[Stored]]:
+    """Return the events as the matcher must see them on this platform, and as it stores them."""
+    if cell.source == pipelines.NONE:
+        return list(events), none_shape.store(events, columns, cell.target)
+    shape = shape_for(cell.source, pipelines.PLATFORMS[cell.target])
+    return [shape.view(event) for event in events], [shape.store(e, i) for i, e in enumerate(events)]
+
+
+def _expected(
+    rule: Rule, docs: Sequence[Mapping[str, Any]], events: Sequence[Event], cell: Cell
+) -> list[Mark]:
+    if rule.kind == "rule" and cell.source == pipelines.NONE:
+        # The source none has no log sources: every event is a candidate.
+        matches = compile_detection(rule.doc["detection"])
+        return [Mark((), _time(event), i) for i, event in enumerate(events) if matches(event)]
+    alerts = [alert for alert in Matcher(docs).run(events) if alert.rule in (rule.id, rule.name)]
+    if rule.kind == "rule":
+        return [Mark((), _time(events[alert.events[0]]), alert.events[0]) for alert in alerts]
+    return [Mark(_texts(alert.group), alert.time_ms) for alert in alerts]
+
+
+def _columns(plan: BaseRule | CorrelationPlan) -> Columns:
+    if isinstance(plan, BaseRule):
+        return plan.columns
+    return {name: column for member in plan.members for name, column in _columns(member.source).items()}
+
+
+def _tables(
+    plan: BaseRule | CorrelationPlan, columns: Columns, stored: Iterable[Stored]
+) -> dict[str, Columns]:
+    """Return the columns of every table that the plan names or that has events."""
+    names = {one.index for one in stored}
+    stack: list[BaseRule | CorrelationPlan] = [plan]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, CorrelationPlan):
+            stack.extend(member.source for member in one.members)
+            continue
+        index = one.state.get("table") or one.state.get("index") or ()
+        names.update([index] if isinstance(index, str) else index)
+    return dict.fromkeys(names, columns)
+
+
+def _has_ties(events: Sequence[Event]) -> bool:
+    times = [_time(event) for event in events]
+    return len(set(times)) < len(times)
+
+
+def _time(event: Event) -> int:
+    time = time_of(event)
+    return -1 if time is None else time
+
+
+def _texts(values: Iterable[Any]) -> tuple[str, ...]:
+    return tuple("" if value is None else str(value) for value in values)
+
+
+def _milliseconds(value: Any) -> int:
+    """Return epoch milliseconds of a row's time: a datetime (KQL) or epoch seconds (SPL)."""
+    if isinstance(value, datetime):
+        moment = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return (moment - _EPOCH) // timedelta(milliseconds=1)
+    return round(float(cast(str, value)) * 1000)

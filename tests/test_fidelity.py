@@ -1,0 +1,96 @@
+"""A loss turns round under `not`, and in correlations where more events can unmake an alert."""
+
+from __future__ import annotations
+
+import pytest
+from sigma.rule import SigmaRule
+
+from converter import fidelity
+from converter.plan import BaseRule, CorrelationPlan, Fidelity, Member, Reason, Threshold
+
+BROADER = Reason(Fidelity.BROADER, "b")
+NARROWER = Reason(Fidelity.NARROWER, "n")
+
+
+def label(condition: str, *lossy: str) -> str:
+    """Return the label of a condition over selections a, b and c; ``lossy`` such as "a:broader"."""
+    rule = SigmaRule.from_dict(
+        {
+            "title": "t",
+            "logsource": {"category": "c"},
+            "detection": {
+                **{name: {"F": name, "G": ["x", "y"]} for name in "abc"},
+                "condition": condition,
+            },
+        }
+    )
+    losses = {}
+    for one in lossy:
+        name, _, kind = one.partition(":")
+        item = rule.detection.detections[name].detection_items[0]
+        losses[id(item.value[0])] = (Reason(Fidelity(kind), kind),)
+    return str(fidelity.combine(fidelity.of_tree(rule.detection.parsed_condition[0].parsed, losses)))
+
+
+@pytest.mark.parametrize(
+    ("condition", "lossy", "expected"),
+    [
+        ("a and b", (), "exact"),
+        ("a and b", ("a:broader",), "broader"),
+        ("a and not b", ("b:broader",), "narrower"),
+        ("a and not b", ("b:narrower",), "broader"),
+        ("not (a and not b)", ("b:broader",), "broader"),
+        ("not (a and not b)", ("a:broader",), "narrower"),
+        ("a or b", ("a:broader", "b:narrower"), "narrower"),
+        ("a and not 1 of b*", ("a:broader", "b:broader"), "narrower"),
+        ("a and (b or not b)", ("b:broader",), "narrower"),
+        ("all of them", ("c:narrower",), "narrower"),
+    ],
+)
+def test_label(condition: str, lossy: tuple[str, ...], expected: str) -> None:
+    assert label(condition, *lossy) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "ops", "expression", "reason", "expected"),
+    [
+        ("event_count", ["gte"], None, BROADER, "broader"),
+        ("event_count", ["gt"], None, BROADER, "broader"),
+        ("value_count", ["gt"], None, BROADER, "broader"),
+        ("event_count", ["lt"], None, BROADER, "narrower"),
+        ("event_count", ["lte"], None, BROADER, "narrower"),
+        ("event_count", ["eq"], None, BROADER, "narrower"),
+        ("event_count", ["neq"], None, BROADER, "narrower"),
+        ("event_count", ["gt", "lte"], None, BROADER, "narrower"),
+        ("value_avg", ["gt"], None, BROADER, "narrower"),
+        ("value_sum", ["gt"], None, BROADER, "narrower"),  # A further event may carry a negative number.
+        ("value_percentile", ["gte"], None, BROADER, "narrower"),
+        ("temporal", [], None, BROADER, "broader"),
+        ("temporal_ordered", [], None, BROADER, "broader"),
+        ("temporal", [], ("and", "m", ("not", "m")), BROADER, "narrower"),
+        ("event_count", ["gte"], None, NARROWER, "narrower"),
+    ],
+)
+def test_correlation_label(
+    kind: str, ops: list[str], expression: object, reason: Reason, expected: str
+) -> None:
+    rule = SigmaRule.from_dict(
+        {"title": "t", "logsource": {"category": "c"}, "detection": {"a": {"F": "x"}, "condition": "a"}}
+    )
+    base = BaseRule(rule, "m", rule.detection.parsed_condition[0].parsed, {}, {})
+    thresholds = tuple(Threshold(op, 3) for op in ops)
+    plan = CorrelationPlan(
+        {}, "p", kind, (Member("m", base, ()),), (), 1000, thresholds, expression=expression
+    )
+    assert fidelity.combine(fidelity.of_members(plan, [[reason]])) == expected
+
+
+@pytest.mark.parametrize(
+    ("level", "exact", "broader", "anything"),
+    [("exact", True, True, True), ("broader", False, True, True), ("narrower", False, False, True)],
+)
+def test_limit(level: str, exact: bool, broader: bool, anything: bool) -> None:
+    found = Fidelity(level)
+    assert fidelity.acceptable(found, "exact") is exact
+    assert fidelity.acceptable(found, "broader") is broader
+    assert fidelity.acceptable(found, "any") is anything

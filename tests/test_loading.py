@@ -1,0 +1,144 @@
+"""Bad input gets one clear line with its place, and the rules beside it are still loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from converter import rules, yamlfile
+from converter.errors import RuleError
+
+GOOD = """\
+title: Good
+id: 11111111-1111-4111-8111-111111111111
+logsource: {category: process_creation, product: windows}
+detection:
+    selection:
+        Image|endswith: '\\x.exe'
+    condition: selection
+"""
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join([f'*{chr(97 + n)}'] * 10)}]\n" for n in range(8)
+)
+
+# What stands in the file; the error as printed after the file's name.
+BAD: dict[str, tuple[bytes, str]] = {
+    "condition outside detection": (
+        b"title: x\nlogsource: {category: c}\ndetection:\n    sel: {A: b}\ncondition: sel\n",
+        ":5:1: SC104 'condition' stands outside 'detection' (indent it as a key of 'detection')",
+    ),
+    "unknown modifier": (
+        b"title: x\nlogsource: {category: c}\ndetection:\n    sel:\n        A|endswith: b\n"
+        b"        B|endwith: c\n    condition: sel\n",
+        ":6:9: SC102 unknown modifier 'endwith' (did you mean 'endswith'?)",
+    ),
+    "unknown selection": (
+        b"title: x\nlogsource: {category: c}\ndetection:\n    selection: {A: b}\n    condition: selektion\n",
+        ":5:5: SC105 Detection 'selektion' not defined in detections (did you mean 'selection'?)",
+    ),
+    "broken YAML": (
+        b"title: x\n  detection: {\n",
+        ":2:12: SC101 mapping values are not allowed in this context",
+    ),
+    "key twice": (b"title: x\ntitle: y\n", ":2:1: SC108 key 'title' stands twice"),
+    "no title": (
+        b"logsource: {category: c}\ndetection: {sel: {A: b}, condition: sel}\n",
+        ":1:1: SC103 a rule needs a title",
+    ),
+    "no logsource": (
+        b"title: x\ndetection: {sel: {A: b}, condition: sel}\n",
+        ":1:1: SC103 'logsource' needs a category, a product or a service",
+    ),
+    "no condition": (
+        b"title: x\nlogsource: {category: c}\ndetection: {sel: {A: b}}\n",
+        ":3:1: SC103 'detection' needs a 'condition'",
+    ),
+    "list": (b"- a\n- b\n", ":1: SC106 a rule is a mapping of keys to values"),
+    "empty": (b"", ": SC106 holds no rule"),
+    "binary": (b"title: \x00\x01\n", ":1:8: SC101 character U+0000 is not allowed in YAML"),
+    "not UTF-8": (b"title: caf\xe9\n", ":1:11: SC107 is not UTF-8"),
+    "UTF-16": (
+        "title: x\n".encode("utf-16"),
+        ":1:1: SC107 is not UTF-8 (looks like UTF-16: save it as UTF-8)",
+    ),
+    "bomb": (BOMB.encode(), ": SC109 more than 500,000 values after its aliases are expanded"),
+    "too large": (b"#" * (yamlfile.MAX_BYTES + 1), ": SC107 larger than 4 MiB"),
+    "deep": (b"a: " + b"[" * 200 + b"]" * 200, ": SC109 nested more than 100 levels deep"),
+    "correlation of nothing": (
+        b"title: x\ncorrelation:\n    type: event_count\n    rules: [a]\n    timespan: 5x\n    condition: {gte: 3}\n",
+        ":5:5: SC112 '5x' is no timespan: write a whole number and s, m, h or d, such as 10m",
+    ),
+    "bad level": (GOOD.encode() + b"level: hihg\n", ":8:1: SC113 'hihg' is not a valid Sigma rule level"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_file_is_one_line_and_others_are_loaded(name: str, tmp_path: Path) -> None:
+    content, message = BAD[name]
+    (tmp_path / "bad.yml").write_bytes(content)
+    (tmp_path / "good.yml").write_text(GOOD)
+    loaded = rules.load([tmp_path])
+    assert [rule.title for rule in loaded.rules] == ["Good"]
+    assert [str(error) for error in loaded.errors] == [f"{(tmp_path / 'bad.yml').as_posix()}{message}"]
+    assert loaded.failed_files == ["bad.yml"]
+
+
+def test_missing_path() -> None:
+    with pytest.raises(RuleError, match="^no-such-folder: SC107 does not exist$"):
+        rules.load([Path("no-such-folder")])
+
+
+def test_folder_named_like_a_rule(tmp_path: Path) -> None:
+    (tmp_path / "folder.yml").mkdir()
+    (tmp_path / "folder.yml" / "good.yml").write_text(GOOD)
+    assert [rule.relative for rule in rules.load([tmp_path]).rules] == ["folder.yml/good.yml"]
+
+
+def test_duplicate_id_is_an_error(tmp_path: Path) -> None:
+    for name in ("a.yml", "b.yml"):
+        (tmp_path / name).write_text(GOOD)
+    loaded = rules.load([tmp_path])
+    assert [rule.relative for rule in loaded.rules] == ["a.yml"]
+    assert [error.code for error in loaded.errors] == ["SC110"]
+    assert loaded.errors[0].line == 2
+
+
+CORRELATION = """\
+title: Many
+correlation:
+    type: event_count
+    rules: [base]
+    timespan: 5m
+    condition: {gte: 3}
+"""
+
+
+def test_base_rules_are_found_in_the_root_and_not_emitted(tmp_path: Path) -> None:
+    root = tmp_path / "sigma"
+    (root / "a").mkdir(parents=True)
+    (root / "b").mkdir()
+    (root / "a" / "base.yml").write_text(GOOD + "name: base\n")
+    (root / "b" / "many.yml").write_text(CORRELATION)
+    loaded = rules.load([root / "b" / "many.yml"])
+    assert [rule.title for rule in loaded.emitted()] == ["Many"]
+    assert [rule.title for rule in loaded.closure(loaded.rules[0])] == ["Good", "Many"]
+    assert loaded.rules[0].relative == "b/many.yml"
+    assert [rule.title for rule in rules.load([root]).emitted()] == ["Many"]
+    (root / "b" / "many.yml").write_text(
+        CORRELATION.replace("rules: [base]", "rules: [base]\n    generate: true")
+    )
+    assert sorted(rule.title for rule in rules.load([root]).emitted()) == ["Good", "Many"]
+
+
+def test_reference_to_nothing_and_in_a_circle(tmp_path: Path) -> None:
+    file = tmp_path / "many.yml"
+    file.write_text(CORRELATION)
+    loaded = rules.load([file])
+    with pytest.raises(RuleError, match=r"many\.yml:4:5: SC111 no rule has the name or id 'base'"):
+        loaded.closure(loaded.rules[0])
+    file.write_text(CORRELATION + "name: base\n")
+    loaded = rules.load([file])
+    with pytest.raises(RuleError, match="SC112 the correlation refers to itself"):
+        loaded.closure(loaded.rules[0])
