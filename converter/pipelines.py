@@ -21,7 +21,7 @@ from sigma.processing.pipeline import ProcessingPipeline
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaLogSource, SigmaRule
 from sigma.types import SigmaFieldReference
 
-from converter import fidelity, yamlfile
+from converter import fidelity, transformations, yamlfile
 from converter.columns import Column, Columns
 from converter.errors import PipelineError, Refusal
 from converter.inference import infer_columns, leaves
@@ -32,6 +32,8 @@ PLATFORMS = {"eql": "elastic", "lucene": "elastic", "spl": "splunk", "kql": "kus
 """Target language -> platform, which a pipeline is for."""
 NONE = "none"
 """The source that maps nothing."""
+
+transformations.register()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,8 @@ def map_field(rule: Rule, where: Cell, field: str) -> tuple[str, ...]:
             {
                 "title": "probe",
                 "logsource": dict(parts),
-                "detection": {"selection": {field: "x"}, "condition": "selection"},
+                # Not the field itself: a value transformation would be asked for its value.
+                "detection": {"selection": {"EventID": 1}, "condition": "selection"},
                 "fields": [field],
             }
         )

@@ -1,8 +1,9 @@
-"""Value transformations that stock pySigma lacks, for pipelines: registered by importing this module.
+"""Value transformations that stock pySigma lacks, for pipelines; `register` adds them.
 
 In YAML they are used like pySigma's own (``type: split_user`` ...). A value that the target cannot say is
 refused, never dropped. A pipeline that uses one of them cannot be used by stock ``sigma convert``.
 
+- ``require_fields``: refuses fields that the event does not have.
 - ``map_values``: value by value by a table, numbers and booleans included; other values are refused.
 - ``split_user``: ``DOMAIN\\name`` into two fields.
 - ``split_hashes``: ``MD5=..,SHA256=..`` into one field per algorithm.
@@ -11,6 +12,7 @@ refused, never dropped. A pipeline that uses one of them cannot be used by stock
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
 from collections.abc import Iterator, Sequence
@@ -27,6 +29,7 @@ from sigma.types import (
     SigmaBool,
     SigmaCIDRExpression,
     SigmaExists,
+    SigmaFieldReference,
     SigmaNull,
     SigmaNumber,
     SigmaString,
@@ -40,6 +43,30 @@ _Part = SigmaDetection | SigmaDetectionItem
 _Linking = type[ConditionAND] | type[ConditionOR]
 _MANY = SpecialChars.WILDCARD_MULTI
 _ONE = SpecialChars.WILDCARD_SINGLE
+
+
+@dataclass
+class RequireFields(DetectionItemTransformation):
+    """Refuse every field that the events of a logsource do not have; keywords pass.
+
+    ``fields``: the fields that there are. ``of``: what has them, for the message.
+    """
+
+    fields: list[str]
+    of: str
+
+    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> None:
+        """Check the item's field and the fields that its values refer to.
+
+        Raises:
+            Refusal: SC204 for a field that is not in ``fields``, with the nearest that is.
+        """
+        named = [value.field for value in detection_item.value if isinstance(value, SigmaFieldReference)]
+        for field in (detection_item.field, *named):
+            if field is not None and field not in self.fields:
+                close = difflib.get_close_matches(field, self.fields, 1)
+                hint = f"nearest: {close[0]}" if close else None
+                raise Refusal("SC204", f"field '{field}' is not part of {self.of}", hint=hint)
 
 
 @dataclass
@@ -110,7 +137,7 @@ class SplitUser(FieldMappingTransformationBase):
             domain = _string(value, [*parts[: cuts[0]], left])
             name = _string(value, [right, *parts[cuts[0] + 1 :]])
             both = [(self.domain, domain), (self.name, name)]
-            wanted = [_item(item, field, one) for field, one in both if list(one.s) != [_MANY]]
+            wanted: list[_Part] = [_item(item, field, one) for field, one in both if list(one.s) != [_MANY]]
             return (
                 SigmaDetection(wanted, item_linking=ConditionAND)
                 if wanted
@@ -317,9 +344,15 @@ def _refuse(item: SigmaDetectionItem, value: SigmaType, reason: str) -> Refusal:
     return Refusal("SC201", f"field {item.field} compared with {value}: {reason}")
 
 
-transformations |= {
+_TYPES = {
+    "require_fields": RequireFields,
     "map_values": MapValues,
     "split_user": SplitUser,
     "split_hashes": SplitHashes,
     "address_ranges": AddressRanges,
 }
+
+
+def register() -> None:
+    """Make the types known to pySigma's pipelines; calling it again changes nothing."""
+    transformations.update(_TYPES)
