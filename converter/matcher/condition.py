@@ -54,7 +54,7 @@ def parse(text: str, names: Sequence[str]) -> Tree:
         names: the rule's selections, in order.
 
     Raises:
-        RuleError: SC104 for what is no condition, SC105 for a selection that is not defined.
+        RuleError: SC105 for what is no condition and for a selection that is not defined.
     """
     return _Parser(text, names).parse()
 
@@ -71,7 +71,7 @@ class _Parser:
 
     def parse(self) -> Tree:
         if not self.tokens:
-            raise RuleError("SC104", "the condition is empty")
+            raise RuleError("SC105", "the condition is empty")
         wants_item = True
         position = 0
         while position < len(self.tokens):
@@ -103,7 +103,7 @@ class _Parser:
         if self.operators:
             raise self._error("a '(' without its ')'")
         if _depth(self.items[0]) > MAX_DEPTH:
-            raise RuleError("SC104", f"the condition is nested deeper than {MAX_DEPTH}")
+            raise RuleError("SC105", f"the condition is nested deeper than {MAX_DEPTH}")
         return self.items[0]
 
     def _reduce(self, binding: int) -> None:
@@ -149,7 +149,7 @@ class _Parser:
         return f"did you mean '{near[0]}'?" if near else None
 
     def _error(self, message: str, hint: str | None = None) -> RuleError:
-        return RuleError("SC104", f"{message} in the condition '{self.text:.200}'", hint=hint)
+        return RuleError("SC105", f"{message} in the condition '{self.text:.200}'", hint=hint)
 
 
 def _tokens(text: str) -> list[str]:

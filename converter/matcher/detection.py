@@ -12,9 +12,10 @@ from itertools import chain
 from typing import Any
 
 from converter.errors import RuleError
+from converter.events.times import datetime_of
 from converter.matcher import condition as conditions
 from converter.matcher import text as texts
-from converter.matcher.event import Event, datetime_of, fold, number_of, text_of, values_of
+from converter.matcher.event import Event, fold, number_of, text_of, values_of
 from converter.matcher.modifiers import LIST_MODIFIERS, Placeholders, apply
 from converter.matcher.pcre import compile_regex
 from converter.matcher.value import (
@@ -49,23 +50,23 @@ def compile_detection(detection: Mapping[str, Any], *, placeholders: Placeholder
         A function that tells whether a flat event satisfies the rule.
 
     Raises:
-        RuleError: SC102 to SC107, for what is not valid Sigma.
+        RuleError: SC102, SC103, SC105, SC113 or SC114, for what is not valid Sigma.
     """
     if not isinstance(detection, Mapping):
-        raise RuleError("SC106", "'detection' must be a map")
+        raise RuleError("SC103", "'detection' must be a map")
     selections = {str(name): item for name, item in detection.items() if name not in _NOT_SELECTIONS}
     if not selections:
-        raise RuleError("SC106", "'detection' has no selection")
+        raise RuleError("SC103", "'detection' has no selection")
     if "condition" not in detection:
-        raise RuleError("SC104", "'detection' has no condition")
+        raise RuleError("SC105", "'detection' has no condition")
     given = detection["condition"]
     trees = []
     for one in given if isinstance(given, list) else [given]:
         if not isinstance(one, str):
-            raise RuleError("SC104", f"a condition must be text, not {one!r:.60}")
+            raise RuleError("SC105", f"a condition must be text, not {one!r:.60}")
         trees.append(conditions.parse(one, list(selections)))
     if not trees:
-        raise RuleError("SC104", "the condition is empty")
+        raise RuleError("SC105", "the condition is empty")
     compiled = {name: _selection(item, placeholders) for name, item in selections.items()}
     return _tree(conditions.junction("or", trees), compiled)
 
@@ -121,11 +122,11 @@ def _selection(item: Any, placeholders: Placeholders | None) -> Predicate:
     """A map is an AND of its fields; a list is an OR; a plain value is a keyword."""
     if isinstance(item, Mapping):
         if not item:
-            raise RuleError("SC106", "a selection is empty")
+            raise RuleError("SC103", "a selection is empty")
         return all_hold([_item(str(key), value, placeholders) for key, value in item.items()])
     if isinstance(item, list):
         if not item:
-            raise RuleError("SC106", "a selection is empty")
+            raise RuleError("SC103", "a selection is empty")
         plain = [one for one in item if not isinstance(one, (Mapping, list))]
         nested = [_selection(one, placeholders) for one in item if isinstance(one, (Mapping, list))]
         return one_holds([*([_item("", plain, placeholders)] if plain else []), *nested])
@@ -137,7 +138,7 @@ def _item(key: str, given: Any, placeholders: Placeholders | None) -> Predicate:
     field, *modifiers = key.split("|")
     raw = given if isinstance(given, list) else [given]
     if not raw:
-        raise RuleError("SC106", f"'{key}' has no value")
+        raise RuleError("SC103", f"'{key}' has no value")
     changing = [name for name in modifiers if name not in LIST_MODIFIERS]
     # A value that expands into several (base64offset, windash, expand) stays an OR, also under `all`.
     groups = [apply(literal(one), changing, placeholders) for one in raw]
@@ -308,7 +309,7 @@ def _keyword(value: Value, anywhere: bool) -> Text | Regex:
             return Text((Wild.ANY, "true" if wanted else "false", Wild.ANY))
         case Text():
             return Text((Wild.ANY, *value.parts, Wild.ANY), value.cased) if anywhere else value
-    raise RuleError("SC103", "this value needs a field: a keyword is text, a number or a regex")
+    raise RuleError("SC113", "this value needs a field: a keyword is text, a number or a regex")
 
 
 def _keywords(values: Sequence[Text | Regex]) -> Predicate:

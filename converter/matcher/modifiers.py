@@ -55,7 +55,7 @@ def apply(value: Value, modifiers: Sequence[str], placeholders: Placeholders | N
         placeholders: values of `%name%` for `expand`.
 
     Raises:
-        RuleError: SC102 for an unknown modifier, SC103 where it does not fit the value, SC107 for a
+        RuleError: SC102 for an unknown modifier, SC113 where it does not fit the value, SC114 for a
             placeholder without values.
     """
     values = [value]
@@ -67,7 +67,7 @@ def apply(value: Value, modifiers: Sequence[str], placeholders: Placeholders | N
         if modify is None:
             raise unknown(name)
         if name in ("re", "cidr", "exists") and any(other != "expand" for other in modifiers[:position]):
-            raise RuleError("SC103", f"modifier '{name}' must come first")
+            raise RuleError("SC113", f"modifier '{name}' must come first")
         values = [new for old in values for new in modify(old, name)]
     return [decode(new) if isinstance(new, Text) else new for new in values]
 
@@ -81,7 +81,7 @@ def unknown(name: str) -> RuleError:
 
 def _misfit(name: str, value: Value) -> RuleError:
     kind = {Null: "null", Bool: "a boolean", Number: "a number"}.get(type(value), "this value")
-    return RuleError("SC103", f"modifier '{name}' does not apply to {kind}")
+    return RuleError("SC113", f"modifier '{name}' does not apply to {kind}")
 
 
 def _as_text(value: Value, name: str) -> Text:
@@ -124,7 +124,7 @@ def _regex(value: Value, name: str) -> list[Value]:
 
 def _regex_flag(value: Value, name: str) -> list[Value]:
     if not isinstance(value, Regex):
-        raise RuleError("SC103", f"modifier '{name}' needs 're' before it")
+        raise RuleError("SC113", f"modifier '{name}' needs 're' before it")
     return [replace(value, flags=value.flags | {_FLAGS[name]})]
 
 
@@ -142,7 +142,7 @@ def _time_part(value: Value, name: str) -> list[Value]:
 
 def _exists(value: Value, name: str) -> list[Value]:
     if not isinstance(value, Bool):
-        raise RuleError("SC103", "modifier 'exists' needs true or false")
+        raise RuleError("SC113", "modifier 'exists' needs true or false")
     return [Exists(value.value)]
 
 
@@ -151,7 +151,7 @@ def _cidr(value: Value, name: str) -> list[Value]:
     try:
         return [Cidr(ip_network(text))]
     except ValueError as error:
-        raise RuleError("SC103", f"modifier 'cidr': {error}") from None
+        raise RuleError("SC113", f"modifier 'cidr': {error}") from None
 
 
 def _fieldref(value: Value, name: str) -> list[Value]:
@@ -161,7 +161,7 @@ def _fieldref(value: Value, name: str) -> list[Value]:
 
 def _to_bytes(value: Text, name: str) -> bytes:
     if Wild.ANY in value.parts or Wild.ONE in value.parts:
-        raise RuleError("SC103", f"modifier '{name}' needs a value without wildcards: {value.original!r}")
+        raise RuleError("SC113", f"modifier '{name}' needs a value without wildcards: {value.original!r}")
     return b"".join(part if isinstance(part, bytes) else str(part).encode() for part in value.parts)
 
 
@@ -211,7 +211,7 @@ def _windash(value: Value, name: str) -> list[Value]:
             position = dash.end()
         choices.append([part[position:]])
     if sum(len(options) > 1 for options in choices) > _MAX_FLAGS:
-        raise RuleError("SC103", f"modifier 'windash' has more than {_MAX_FLAGS} dashes to vary")
+        raise RuleError("SC113", f"modifier 'windash' has more than {_MAX_FLAGS} dashes to vary")
     return [replace(value, parts=_joined(parts)) for parts in product(*choices)]
 
 
@@ -242,7 +242,7 @@ def _expand(value: Value, placeholders: Placeholders) -> list[Value]:
             if index % 2 == 0:
                 choices.append([(piece.replace("\\%", "%"),)])
             elif piece not in placeholders:
-                raise RuleError("SC107", f"no values are given for the placeholder %{piece}%")
+                raise RuleError("SC114", f"no values are given for the placeholder %{piece}%")
             elif isinstance(value, Regex):
                 choices.append([(str(item),) for item in placeholders[piece]])
             else:

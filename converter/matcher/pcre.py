@@ -42,7 +42,7 @@ def compile_regex(regex: Regex) -> re.Pattern[str]:
     Without PCRE's UTF mode, classes and case know ASCII only; so it is here.
 
     Raises:
-        RuleError: SC103 if it is no regular expression or uses what Python's engine lacks.
+        RuleError: SC113 if it is no regular expression or uses what Python's engine lacks.
     """
     source, flags = regex.source, re.ASCII
     leading = _LEADING_FLAGS.match(source)
@@ -59,7 +59,7 @@ def compile_regex(regex: Regex) -> re.Pattern[str]:
             warnings.simplefilter("ignore", FutureWarning)
             return re.compile(source, flags)
     except (re.error, RecursionError, OverflowError) as error:
-        raise RuleError("SC103", f"bad regular expression {regex.source!r:.200}: {error}") from None
+        raise RuleError("SC113", f"bad regular expression {regex.source!r:.200}: {error}") from None
 
 
 def _to_python(source: str) -> str:

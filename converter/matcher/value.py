@@ -128,10 +128,10 @@ def plain_text(value: Text, modifier: str) -> str:
     """Return the text of a value without wildcards.
 
     Raises:
-        RuleError: SC103 if it has wildcards or was encoded.
+        RuleError: SC113 if it has wildcards or was encoded.
     """
     if not all(isinstance(part, str) for part in value.parts):
-        raise RuleError("SC103", f"modifier '{modifier}' needs a value without wildcards: {value.original!r}")
+        raise RuleError("SC113", f"modifier '{modifier}' needs a value without wildcards: {value.original!r}")
     return "".join(part for part in value.parts if isinstance(part, str))
 
 
@@ -139,13 +139,13 @@ def decode(value: Text) -> Text:
     """Turn what encoding modifiers left as bytes into the text that an event can hold.
 
     Raises:
-        RuleError: SC103 if the bytes are no text (UTF-16 of what is not ASCII, or with its mark).
+        RuleError: SC113 if the bytes are no text (UTF-16 of what is not ASCII, or with its mark).
     """
     try:
         parts = tuple(part.decode() if isinstance(part, bytes) else part for part in value.parts)
     except UnicodeDecodeError:
         raise RuleError(
-            "SC103",
+            "SC113",
             f"the UTF-16 bytes of {value.original!r} are no text that a field can hold",
             hint="follow the modifier by base64 or base64offset",
         ) from None
@@ -156,7 +156,7 @@ def literal(raw: Any) -> Value:
     """Turn a value as YAML gives it into a Sigma value.
 
     Raises:
-        RuleError: SC106 if it is a list or a map.
+        RuleError: SC103 if it is a list or a map.
     """
     if raw is None:
         return Null()
@@ -165,6 +165,6 @@ def literal(raw: Any) -> Value:
     if isinstance(raw, (int, float)):
         return Number(raw)
     if isinstance(raw, (list, dict)):
-        raise RuleError("SC106", f"a value must be text, a number, a boolean or null, not {raw!r:.60}")
+        raise RuleError("SC103", f"a value must be text, a number, a boolean or null, not {raw!r:.60}")
     # YAML reads unquoted dates as dates; Sigma means the text.
     return Text(parse_text(str(raw)), original=str(raw))
