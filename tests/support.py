@@ -29,7 +29,9 @@ def shared(path: str) -> Path:
 
 def none_base(detection: dict[str, Any], language: str) -> BaseRule:
     """Return a rule of the source `none` as `convert` would hand it to a backend."""
-    rule = SigmaRule.from_dict({"title": "t", "name": "t", "logsource": {"category": "none"}, "detection": detection})
+    rule = SigmaRule.from_dict(
+        {"title": "t", "name": "t", "logsource": {"category": "none"}, "detection": detection}
+    )
     trees = [condition.parsed for condition in rule.detection.parsed_condition]
     tree = trees[0] if len(trees) == 1 else ConditionOR(trees)
     state = {"index": ["Events"], "table": "Events"}

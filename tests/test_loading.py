@@ -67,7 +67,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "too large": (b"#" * (yamlfile.MAX_BYTES + 1), ": SC107 larger than 4 MiB"),
     "deep": (b"a: " + b"[" * 200 + b"]" * 200, ": SC109 nested more than 100 levels deep"),
     "correlation of nothing": (
-        b"title: x\ncorrelation:\n    type: event_count\n    rules: [a]\n    timespan: 5x\n    condition: {gte: 3}\n",
+        b"title: x\ncorrelation:\n    type: event_count\n    rules: [a]\n    timespan: 5x\n",
         ":5:5: SC112 '5x' is no timespan: write a whole number and s, m, h or d, such as 10m",
     ),
     "bad level": (GOOD.encode() + b"level: hihg\n", ":8:1: SC113 'hihg' is not a valid Sigma rule level"),
@@ -86,7 +86,7 @@ def test_bad_file_is_one_line_and_others_are_loaded(name: str, tmp_path: Path) -
 
 
 def test_missing_path() -> None:
-    with pytest.raises(RuleError, match="^no-such-folder: SC107 does not exist$"):
+    with pytest.raises(RuleError, match=r"^no-such-folder: SC107 does not exist$"):
         rules.load([Path("no-such-folder")])
 
 
