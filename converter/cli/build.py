@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from converter.cli.options import FIDELITY, FORMAT, PATHS, SOURCE, TARGET, inputs
+from converter.cli.options import FIDELITY, FORMAT, PATHS, SOURCE, TARGET, inputs, table
 from converter.errors import ExitCode
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,7 @@ def match(paths: tuple[Path, ...], files: tuple[str, ...], form: str) -> None:
     With --format json one object a line: rule, title, time, group, events (0-based positions).
     """
     from converter.cli.options import load_rules
-    from converter.events import read
+    from converter.events import flatten, read_events
     from converter.matcher import Matcher
 
     _, rules = load_rules(paths)
@@ -49,16 +50,27 @@ def match(paths: tuple[Path, ...], files: tuple[str, ...], form: str) -> None:
     matcher = Matcher([rule.doc for rule in [*rules.library, *rules.rules]])
     shown = {rule.id or rule.name: rule for rule in rules.emitted()}
     count = alerts = 0
-    bar = click.progressbar(read(files), label="events", file=click.get_text_stream("stderr"))
-    with bar as events:
-        for count, event in enumerate(events, start=1):
-            for alert in matcher.feed(count - 1, event):
-                alerts += _show(alert, shown, form)
+    sizes = [Path(file).stat().st_size for file in files if file != "-" and Path(file).is_file()]
+    with click.progressbar(length=sum(sizes), label="reading", file=click.get_text_stream("stderr")) as bar:
+        before = 0
+        for file in files:
+            for raw in read_events(
+                file, progress=lambda read, start=before: bar.update(start + read - bar.pos)
+            ):
+                for alert in matcher.feed(count, flatten(raw)):
+                    alerts += _show(alert, shown, form)
+                count += 1
+            before = bar.pos
     for alert in matcher.finish():
         alerts += _show(alert, shown, form)
     click.echo(f"{count} events, {alerts} alerts", err=True)
     if rules.errors:
         raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+def _advance(bar: Any, start: int) -> Callable[[int], None]:
+    """Return what the reader calls with the bytes of a file that it has read."""
+    return lambda read: bar.update(start + read - bar.pos)
 
 
 def _show(alert: Alert, shown: dict[str, Any], form: str) -> int:
