@@ -1,0 +1,260 @@
+"""The EQL backend: pySigma's dispatch over the condition, our tree of conditions as its result."""
+
+# pySigma documents what each overridden method converts, and types its result as text; ours is a Node.
+# ruff: noqa: D102
+# mypy: disable-error-code="override"
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from sigma.backends.elasticsearch.elasticsearch_eql import EqlBackend as UpstreamEqlBackend
+from sigma.conditions import ConditionAND, ConditionNOT, ConditionOR
+from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
+from sigma.conversion.state import ConversionState
+from sigma.types import SigmaExpansion, SigmaString, SigmaType, SpecialChars
+
+from converter.backends.eql import correlation, text
+from converter.backends.eql.expression import Leaf, Node, Values, both, either, negation, query
+from converter.backends.eql.fields import Scope
+from converter.backends.eql.regex import translate
+from converter.errors import Refusal
+from converter.plan import BaseRule, CorrelationPlan, Draft, Fidelity, Reason
+
+MAX_KEYWORD_FIELDS = 100
+"""Keywords are looked for in each declared string field; past this a query is no longer one to run."""
+_OPERATORS = {"LT": "<", "LTE": "<=", "GT": ">", "GTE": ">="}
+
+
+class EqlBackend(UpstreamEqlBackend):
+    """One rule to EQL.
+
+    pySigma's backend dispatches on conditions and values; each of its methods that made text makes a
+    `Node` here, so that values of one field become one list and the text can be laid out.
+    """
+
+    language: ClassVar[str] = "eql"
+    extension: ClassVar[str] = "eql"
+
+    def event(self, base: BaseRule) -> list[Draft]:
+        """Return the query that selects the rule's events.
+
+        Raises:
+            Refusal: if EQL cannot say the rule.
+        """
+        condition, reasons = self.condition(base)
+        return [Draft(query(category(base), condition), reasons=reasons)]
+
+    def correlation(self, plan: CorrelationPlan) -> list[Draft]:
+        """Return the sequences that raise the correlation's alerts, one per order where order is free.
+
+        Raises:
+            Refusal: if EQL cannot say the correlation.
+        """
+        return correlation.drafts(plan, lambda base: (category(base), *self.condition(base)))
+
+    def comment(self, lines: Sequence[str]) -> str:
+        """Return the lines as ``//`` comments; one that has breaks of any kind becomes one line."""
+        return "".join(f"// {' '.join(line.split())}".rstrip() + "\n" for line in lines)
+
+    def condition(self, base: BaseRule) -> tuple[Node, tuple[Reason, ...]]:
+        """Return the rule's condition and what it loses.
+
+        Raises:
+            Refusal: if EQL cannot say it, or it is nested too deeply.
+        """
+        scope = Scope(base.columns)
+        try:
+            node = self.convert_condition(base.tree, ConversionState(processing_state={"scope": scope}))
+        except RecursionError as error:
+            raise Refusal("SC203", "the condition is nested too deeply") from error
+        if node is None:
+            raise Refusal("SC209", "nothing is left of the condition")
+        return node, tuple(dict.fromkeys(scope.reasons))
+
+    # What follows are pySigma's methods, each returning a Node.
+
+    def convert_condition(self, cond: Any, state: ConversionState) -> Any:
+        return super().convert_condition(cond, state)
+
+    def decide_convert_condition_as_in_expression(self, cond: Any, state: ConversionState) -> bool:
+        """Never: lists are made from the tree."""
+        return False
+
+    def convert_condition_or(self, cond: ConditionOR, state: ConversionState) -> Node | None:
+        found = [self.convert_condition(arg, state) for arg in cond.args]
+        return either([node for node in found if node is not None]) if any(found) else None
+
+    def convert_condition_and(self, cond: ConditionAND, state: ConversionState) -> Node | None:
+        found = [self.convert_condition(arg, state) for arg in cond.args]
+        return both([node for node in found if node is not None]) if any(found) else None
+
+    def convert_condition_not(self, cond: ConditionNOT, state: ConversionState) -> Node | None:
+        scope = _scope(state)
+        scope.negated = not scope.negated
+        try:
+            found = self.convert_condition(cond.args[0], state)
+        finally:
+            scope.negated = not scope.negated
+        return None if found is None else negation(found)
+
+    def convert_condition_field_eq_expansion(self, cond: Any, state: ConversionState) -> Node:
+        assert isinstance(cond.value, SigmaExpansion)
+        return either(
+            [self.convert_condition(FieldValue(cond.field, one), state) for one in cond.value.values]
+        )
+
+    def convert_condition_field_eq_val_str(self, cond: Any, state: ConversionState) -> Node:
+        column = _scope(state).column(cond.field)
+        value = _string(cond.value)
+        if value.s and all(part is SpecialChars.WILDCARD_MULTI for part in value.s):
+            return column.exists()
+        if column.family == "string":
+            return _text(column.text, value)
+        return column.other(value)
+
+    def convert_condition_field_eq_val_str_case_sensitive(self, cond: Any, state: ConversionState) -> Node:
+        column = _scope(state).column(cond.field)
+        value = _string(cond.value)
+        if value.s and all(part is SpecialChars.WILDCARD_MULTI for part in value.s):
+            return column.exists()
+        if column.family != "string":
+            return column.other(value)
+        return _cased(column.text, value)
+
+    def convert_condition_field_eq_val_num(self, cond: Any, state: ConversionState) -> Node:
+        return _scope(state).column(cond.field).number(cond.value.number)
+
+    def convert_condition_field_eq_val_bool(self, cond: Any, state: ConversionState) -> Node:
+        return _scope(state).column(cond.field).boolean(cond.value.boolean)
+
+    def convert_condition_field_eq_val_re(self, cond: Any, state: ConversionState) -> Node:
+        column = _scope(state).column(cond.field)
+        if column.family not in {"string", "number"}:
+            raise column.refused("a regular expression")
+        return _regex(column.as_text, cond.value)
+
+    def convert_condition_field_eq_val_cidr(self, cond: Any, state: ConversionState) -> Node:
+        return _scope(state).column(cond.field).network(cond.value.network)
+
+    def convert_condition_field_compare_op_val(self, cond: Any, state: ConversionState) -> Node:
+        column = _scope(state).column(cond.field)
+        name, number = cond.value.op.name, cond.value.number.number
+        if name == "NEQ":
+            return negation(column.number(number))
+        if column.family != "number":
+            raise column.refused(f"a comparison with the number {number}", "KQL and SPL can convert it")
+        return Leaf(f"{column.text} {_OPERATORS[name]} {number}")
+
+    def convert_condition_field_eq_field(self, cond: Any, state: ConversionState) -> Node:
+        raise Refusal("SC201", "EQL cannot compare a field with a field; KQL and SPL can")
+
+    def convert_condition_field_eq_val_null(self, cond: Any, state: ConversionState) -> Node:
+        return negation(_scope(state).column(cond.field).exists())
+
+    def convert_condition_field_exists(self, cond: Any, state: ConversionState) -> Node:
+        return _scope(state).column(cond.field).exists()
+
+    def convert_condition_field_not_exists(self, cond: Any, state: ConversionState) -> Node:
+        return negation(_scope(state).column(cond.field).exists())
+
+    def convert_condition_field_eq_val_exists(self, cond: Any, state: ConversionState) -> Node:
+        found = _scope(state).column(cond.field).exists()
+        return found if cond.value else negation(found)
+
+    def convert_condition_field_eq_val_timestamp_part(self, cond: Any, state: ConversionState) -> Node:
+        raise Refusal("SC201", "EQL has no functions of time for time modifiers; KQL and SPL have")
+
+    def convert_condition_field_eq_query_expr(self, cond: Any, state: ConversionState) -> Node:
+        raise Refusal("SC201", "a query expression of a pipeline is text of another converter's EQL")
+
+    def convert_condition_query_expr(self, cond: Any, state: ConversionState) -> Node:
+        raise Refusal("SC201", "a query expression of a pipeline is text of another converter's EQL")
+
+    def convert_condition_val_str(self, cond: Any, state: ConversionState) -> Node:
+        value = _string(cond.value)
+        star = SpecialChars.WILDCARD_MULTI
+        around = SigmaString()
+        around.s = [star, *value.s, star]
+        return self._keyword(state, lambda name: _text(name, around))
+
+    def convert_condition_val_num(self, cond: Any, state: ConversionState) -> Node:
+        around = SigmaString(f"*{cond.value.number}*")
+        return self._keyword(state, lambda name: _text(name, around))
+
+    def convert_condition_val_re(self, cond: Any, state: ConversionState) -> Node:
+        return self._keyword(state, lambda name: _regex(name, cond.value))
+
+    def _keyword(self, state: ConversionState, make: Any) -> Node:
+        scope = _scope(state)
+        names = scope.string_fields()
+        if not names:
+            raise Refusal("SC201", "EQL has no search over all fields; SPL and Lucene have")
+        if len(names) > MAX_KEYWORD_FIELDS:
+            raise Refusal(
+                "SC201", f"EQL has no search over all fields and here are {len(names)}; SPL and Lucene have"
+            )
+        scope.lose(
+            Fidelity.BROADER if scope.negated else Fidelity.NARROWER,
+            "keywords are looked for in the declared string fields only",
+        )
+        return either([make(name) for name in names])
+
+
+def category(base: BaseRule) -> str:
+    """Return the event category that the pipeline states, or ``any``."""
+    found = base.state.get("eql_category") or "any"
+    return str(found) if str(found).isidentifier() else "any"
+
+
+def _scope(state: ConversionState) -> Scope:
+    found = state.processing_state["scope"]
+    assert isinstance(found, Scope)
+    return found
+
+
+def _string(value: SigmaType) -> SigmaString:
+    assert isinstance(value, SigmaString)
+    if value.contains_placeholder():
+        raise Refusal("SC206", f"the value {value} has a placeholder that nothing expands")
+    return value
+
+
+def _text(name: str, value: SigmaString) -> Node:
+    """Compare text without case: with a pattern, or by a regex if it has a literal ``*`` or ``?``."""
+    plain = text.literal(value)
+    if plain is not None and text.caseless(plain):
+        return Values(
+            name, ":" if "*" not in plain and "?" not in plain else "==", (text.string(plain),), True
+        )
+    pattern = text.wildcards(value)
+    if pattern is None:
+        return Values(name, "regex~", (text.pattern(_limited(text.as_regex(value.s))),))
+    return Values(name, ":", (text.string(pattern),))
+
+
+def _cased(name: str, value: SigmaString) -> Node:
+    plain = text.literal(value)
+    if plain is not None:
+        return Values(name, "==", (text.string(plain),))
+    pattern = text.wildcards(value)
+    if pattern is None:
+        return Values(name, "regex", (text.pattern(_limited(text.as_regex(value.s))),))
+    return Values(name, "like", (text.string(pattern),))
+
+
+def _regex(name: str, value: Any) -> Node:
+    if value.contains_placeholder():
+        raise Refusal(
+            "SC206", f"the regular expression {value.regexp} has a placeholder that nothing expands"
+        )
+    return translate(name, value)
+
+
+def _limited(regex: str) -> str:
+    """Check the length that Elasticsearch allows (index.max_regex_length, 1,000 UTF-16 units)."""
+    length = len(regex.encode("utf-16-le")) // 2
+    if length > 1000:
+        raise Refusal("SC203", f"Elasticsearch takes regexes of 1,000 characters; this has {length}")
+    return regex

@@ -1,0 +1,233 @@
+"""Conditions of EQL as a small tree: joined into lists, and laid out as Elastic writes its own rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from converter.backends.eql import text
+
+WIDTH = 100
+"""Longer conditions are broken into lines."""
+STEP = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A condition that stands as it is."""
+
+    text: str
+    negated: str | None = None
+    """Its opposite where EQL has a word for it, else None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """One field compared with one value or with any of several; an OR joins those of one operator."""
+
+    field: str
+    """As EQL writes it."""
+    operator: str
+    """``:``, ``like``, ``regex``, ``regex~``, ``==`` or ``cidrMatch``."""
+    values: tuple[str, ...]
+    """Literals as EQL writes them; for ``cidrMatch`` networks without quotes."""
+    exact: bool = False
+    """For ``:``: no value has a wildcard or a letter, so that ``==`` and ``in`` say the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of."""
+
+    args: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """Any of."""
+
+    args: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Not."""
+
+    arg: Node
+
+
+Node = Leaf | Values | And | Or | Not
+
+
+def both(args: Iterable[Node]) -> Node:
+    """Return the conjunction, flat and without repetition."""
+    return _join(And, args)
+
+
+def either(args: Iterable[Node]) -> Node:
+    """Return the disjunction, flat, the values of one field and operator in one list."""
+    flat = _join(Or, args)
+    if not isinstance(flat, Or):
+        return flat
+    groups: dict[object, list[Node]] = {}
+    for arg in flat.args:
+        key = (arg.field, arg.operator) if isinstance(arg, Values) else arg
+        groups.setdefault(key, []).append(arg)
+    return _join(Or, [_merged(group) for group in groups.values()])
+
+
+def negation(arg: Node) -> Node:
+    """Return the opposite."""
+    if isinstance(arg, Not):
+        return arg.arg
+    if isinstance(arg, Leaf) and arg.negated:
+        return Leaf(arg.negated, arg.text)
+    return Not(arg)
+
+
+def _join(kind: type[And] | type[Or], args: Iterable[Node]) -> Node:
+    flat: dict[Node, None] = {}
+    for arg in args:
+        flat.update(dict.fromkeys(arg.args if isinstance(arg, kind) else (arg,)))
+    found = tuple(flat)
+    return found[0] if len(found) == 1 else kind(found)
+
+
+def _merged(group: list[Node]) -> Node:
+    first = group[0]
+    if len(group) == 1 or not isinstance(first, Values):
+        return first
+    same = [node for node in group if isinstance(node, Values)]
+    values = tuple(dict.fromkeys(value for node in same for value in node.values))
+    return Values(first.field, first.operator, values, all(node.exact for node in same))
+
+
+@dataclass(slots=True)
+class _Lines:
+    """Text under construction."""
+
+    lines: list[str] = field(default_factory=lambda: [""])
+
+    def add(self, words: str) -> None:
+        self.lines[-1] += words
+
+    def begin(self, indent: str) -> None:
+        self.lines.append(indent)
+
+
+def query(category: str, condition: Node, indent: str = "") -> str:
+    """Return ``category where condition``, on one line if it fits, else one condition a line.
+
+    Args:
+        category: an event category, or ``any``.
+        condition: the condition.
+        indent: of the lines after the first.
+    """
+    inline = f"{category} where {_inline(condition)}"
+    if len(indent) + len(inline) <= WIDTH:
+        return inline
+    out = _Lines()
+    out.add(f"{category} where")
+    out.begin(indent + STEP)
+    _layout(condition, indent + STEP, out)
+    return "\n".join(out.lines)
+
+
+def _layout(node: Node, indent: str, out: _Lines) -> None:
+    inline = _inline(node)
+    if isinstance(node, Leaf) or (len(indent) + len(inline) <= WIDTH - 4 and not isinstance(node, And | Or)):
+        out.add(inline)
+    elif isinstance(node, Values):
+        _layout_values(node, indent, out)
+    elif isinstance(node, Not):
+        out.add("not ")
+        _layout_operand(node.arg, indent, out)
+    else:
+        word = "and" if isinstance(node, And) else "or"
+        for number, arg in enumerate(node.args):
+            if number:
+                out.add(f" {word}")
+                out.begin(indent)
+            # Over several lines `and` inside `or` is hard to see without parentheses.
+            if isinstance(arg, Or) or (isinstance(arg, And) and len(indent + _inline(arg)) > WIDTH - 4):
+                _layout_operand(arg, indent, out)
+            else:
+                _layout(arg, indent, out)
+
+
+def _layout_operand(node: Node, indent: str, out: _Lines) -> None:
+    """Lay out what needs parentheses if it is an AND or OR."""
+    if not isinstance(node, And | Or):
+        _layout(node, indent, out)
+        return
+    inline = f"({_inline(node)})"
+    if len(indent) + len(inline) <= WIDTH - 4:
+        out.add(inline)
+        return
+    out.add("(")
+    out.begin(indent + STEP)
+    _layout(node, indent + STEP, out)
+    out.begin(indent + ")")
+
+
+def _layout_values(node: Values, indent: str, out: _Lines) -> None:
+    head, items, tail = _pieces(node)
+    if len(items) == 1:
+        out.add(f"{head}{items[0]}{tail}")
+        return
+    out.add(head)
+    out.begin(indent + STEP)
+    for number, item in enumerate(items):
+        more = "" if number == len(items) - 1 else ","
+        if len(out.lines[-1]) + len(item) + 2 > WIDTH and out.lines[-1].strip():
+            out.lines[-1] = out.lines[-1].rstrip()
+            out.begin(indent + STEP)
+        out.add(f"{item}{more}" if not more else f"{item}{more} ")
+    out.lines[-1] = out.lines[-1].rstrip()
+    out.begin(indent + tail)
+
+
+def _inline(node: Node) -> str:
+    match node:
+        case Leaf(words):
+            return words
+        case Values():
+            head, items, tail = _pieces(node)
+            return head + ", ".join(items) + tail
+        case Not(Values() as values) if len(values.values) == 1 and (
+            values.operator == "==" or _equality(values)
+        ):
+            return f"{values.field} != {values.values[0]}"
+        case Not(arg):
+            return f"not {_operand(arg)}"
+        case And(args):
+            return " and ".join(_operand(arg) if isinstance(arg, Or) else _inline(arg) for arg in args)
+        case Or(args):
+            return " or ".join(_inline(arg) for arg in args)
+
+
+def _operand(node: Node) -> str:
+    return f"({_inline(node)})" if isinstance(node, And | Or) else _inline(node)
+
+
+def _equality(node: Values) -> bool:
+    return node.operator == ":" and node.exact
+
+
+def _pieces(node: Values) -> tuple[str, list[str], str]:
+    """Return what stands before the values, the values, and what stands behind them."""
+    name, values = node.field, list(node.values)
+    if node.operator == "cidrMatch":
+        if len(values) == 1 and values[0].endswith(("/32", "/128")) and _host(values[0]):
+            # `in` does not take an ip field and strings, but == does.
+            return f"{name} == ", [text.string(values[0].partition("/")[0])], ""
+        return f"cidrMatch({name}, ", [text.string(value) for value in values], ")"
+    many = len(values) > 1
+    if node.operator == "==" or _equality(node):
+        return (f"{name} in (", values, ")") if many else (f"{name} == ", values, "")
+    return (f"{name} {node.operator} (", values, ")") if many else (f"{name} {node.operator} ", values, "")
+
+
+def _host(network: str) -> bool:
+    address, _, length = network.partition("/")
+    return length == ("128" if ":" in address else "32")

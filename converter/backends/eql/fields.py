@@ -1,0 +1,147 @@
+"""The fields of a rule's cell, and how EQL compares each type with each kind of value."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from sigma.types import SigmaString
+
+from converter.backends.eql import addresses, text
+from converter.backends.eql.expression import Leaf, Node, Values, both, either, negation
+from converter.columns import Column, Columns
+from converter.errors import Refusal
+from converter.plan import Fidelity, Reason
+
+_FAMILIES = {
+    **dict.fromkeys(("keyword", "wildcard", "constant_keyword"), "string"),
+    **dict.fromkeys(("long", "integer", "short", "byte", "unsigned_long"), "number"),
+    **dict.fromkeys(("double", "float", "half_float", "scaled_float"), "number"),
+    **dict.fromkeys(("date", "date_nanos"), "date"),
+    "boolean": "boolean",
+    "ip": "ip",
+}
+_NUMERAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+
+
+class Scope:
+    """What a condition is converted in: the columns, the polarity, and the losses so far."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+        self.negated = False
+        self.reasons: list[Reason] = []
+
+    def column(self, name: str) -> Target:
+        """Return a field.
+
+        Raises:
+            Refusal: SC204 for a field that is not in the column list or of a type that EQL cannot query.
+        """
+        column = self._columns.get(name)
+        if column is None:
+            raise Refusal("SC204", f"the field {name} is not in the column list")
+        return Target(name, column)
+
+    def string_fields(self) -> list[str]:
+        """Return the string fields as EQL writes them, in the order of the column list."""
+        return [
+            text.field(name, column.optional)
+            for name, column in self._columns.items()
+            if _FAMILIES.get(column.type) == "string"
+        ]
+
+    def lose(self, fidelity: Fidelity, why: str) -> None:
+        """Note a loss."""
+        self.reasons.append(Reason(fidelity, why))
+
+
+class Target:
+    """One field as a condition's left side.
+
+    Raises:
+        Refusal: SC204 for a type that EQL cannot query (text, flattened and others).
+    """
+
+    def __init__(self, name: str, column: Column) -> None:
+        family = _FAMILIES.get(column.type)
+        if family is None:
+            hint = "Lucene can query it" if "text" in column.type or column.type == "flattened" else None
+            raise Refusal("SC204", f"EQL cannot query the field {name} of type {column.type}", hint=hint)
+        self.name = name
+        self.type = column.type
+        self.family = family
+        self.text = text.field(name, column.optional)
+
+    @property
+    def as_text(self) -> str:
+        """The field where a string is needed; numbers have a function for it."""
+        return self.text if self.family == "string" else f"string({self.text})"
+
+    def refused(self, what: str, hint: str | None = None) -> Refusal:
+        """Return the refusal of a value that the field's type cannot hold."""
+        return Refusal(
+            "SC204",
+            f"the field {self.name} is of type {self.type}: EQL cannot compare it with {what}",
+            hint=hint,
+        )
+
+    def exists(self) -> Node:
+        """Return ``field != null``."""
+        return Leaf(f"{self.text} != null", f"{self.text} == null")
+
+    def number(self, value: int | float) -> Node:
+        """Compare with a number; a string field with its text."""
+        if self.family == "number":
+            return Values(self.text, "==", (str(value),))
+        if self.family == "string":
+            return Values(self.text, ":", (text.string(str(value)),), text.caseless(str(value)))
+        raise self.refused(f"the number {value}")
+
+    def boolean(self, value: bool) -> Node:
+        """Compare with true or false; a string field with the word."""
+        word = "true" if value else "false"
+        if self.family == "boolean":
+            return Values(self.text, "==", (word,))
+        if self.family == "string":
+            return Values(self.text, ":", (text.string(word),))
+        raise self.refused(word)
+
+    def network(self, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> Node:
+        """Compare with a network."""
+        if self.family == "ip":
+            found: Node = Values(self.text, "cidrMatch", (str(network),))
+            if addresses.holds_v4(str(network)):
+                # Elasticsearch keeps IPv4 as ::ffff:0:0/96; Sigma's networks of IPv6 hold IPv6 only.
+                found = both([found, negation(Values(self.text, "cidrMatch", ("0.0.0.0/0",)))])
+            return found
+        if self.family == "string" and isinstance(network, ipaddress.IPv4Network):
+            return Values(self.text, "regex", (text.pattern(addresses.v4_regex(network)),))
+        raise self.refused(f"the network {network}", "cidrMatch needs a field of type ip")
+
+    def other(self, value: SigmaString) -> Node:
+        """Compare a field that is no string with a Sigma string."""
+        plain, shown = text.literal(value), str(value)
+        if self.family == "number":
+            if plain is not None:
+                return Values(self.text, "==", (self._numeral(plain),))
+            pattern = text.wildcards(value)
+            if pattern is None or pattern.strip("0123456789*?.-"):
+                raise self.refused(f"the text {shown!r}")
+            return Values(self.as_text, ":", (text.string(pattern),))
+        if self.family == "boolean" and plain is not None and plain.lower() in {"true", "false"}:
+            return Values(self.text, "==", (plain.lower(),))
+        if self.family == "ip":
+            pattern = text.wildcards(value)
+            found = addresses.networks(pattern) if pattern is not None else None
+            if found and len(found) <= addresses.MAX_NETWORKS:
+                return either([Values(self.text, "cidrMatch", (network,)) for network in found])
+        if self.family == "date" and plain is not None:
+            return Values(self.text, "==", (text.string(plain),))
+        raise self.refused(f"the text {shown!r}")
+
+    def _numeral(self, plain: str) -> str:
+        # A number's own text only: "007" is not the text of 7.
+        if _NUMERAL.fullmatch(plain):
+            return plain
+        raise self.refused(f"the text {plain!r}")

@@ -1,0 +1,237 @@
+"""The items of a sequence: conditions with their join keys, and the text around them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from sigma.conditions import ConditionAND, ConditionOR
+from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
+from sigma.types import SigmaBool, SigmaNumber, SigmaString
+
+from converter.backends.eql import text
+from converter.backends.eql.expression import Leaf, Node, both, query
+from converter.errors import Refusal
+from converter.plan import BaseRule, CorrelationPlan, Draft, Fidelity, Member, Reason, Tree
+
+Maker = Callable[[BaseRule], tuple[str, Node, tuple[Reason, ...]]]
+"""Converts a base rule into its category, its condition and what that loses."""
+Keys = tuple[tuple[str, ...], ...]
+
+_UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms"))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of a sequence."""
+
+    category: str
+    condition: Node
+    keys: Keys
+    """Join keys as EQL writes them: for each group-by key of the correlation its columns."""
+    tree: Tree | None = None
+    """The base rule's, to see whether an event can be two rules at once."""
+    runs: int = 1
+    reasons: tuple[Reason, ...] = ()
+    single_valued: frozenset[str] = frozenset()
+    """The columns that cannot hold several values."""
+
+    def with_category(self) -> Node:
+        """Return the condition with the category in it, for an item of events of any category."""
+        if self.category == "any":
+            return self.condition
+        # event.category can hold several values; == holds if any does, as `category where` does.
+        return both([Leaf(f"event.category == {text.string(self.category)}"), self.condition])
+
+
+def single(member: Member, keys: Keys, make: Maker) -> Item:
+    """Return the item of a member that is an event rule.
+
+    Raises:
+        Refusal: SC205 if it is a correlation, SC204 for a key that is not in the column list.
+    """
+    base = member.source
+    if not isinstance(base, BaseRule):
+        raise Refusal("SC205", "EQL cannot count alerts; KQL and SPL can")
+    category, condition, reasons = make(base)
+    guards: list[Node] = []
+    shown = []
+    for key in keys:
+        columns = []
+        for name in key:
+            column = base.columns.get(name)
+            if column is None:
+                raise Refusal("SC204", f"the group-by field {name} is not in the column list")
+            written = text.field(name, column.optional)
+            columns.append(written)
+            if column.optional:
+                # EQL joins events whose `?key` is missing with each other; in Sigma they take no part.
+                guards.append(Leaf(f"{written} != null", f"{written} == null"))
+        shown.append(tuple(columns))
+    one = frozenset(name for name, column in base.columns.items() if not column.multi)
+    return Item(category, both([condition, *guards]), tuple(shown), base.tree, 1, reasons, one)
+
+
+def together(items: Sequence[Item]) -> Item:
+    """Return the item of the events that are all of these rules at once.
+
+    Raises:
+        Refusal: SC205 if the rules join by different fields.
+    """
+    if len(items) == 1:
+        return items[0]
+    if len({item.keys for item in items}) > 1:
+        why = "one event can be two of the rules, and EQL cannot compare the fields that they join by"
+        raise Refusal("SC205", f"{why}; KQL and SPL can")
+    condition = both([item.with_category() for item in items])
+    return Item("any", condition, items[0].keys, None, 1, tuple(r for item in items for r in item.reasons))
+
+
+def disjoint(items: Sequence[Item]) -> bool:
+    """Return whether no event can be all of these, as far as equality of single values tells."""
+    seen: dict[str, set[str]] = {}
+    for item in items:
+        for name, values in _required(item).items():
+            seen[name] = seen.get(name, values) & values
+    return not all(seen.values())
+
+
+def _required(item: Item) -> dict[str, set[str]]:
+    """Return, for fields that must have one of some plain values, those values without case."""
+    found: dict[str, set[str]] = {}
+    stack: list[object] = [item.tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ConditionAND):
+            stack.extend(node.args)
+            continue
+        leaves = node.args if isinstance(node, ConditionOR) else [node]
+        fields = {leaf.field for leaf in leaves if isinstance(leaf, FieldValue)}
+        values = [_plain(leaf.value) if isinstance(leaf, FieldValue) else None for leaf in leaves]
+        if len(fields) == 1 and None not in values and (name := fields.pop()) in item.single_valued:
+            kept = {value for value in values if value is not None}
+            found[name] = found.get(name, kept) & kept
+    return found
+
+
+def _plain(value: object) -> str | None:
+    if isinstance(value, SigmaString):
+        plain = text.literal(value)
+        return None if plain is None else plain.lower()
+    if isinstance(value, SigmaNumber | SigmaBool):
+        return str(value).lower()
+    return None
+
+
+def chain(
+    plan: CorrelationPlan, make: Maker, counted: Callable[[CorrelationPlan, Maker], Item]
+) -> list[Item]:
+    """Return the items of an ordered correlation; those of ordered or counted members are put in place.
+
+    The members' alerts follow each other, so their events do; one span then holds all of them.
+    What cannot be kept is a member's own shorter window and its own further keys: broader.
+
+    Raises:
+        Refusal: SC205 for members that are other correlations.
+    """
+    items: list[Item] = []
+    for member in plan.members:
+        inner = member.source
+        if isinstance(inner, BaseRule):
+            items.append(single(member, member.group_by, make))
+            continue
+        if inner.type == "temporal_ordered":
+            found = _ordered_members(inner, make, counted)
+        elif inner.type == "event_count":
+            found = [counted(inner, make)]
+        else:
+            raise Refusal(
+                "SC205", f"EQL cannot use alerts of type {inner.type} in a sequence; KQL and SPL can"
+            )
+        kept = [_number_of(name, inner) for key in member.group_by for name in key]
+        lost = _losses(plan, inner, kept) if sum(item.runs for item in found) > 1 else []
+        items += [
+            replace(item, keys=tuple(item.keys[n] for n in kept), reasons=(*item.reasons, *lost))
+            for item in found
+        ]
+    return items
+
+
+def _ordered_members(
+    inner: CorrelationPlan, make: Maker, counted: Callable[[CorrelationPlan, Maker], Item]
+) -> list[Item]:
+    if inner.expression is not None or any(
+        t.op != "gte" or t.value != len(inner.members) for t in inner.thresholds
+    ):
+        raise Refusal("SC205", "EQL says an order of all rules only, not of some of them; KQL and SPL can")
+    return chain(inner, make, counted)
+
+
+def _number_of(name: str, inner: CorrelationPlan) -> int:
+    if name not in inner.group_by:
+        raise Refusal("SC205", f"'{name}' is no group-by key of {inner.name}, so EQL cannot join by it")
+    return inner.group_by.index(name)
+
+
+def _losses(plan: CorrelationPlan, inner: CorrelationPlan, kept: Sequence[int]) -> list[Reason]:
+    found = []
+    lost = [name for number, name in enumerate(inner.group_by) if number not in kept]
+    if lost:
+        found.append(
+            Reason(
+                Fidelity.BROADER,
+                f"EQL joins all items by the same keys: {inner.name} is not joined by {', '.join(lost)}",
+            )
+        )
+    if inner.timespan_ms < plan.timespan_ms:
+        times = f"{span(plan.timespan_ms)}, not {span(inner.timespan_ms)}"
+        found.append(Reason(Fidelity.BROADER, f"EQL has one maxspan: {inner.name} may take {times}"))
+    return found
+
+
+def joined(items: Sequence[Item], timespan_ms: int) -> Draft:
+    """Return the sequence of the items.
+
+    Raises:
+        Refusal: SC205 if the items join by different numbers of columns.
+    """
+    flat = [tuple(column for key in item.keys for column in key) for item in items]
+    if len({len(keys) for keys in flat}) > 1:
+        raise Refusal("SC205", "EQL needs as many join keys on every item; KQL and SPL can join these rules")
+    shared = 0
+    while shared < len(flat[0]) and len({keys[shared] for keys in flat}) == 1:
+        shared += 1
+    head = "sequence"
+    if shared:
+        head += f" by {', '.join(flat[0][:shared])}"
+    lines = [f"{head} with maxspan={span(timespan_ms)}"]
+    for item, keys in zip(items, flat, strict=True):
+        lines.append(_item(item, keys[shared:]))
+    reasons = tuple(dict.fromkeys(reason for item in items for reason in item.reasons))
+    return Draft("\n".join(lines), reasons=reasons)
+
+
+def _item(item: Item, own: Sequence[str]) -> str:
+    body = query(item.category, item.condition, "  ")
+    closed = f"  [{body}]" if "\n" not in body else f"  [{body}\n  ]"
+    if own:
+        closed += f" by {', '.join(own)}"
+    return closed + (f" with runs={item.runs}" if item.runs > 1 else "")
+
+
+def event(item: Item) -> Draft:
+    """Return the query of single events that are alerts by themselves.
+
+    An event that lacks a join key takes no part.
+    """
+    guards = [Leaf(f"{column} != null", f"{column} == null") for key in item.keys for column in key]
+    condition = both([item.condition, *guards])
+    return Draft(query(item.category, condition), reasons=tuple(dict.fromkeys(item.reasons)))
+
+
+def span(milliseconds: int) -> str:
+    """Return a time span in the largest unit that it is a whole number of."""
+    for size, unit in _UNITS:
+        if milliseconds % size == 0:
+            return f"{milliseconds // size}{unit}"
+    raise AssertionError("one millisecond divides every span")
