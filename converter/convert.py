@@ -10,7 +10,7 @@ from sigma.exceptions import SigmaError
 from converter import correlations, fidelity, pipelines
 from converter.backends import backend_for
 from converter.backends.base import LanguageBackend
-from converter.errors import Refusal, SigconvError
+from converter.errors import InternalError, Refusal, SigconvError
 from converter.pipelines import Cell
 from converter.plan import (
     AlertColumns,
@@ -75,6 +75,8 @@ def convert(rules: RuleSet, rule: Rule, cell: Cell, limit: str = "broader") -> C
         raise Refusal("SC201", f"{cell.target} cannot say this: {_plain(error)}", file=rule.file) from error
     except RecursionError as error:
         raise Refusal("SC203", "the rule is nested too deeply", file=rule.file) from error
+    except Exception as error:  # A defect of ours or of pySigma in one rule must not stop the others.
+        raise InternalError("SC900", f"internal error in {cell}: {error!r}", file=rule.file) from error
     if not drafts or any(not draft.text.strip() for draft in drafts):
         raise Refusal("SC209", "nothing is left of the rule", file=rule.file)
     reasons = list(dict.fromkeys([*reasons, *(reason for draft in drafts for reason in draft.reasons)]))
@@ -183,7 +185,9 @@ def _header(rule: Rule, cell: Cell, level: Fidelity, reasons: Sequence[Reason]) 
 
 
 def _emit(backend: LanguageBackend, draft: Draft, header: Sequence[str], correlation: bool) -> Emitted:
-    extension = backend.correlation_extension if correlation else backend.extension
+    extension = backend.extension
+    if correlation:
+        extension = getattr(backend, "correlation_extension", extension)
     comment = "" if extension == "json" else backend.comment(header)
     return Emitted(draft.name, comment + draft.text.rstrip("\n") + "\n", extension, draft.alert)
 

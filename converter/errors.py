@@ -84,3 +84,9 @@ class UsageError(SigconvError):
     """A wrong option, path or configuration (SC6xx)."""
 
     exit_code = ExitCode.USAGE
+
+
+class InternalError(SigconvError):
+    """A defect of sigconv or of a library, met while one rule was converted (SC900)."""
+
+    exit_code = ExitCode.INTERNAL

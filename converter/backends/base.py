@@ -14,9 +14,8 @@ class LanguageBackend(Protocol):
     language: ClassVar[str]
     """``eql``, ``lucene``, ``spl`` or ``kql``."""
     extension: ClassVar[str]
-    """Of output files, without the dot."""
-    correlation_extension: ClassVar[str]
-    """Of the output files of correlations; ``json`` files get no comment header."""
+    """Of output files, without the dot. A backend whose correlations are another kind of file has
+    ``correlation_extension`` too; ``json`` files get no comment header."""
 
     def event(self, base: BaseRule) -> list[Draft]:
         """Return the query (rarely: queries) that selects the events of one rule.

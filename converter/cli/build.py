@@ -66,8 +66,10 @@ def build(
     else:
         folder = Path(output_name) if output_name else config.output
         stale = _write(folder, found, cells, rules, whole=_whole(paths, config), check=check, form=form)
-    refused = any(outcome.error is not None and not outcome.accepted for outcome in found)
-    if rules.errors or refused or stale:
+    failures = [outcome.error for outcome in found if outcome.error is not None and not outcome.accepted]
+    if any(error.exit_code == ExitCode.INTERNAL for error in failures):
+        raise click.exceptions.Exit(ExitCode.INTERNAL)
+    if rules.errors or failures or stale:
         raise click.exceptions.Exit(ExitCode.FAILED)
 
 
