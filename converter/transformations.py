@@ -23,6 +23,7 @@ from sigma.processing.transformations import transformations
 from sigma.processing.transformations.base import (
     DetectionItemTransformation,
     FieldMappingTransformationBase,
+    Transformation,
 )
 from sigma.rule import SigmaDetection, SigmaDetectionItem
 from sigma.types import (
@@ -231,15 +232,13 @@ class AddressRanges(DetectionItemTransformation):
 
     def apply_detection_item(self, detection_item: SigmaDetectionItem) -> SigmaDetectionItem | None:
         """Replace the prefixes among an item's values; None if there are none."""
-        values: list[SigmaType] = []
-        for value in detection_item.value:
-            networks = list(_networks(value))
-            if len(networks) > 1 and detection_item.value_linking is ConditionAND:
-                return None
-            values += networks or [value]
-        if values == detection_item.value:
+        found = [list(_networks(value)) for value in detection_item.value]
+        # Several networks are alternatives: under `all` they would be demanded together.
+        together = detection_item.value_linking is ConditionAND and len(found) > 1
+        if not any(found) or (together and any(len(networks) > 1 for networks in found)):
             return None
-        detection_item.value = values
+        pairs = zip(found, detection_item.value, strict=True)
+        detection_item.value = [one for networks, value in pairs for one in (networks or [value])]
         return detection_item
 
 
@@ -344,7 +343,7 @@ def _refuse(item: SigmaDetectionItem, value: SigmaType, reason: str) -> Refusal:
     return Refusal("SC201", f"field {item.field} compared with {value}: {reason}")
 
 
-_TYPES = {
+_TYPES: dict[str, type[Transformation]] = {
     "require_fields": RequireFields,
     "map_values": MapValues,
     "split_user": SplitUser,

@@ -4,7 +4,8 @@
 inside a DataItem element, entities escaped. ``WindowsEvent`` comes from the Forwarded Events connector:
 EventData is dynamic, one property per named Data element. Columns: Azure Monitor's table reference
 (``event``, ``windowsevent``); the XML's frame: published samples of EventData. In both, TimeGenerated is the
-record's time, not UtcTime.
+record's time, not UtcTime. The tables' own column Type (their name) is left out: Sysmon's events 20 and 25
+have a Data element of that name, which a query puts in its place.
 """
 
 from __future__ import annotations
@@ -37,7 +38,6 @@ def store(event: Mapping[str, Any], id: int) -> Stored:  # noqa: A002
         "EventLevel": 4,
         "EventLevelName": "Information",
         "UserName": "NT AUTHORITY\\SYSTEM",
-        "Type": EVENT,
         "SourceSystem": "OpsManager",
         "EventData": (
             f'<DataItem type="System.XmlData" time="{time.isoformat()}" '
@@ -61,7 +61,6 @@ def store_windows_event(event: Mapping[str, Any], id: int) -> Stored:  # noqa: A
         "EventLevel": 4,
         "EventLevelName": "Information",
         "EventRecordId": windows.text(event.get("EventRecordID") or ""),
-        "Type": WINDOWS_EVENT,
         "EventData": windows.event_data(event),
     }
     return Stored(id, WINDOWS_EVENT, doc)
