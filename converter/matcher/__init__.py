@@ -5,5 +5,7 @@ would prove itself.
 """
 
 from converter.matcher.detection import compile_detection
+from converter.matcher.logsource import is_candidate
+from converter.matcher.matcher import Alert, Matcher, run
 
-__all__ = ["compile_detection"]
+__all__ = ["Alert", "Matcher", "compile_detection", "is_candidate", "run"]
