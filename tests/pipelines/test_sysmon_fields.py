@@ -8,12 +8,22 @@ whose value is rewritten wrongly, fails here.
 from pathlib import Path
 
 import pytest
-from sysmon_samples import HEADER, TARGETS, categories, event_ids, holds, other, readable, sample, value
 
 from converter.errors import Refusal
 from converter.pipelines import cell, prepare
 from converter.rule import Rule
 from converter.shapes import shape_for
+from tests.pipelines.sysmon_samples import (
+    HEADER,
+    TARGETS,
+    categories,
+    event_ids,
+    holds,
+    other,
+    readable,
+    sample,
+    value,
+)
 
 # What Elastic does not keep, by category ("" is all).
 REFUSED = {

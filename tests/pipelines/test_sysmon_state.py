@@ -1,11 +1,11 @@
 """Where each pipeline says that the events are, and the categories that Elastic gives them."""
 
 import pytest
-from sysmon_samples import TARGETS, categories, event_ids
-from test_sysmon_fields import base
 
 from converter.pipelines import cell, map_field
 from converter.shapes import sysmon_elastic
+from tests.pipelines.sysmon_samples import TARGETS, categories, event_ids
+from tests.pipelines.test_sysmon_fields import base, rule
 
 AGENT = ["logs-windows.sysmon_operational-*", "logs-windows.forwarded-*"]
 
@@ -62,9 +62,9 @@ def test_every_mapped_field_is_in_the_column_list(name):
     unmapped = set()
     for category, fields in categories(name).items():
         mapped, _ = base(name, {"category": category}, {"RuleName": "x"})
-        rule = _rule(category)
+        checked = _rule(category)
         for field in fields:
-            unmapped |= {field for column in map_field(rule, where, field) if column not in where.columns}
+            unmapped |= {field for column in map_field(checked, where, field) if column not in where.columns}
         assert mapped.columns is where.columns
     gone = {"QueryResults", "SourcePortName", "DestinationPortName", "Hashes", "Hash"}
     assert unmapped == (gone if name == "elastic" else set())
@@ -72,17 +72,15 @@ def test_every_mapped_field_is_in_the_column_list(name):
 
 def test_what_correlations_group_by():
     where = cell("sysmon", "eql")
-    rule = _rule("process_creation")
+    checked = _rule("process_creation")
     wanted = {
         "Computer": ("winlog.computer_name",),
         "ProcessGuid": ("process.entity_id",),
         "UtcTime": ("@timestamp",),
         "User": ("user.domain", "user.name"),
     }
-    assert {field: map_field(rule, where, field) for field in wanted} == wanted
+    assert {field: map_field(checked, where, field) for field in wanted} == wanted
 
 
 def _rule(category):
-    from test_sysmon_fields import rule
-
     return rule({"category": category}, {"RuleName": "x"})

@@ -3,10 +3,10 @@
 import pytest
 from sigma.processing.pipeline import ProcessingPipeline
 from sigma.rule import SigmaRule
-from sysmon_samples import holds
 
 from converter import transformations
 from converter.errors import Refusal
+from tests.pipelines.sysmon_samples import holds
 
 transformations.register()
 HASH = {"MD5": "h.md5", "SHA256": "h.sha256", "IMPHASH": "pe.imphash"}
