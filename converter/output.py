@@ -62,9 +62,7 @@ def write(path: Path, text: str) -> bool:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".sigconv-", suffix=".tmp")
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+                file.write(data)  # No fsync: against a killed process the rename is enough.
             Path(temporary).chmod(0o644)
             Path(temporary).replace(path)
         except BaseException:

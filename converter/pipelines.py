@@ -30,6 +30,8 @@ from converter.rule import Rule
 
 PLATFORMS = {"eql": "elastic", "lucene": "elastic", "spl": "splunk", "kql": "kusto"}
 """Target language -> platform, which a pipeline is for."""
+LogsourceNames = tuple[tuple[str, str], ...]
+_LOGSOURCE = ("category", "product", "service")
 NONE = "none"
 """The source that maps nothing."""
 
@@ -118,7 +120,7 @@ def prepare(rule: Rule, where: Cell) -> tuple[BaseRule, list[Reason]]:
     state: dict[str, Any] = {"index": ["Events"], "table": "Events"}
     losses: dict[int, tuple[Reason, ...]] = {}
     if where.pipeline is not None:
-        pipeline = ProcessingPipeline.from_dict(dict(where.pipeline))
+        pipeline = ProcessingPipeline.from_dict(_relevant(where, _names(rule)))
         try:
             pipeline.apply(sigma)
         except SigmaError as problem:
@@ -143,10 +145,7 @@ def map_field(rule: Rule, where: Cell, field: str) -> tuple[str, ...]:
     """Return the columns that hold a field of the rule's events (itself, where nothing maps it)."""
     if where.pipeline is None:
         return (field,)
-    logsource = rule.doc.get("logsource") or {}
-    parts = tuple(
-        (key, str(logsource[key])) for key in ("category", "product", "service") if logsource.get(key)
-    )
+    parts = _names(rule)
     key = (where.source, where.target, where.version, parts, field)
     if key not in _FIELDS:
         probe = SigmaRule.from_dict(
@@ -158,12 +157,42 @@ def map_field(rule: Rule, where: Cell, field: str) -> tuple[str, ...]:
                 "fields": [field],
             }
         )
-        ProcessingPipeline.from_dict(dict(where.pipeline)).apply(probe)
+        ProcessingPipeline.from_dict(_relevant(where, parts)).apply(probe)
         _FIELDS[key] = tuple(probe.fields)
     return _FIELDS[key]
 
 
 _FIELDS: dict[tuple[object, ...], tuple[str, ...]] = {}
+_RELEVANT: dict[tuple[object, ...], dict[str, Any]] = {}
+
+
+def _names(rule: Rule) -> LogsourceNames:
+    """Return the rule's log source: what is given of category, product and service."""
+    logsource = rule.doc.get("logsource") or {}
+    return tuple((key, str(logsource[key])) for key in _LOGSOURCE if logsource.get(key))
+
+
+def _relevant(where: Cell, names: LogsourceNames) -> dict[str, Any]:
+    """Return the cell's pipeline without the items for other log sources: making those takes longest."""
+    key = (where.source, where.target, where.version, names)
+    if key not in _RELEVANT:
+        pipeline = dict(where.pipeline or {})
+        items = pipeline.get("transformations") or []
+        pipeline["transformations"] = [item for item in items if not _is_for_others(item, dict(names))]
+        _RELEVANT[key] = pipeline
+    return _RELEVANT[key]
+
+
+def _is_for_others(item: Mapping[str, Any], names: Mapping[str, str]) -> bool:
+    """Tell whether an item's conditions, all of which must hold, name another log source."""
+    conditions = item.get("rule_conditions")
+    if not isinstance(conditions, list) or item.get("rule_cond_op", "and") != "and":
+        return False
+    return not item.get("rule_cond_not") and any(
+        condition.get("type") == "logsource"
+        and any(names.get(key) != condition[key] for key in _LOGSOURCE if condition.get(key))
+        for condition in conditions
+    )
 
 
 def _mapped(pipeline: ProcessingPipeline) -> bool:
