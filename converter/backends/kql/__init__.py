@@ -1,0 +1,5 @@
+"""KQL for Microsoft Sentinel and Defender XDR."""
+
+from converter.backends.kql.backend import KqlBackend
+
+__all__ = ["KqlBackend"]

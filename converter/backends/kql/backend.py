@@ -1,0 +1,58 @@
+"""The KQL backend: event queries, correlations, comments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from sigma.backends.kusto.kusto import KustoBackend
+
+from converter.backends.kql.literals import comment
+from converter.backends.kql.query import definitions, stages
+from converter.plan import AlertColumns, BaseRule, CorrelationPlan, Draft, Fidelity, Reason
+
+SENTINEL_MAX = 10_000
+"""Characters of a scheduled rule's query (Microsoft's "Create a custom analytics rule")."""
+
+
+class KqlBackend(KustoBackend):
+    """KQL. One instance per rule and cell."""
+
+    language: ClassVar[str] = "kql"
+    extension: ClassVar[str] = "kql"
+    correlation_extension: ClassVar[str] = "kql"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def event(self, base: BaseRule) -> list[Draft]:
+        """Return the query that selects the events of one rule.
+
+        Raises:
+            Refusal: if KQL or the columns cannot say the rule.
+        """
+        query = stages(base)
+        return [_draft(definitions(query.needs) + query.text())]
+
+    def correlation(self, plan: CorrelationPlan) -> list[Draft]:
+        """Return the query that raises the correlation's alerts, one row per alert.
+
+        Raises:
+            Refusal: if KQL cannot say the correlation.
+        """
+        from converter.backends.kql.correlation import correlate
+
+        text, alert = correlate(plan)
+        return [_draft(text, alert)]
+
+    def comment(self, lines: Sequence[str]) -> str:
+        """Return the lines as ``//`` comments, which nothing in them can end."""
+        return "".join(f"// {comment(line)}".rstrip() + "\n" for line in lines)
+
+
+def _draft(text: str, alert: AlertColumns | None = None) -> Draft:
+    reasons: tuple[Reason, ...] = ()
+    if len(text) > SENTINEL_MAX:
+        note = f"the query has {len(text)} characters; a scheduled rule of Sentinel takes {SENTINEL_MAX}"
+        reasons = (Reason(Fidelity.EXACT, note),)
+    return Draft(text, reasons=reasons, alert=alert)

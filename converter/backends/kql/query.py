@@ -1,0 +1,159 @@
+"""The stages of an event query: filters on the table's columns first, then fields out of event data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from xml.sax.saxutils import escape
+
+from converter.backends.kql.conditions import Conditions, conjuncts, used_fields
+from converter.backends.kql.expression import Expr, all_of
+from converter.backends.kql.literals import name, regex_quoted, string
+from converter.columns import Columns
+from converter.errors import Refusal
+from converter.plan import BaseRule, Tree
+
+XML_FIELD = """\
+let EventDataField = (data: string, name: string) {
+    replace_strings(
+        extract(strcat(@'<Data Name="', name, @'">([^<]*)</Data>'), 1, data),
+        dynamic(["&lt;", "&gt;", "&quot;", "&apos;", "&#9;", "&#10;", "&#13;", "&amp;"]),
+        dynamic(["<", ">", "\\"", "'", "\\t", "\\n", "\\r", "&"]))
+};
+"""
+"""How a field is got out of ``Event.EventData``, a string of XML: by its name, entities resolved."""
+
+_CASTS = {
+    "int": "toint",
+    "long": "tolong",
+    "real": "toreal",
+    "bool": "tobool",
+    "datetime": "todatetime",
+    "guid": "toguid",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """A query: a table and what is piped through, each ``operator rest`` without the pipe."""
+
+    table: str
+    operators: tuple[str, ...]
+    needs: frozenset[str] = frozenset()
+    """Functions that the text must define before."""
+
+    def text(self, indent: str = "") -> str:
+        """Return table and operators, one a line."""
+        return f"\n{indent}| ".join(
+            [name(self.table), *(op.replace("\n", f"\n{indent}") for op in self.operators)]
+        )
+
+
+def definitions(needs: Iterable[str]) -> str:
+    """Return the functions that a query uses."""
+    return "".join(sorted(set(needs)))
+
+
+def table_of(state: Mapping[str, Any]) -> str:
+    """Return the table that a pipeline chose.
+
+    Raises:
+        Refusal: SC207 if it chose none.
+    """
+    table = state.get("table")
+    if not isinstance(table, str) or not table:
+        raise Refusal("SC207", "the pipeline names no table for this log source")
+    return table
+
+
+def stages(base: BaseRule, also: Sequence[str] = ()) -> Stages:
+    """Return the stages that select a rule's events.
+
+    Args:
+        base: the rule.
+        also: columns that later stages read.
+    """
+    return select(table_of(base.state), base.columns, conjuncts(base.tree), also)
+
+
+def select(table: str, columns: Columns, conditions: Sequence[Tree], also: Sequence[str] = ()) -> Stages:
+    """Return the stages that select a table's rows on which all conditions hold."""
+    _check_keywords(columns, conditions)
+    convert = Conditions(columns)
+    before: list[Expr] = []
+    after: list[Expr] = []
+    wanted: dict[str, None] = {}
+    for condition in conditions:
+        fields, keyword = used_fields(condition)
+        if keyword:
+            fields += [field for field, column in columns.items() if column.type == "string"]
+        inside = [field for field in fields if field in columns and columns[field].via]
+        (after if inside else before).append(convert.expression(condition))
+        wanted.update(dict.fromkeys(inside))
+    wanted.update((field, None) for field in also if field in columns and columns[field].via)
+    operators = _wheres(before)
+    needs: set[str] = set()
+    if wanted:
+        extends = [_extend(field, columns, needs) for field in wanted]
+        operators.append(_listed("extend", extends))
+    operators += _wheres(after)
+    return Stages(table, tuple(operators), frozenset(needs))
+
+
+def _check_keywords(columns: Columns, conditions: Sequence[Tree]) -> None:
+    """Refuse keywords where only the rule itself says what columns there are.
+
+    Raises:
+        Refusal: SC201.
+    """
+    read = [used_fields(condition) for condition in conditions]
+    if any(keyword for _, keyword in read) and set(columns) <= {
+        field for fields, _ in read for field in fields
+    }:
+        raise Refusal(
+            "SC201",
+            "KQL looks for a keyword in the columns of the table, and this source declares none",
+            hint="SPL and Lucene search whole events",
+        )
+
+
+def _wheres(conditions: Sequence[Expr]) -> list[str]:
+    """Return `where` operators: short comparisons that follow each other share a line."""
+    lines: list[list[Expr]] = []
+    for condition in dict.fromkeys(conditions):
+        if lines and _is_filter(condition) and all(map(_is_filter, lines[-1])):
+            lines[-1].append(condition)
+        else:
+            lines.append([condition])
+    return [f"where {all_of(line).laid_out()}" for line in lines]
+
+
+def _is_filter(condition: Expr) -> bool:
+    """A comparison of one column with one value, such as an event id."""
+    return not condition.parts and re.match(r"\S+ (?:==|=~) \S+$", condition) is not None
+
+
+def _extend(field: str, columns: Columns, needs: set[str]) -> str:
+    column = columns[field]
+    if column.via == "eventdata_xml":
+        needs.add(XML_FIELD)
+        key = regex_quoted(escape(field, {'"': "&quot;"}))
+        value = f"EventDataField(EventData, {string(key)})"
+    elif column.via == "eventdata_dynamic":
+        bare = name(field)
+        inner = f"EventData.{bare}" if bare == field else f"EventData[{string(field)}]"
+        value = f"tostring({inner})"
+    else:
+        raise Refusal("SC204", f"column {field!r}: there is no way {column.via!r} to get at it")
+    if cast := _CASTS.get(column.type):
+        value = f"{cast}({value})"
+    return f"{name(field)} = {value}"
+
+
+def _listed(operator: str, items: Sequence[str]) -> str:
+    """Return an operator with a list, one item a line if there are several."""
+    if len(items) == 1:
+        return f"{operator} {items[0]}"
+    return f"{operator}\n    " + ",\n    ".join(items)

@@ -1,0 +1,72 @@
+"""Comparisons of a string column with Sigma strings: plain, prefix, suffix, part, or wildcard."""
+
+from __future__ import annotations
+
+from sigma.types import Placeholder, SigmaCasedString, SigmaString, SpecialChars
+
+from converter.backends.kql.expression import Expr, atom
+from converter.backends.kql.literals import regex_quoted, string
+from converter.errors import Refusal
+
+_MANY = SpecialChars.WILDCARD_MULTI
+_ONE = SpecialChars.WILDCARD_SINGLE
+_WHOLE = {(False, False): "=~", (False, True): "!~", (True, False): "==", (True, True): "!="}
+
+
+def plain(value: SigmaString) -> str | None:
+    """Return the text of a value without wildcards, else None.
+
+    Raises:
+        Refusal: SC206 for a placeholder that nothing has expanded.
+    """
+    for part in value.s:
+        if isinstance(part, Placeholder):
+            raise Refusal("SC206", f"the placeholder %{part.name}% has no value")
+    return "".join(map(str, value.s)) if all(isinstance(part, str) for part in value.s) else None
+
+
+def matches(column: str, value: SigmaString, negated: bool = False) -> Expr:
+    """Compare a string expression with a Sigma string.
+
+    A missing string is the empty one in Kusto, and satisfies nothing: patterns that an empty string would
+    satisfy ask for a string that is not empty.
+    """
+    cased = isinstance(value, SigmaCasedString)
+    whole = plain(value)
+    if whole == "":
+        return empty(column, not negated)
+    if whole is not None:
+        return atom(f"{column} {_WHOLE[cased, negated]} {string(whole)}")
+    parts = list(value.s)
+    before, after = parts[0] is _MANY, parts[-1] is _MANY
+    while parts and parts[0] is _MANY:
+        del parts[0]
+    while parts and parts[-1] is _MANY:
+        del parts[-1]
+    if not parts:
+        return empty(column, negated)
+    if all(isinstance(part, str) for part in parts):
+        operator = "contains" if before and after else "endswith" if before else "startswith"
+        mark = "!" if negated else ""
+        suffix = "_cs" if cased else ""
+        return atom(f"{column} {mark}{operator}{suffix} {string(''.join(map(str, parts)))}")
+    pattern = "".join(_regex(part) for part in parts)
+    flags = "s" if cased else "is"
+    return regex(column, f"(?{flags}){'' if before else '^'}{pattern}{'' if after else '$'}", negated)
+
+
+def regex(column: str, pattern: str, negated: bool = False) -> Expr:
+    """Search for a regular expression in a string expression."""
+    test = f"{column} matches regex {string(pattern)}"
+    return atom(f"not({test})" if negated else test)
+
+
+def empty(column: str, is_empty: bool = True) -> Expr:
+    """Ask for a string that is missing or empty, which Kusto cannot tell apart; or for another."""
+    return atom(f"{'isempty' if is_empty else 'isnotempty'}({column})")
+
+
+def _regex(part: object) -> str:
+    if part is _MANY:
+        return ".*"
+    return "." if part is _ONE else regex_quoted(str(part))
