@@ -14,6 +14,7 @@ from typing import Any
 
 from converter.engines.spl.failures import invalid, unknown
 from converter.engines.spl.functions import SPECIAL, function
+from converter.engines.spl.search import raw
 from converter.engines.spl.values import COMPARE, Row, each, number, ordered, text
 
 Expression = Callable[[Row], Any]
@@ -176,7 +177,7 @@ class Parser:
         if token.kind == "string":
             return _constant(token.value)
         if token.kind == "field":
-            return _Node(lambda row, name=token.value: row.get(name))  # type: ignore[misc]
+            return _Node(_field(token.value))
         if token == Token("mark", "("):
             inner = self._or()
             self._close()
@@ -185,7 +186,7 @@ class Parser:
             raise invalid(f"'{token.value}' is not expected in an expression")
         if self.taken("mark", "("):
             return _Node(self._call(token.value))
-        return _Node(lambda row, name=token.value: row.get(name))  # type: ignore[misc]
+        return _Node(_field(token.value))
 
     def _close(self) -> None:
         if not self.taken("mark", ")"):
@@ -202,6 +203,10 @@ class Parser:
         if name in SPECIAL:
             return SPECIAL[name](runs, [argument.literal for argument in arguments], _truth)
         return function(name, runs, [argument.literal for argument in arguments])
+
+
+def _field(name: str) -> Expression:
+    return raw if name == "_raw" else lambda row: row.get(name)
 
 
 def _constant(value: Any) -> _Node:

@@ -118,14 +118,15 @@ class _Parser:
 
     def term(self) -> Predicate:
         token = self.take()
-        if token.kind not in ("word", "quoted") or token.value in ("AND", "OR", "NOT", "XOR"):
+        operator = token.kind == "word" and token.value in ("AND", "OR", "NOT", "XOR")
+        if token.kind not in ("word", "quoted") or operator:
             raise invalid(f"'{token.value or 'the end'}' is not expected in a search")
         if self.peek().kind == "op":
-            operator = self.take().value
+            sign = self.take().value
             value = self.take()
             if value.kind not in ("word", "quoted"):
-                raise invalid(f"a value is missing after {token.value}{operator}")
-            return _comparison(_field(token), operator, value)
+                raise invalid(f"a value is missing after {token.value}{sign}")
+            return _comparison(_field(token), sign, value)
         if self.word("IN") and self.peek(1) == _Token("mark", "("):
             self.position += 2
             return _in(_field(token), self.list())

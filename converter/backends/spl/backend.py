@@ -1,0 +1,53 @@
+"""`SplBackend`: rules and correlations as searches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from sigma.backends.splunk.splunk import SplunkBackend
+
+from converter.backends.spl import condition
+from converter.backends.spl.keywords import has_keywords
+from converter.errors import Refusal
+from converter.plan import BaseRule, CorrelationPlan, Draft, Fidelity, Reason
+
+KEYWORDS = Reason(
+    Fidelity.EXACT,
+    "keywords are sought in the event as it was indexed (_raw), which may hold more than its fields "
+    "and writes some characters in the way of its format (XML, JSON)",
+)
+
+
+class SplBackend(SplunkBackend):
+    """Splunk's SPL.
+
+    pySigma's backend writes what `search` can say and defers the rest to commands of their own, which loses
+    or inverts conditions; here a condition is split in two as a whole (`condition.split`).
+    """
+
+    language: ClassVar[str] = "spl"
+    extension: ClassVar[str] = "spl"
+    correlation_extension: ClassVar[str] = "spl"
+
+    def event(self, base: BaseRule) -> list[Draft]:
+        """Return the one search that selects the events of a rule.
+
+        Raises:
+            Refusal: SC201, SC206, SC209.
+        """
+        split = condition.split(condition.build(base.tree, base.columns), base.state)
+        text = "\n| ".join([split.terms, *split.commands])
+        return [Draft(text, reasons=(KEYWORDS,) if has_keywords(base.tree) else ())]
+
+    def correlation(self, plan: CorrelationPlan) -> list[Draft]:
+        """Return the one search that gives a row for each alert of a correlation.
+
+        Raises:
+            Refusal: as `event`; SC203, SC205.
+        """
+        raise Refusal("SC205", "SPL correlations are not here yet")
+
+    def comment(self, lines: Sequence[str]) -> str:
+        """Return each line as a comment between triple backticks; backticks in it become apostrophes."""
+        return "".join(f"```{' '.join(line.replace('`', chr(39)).split())}```\n" for line in lines)

@@ -1,0 +1,110 @@
+"""A rule's condition as a tree of leaves, and as a search: narrowed by `search`, completed by `where`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sigma.conditions import ConditionAND, ConditionItem, ConditionNOT, ConditionOR, ConditionValueExpression
+from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
+
+from converter.backends.spl import expressions, searching
+from converter.backends.spl.leaves import keyword, leaf
+from converter.backends.spl.nodes import Junction, Leaf, Node, join, negate
+from converter.backends.spl.text import word
+from converter.columns import Columns
+from converter.errors import Refusal
+from converter.plan import Tree
+
+
+def build(tree: Tree, columns: Columns) -> Node:
+    """Return the tree of a parsed condition.
+
+    Raises:
+        Refusal: SC201, SC206, SC209.
+    """
+    match tree:
+        case FieldValue():
+            return leaf(tree, columns)
+        case ConditionValueExpression():
+            return keyword(tree.value)
+        case ConditionNOT():
+            return negate(build(_argument(tree), columns))
+        case ConditionAND() | ConditionOR():
+            items = [build(one, columns) for one in tree.args if one is not None]
+            if not items:
+                raise Refusal("SC209", "a part of the condition is empty")
+            return join("and" if isinstance(tree, ConditionAND) else "or", items)
+    raise Refusal("SC201", f"SPL cannot say a condition of type {type(tree).__name__}")
+
+
+def _argument(tree: ConditionItem) -> Tree:
+    found = [one for one in tree.args if one is not None]
+    if not found:
+        raise Refusal("SC209", "nothing is left after a 'not' of the condition")
+    argument: Tree = found[0]
+    return argument
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A condition as the terms of `search` and the commands that complete it."""
+
+    terms: str
+    """Implied by the condition; `*` if it implies nothing that `search` can say."""
+    commands: tuple[str, ...]
+    """`where` or `regex`; none if the terms say it all."""
+
+
+def split(node: Node, state: Mapping[str, Any]) -> Split:
+    """Return the search of a condition, within the index that the pipeline's state names."""
+    conjuncts = _parts(node)
+    rest = [item for item in conjuncts if not searching.exact(item)]
+    terms = narrowed(node, state)
+    if not rest:
+        return Split(terms, ())
+    regexes = [item.regex for item in rest if isinstance(item, Leaf) and item.regex]
+    if len(regexes) == len(rest):
+        return Split(terms, tuple(f"regex {field}={regex}" for field, regex in regexes))
+    if len(rest) == 1:
+        return Split(terms, ("where " + expressions.render(rest[0]),))
+    return Split(terms, ("where " + " AND ".join(map(expressions.conjunct, rest)),))
+
+
+def narrowed(node: Node, state: Mapping[str, Any]) -> str:
+    """Return what `search` can say of a condition: implied by it; `*` if that is nothing."""
+    index = index_term(state)
+    found = searching.bound(node)
+    items = [*([Leaf("", "", search=index)] if index else []), *(_needed(_parts(found)) if found else [])]
+    return searching.render(join("and", items)) if items else "*"
+
+
+def _needed(items: Sequence[Node]) -> list[Node]:
+    """Leave out `field=*` where another AND-ed comparison needs the field anyway."""
+    present = {f"{field}=*" for item in items if (field := _field(item))}
+    return [item for item in items if not (isinstance(item, Leaf) and item.search in present)]
+
+
+def _field(item: Node) -> str | None:
+    """Return the field that a comparison, or a list of them, is about."""
+    if isinstance(item, Leaf):
+        return item.field
+    if isinstance(item, Junction) and item.op == "or":
+        fields = {_field(one) for one in item.items}
+        return fields.pop() if len(fields) == 1 else None
+    return None
+
+
+def _parts(item: Node) -> tuple[Node, ...]:
+    return item.items if isinstance(item, Junction) and item.op == "and" else (item,)
+
+
+def index_term(state: Mapping[str, Any]) -> str:
+    """Return the term that names the index, "" if the state names none."""
+    given = state.get("index")
+    names = [given] if isinstance(given, str) else list(given or ())
+    if not names:
+        return ""
+    listed = [name if "*" in name else word(name) for name in map(str, names)]
+    return f"index={listed[0]}" if len(listed) == 1 else f"index IN ({', '.join(listed)})"

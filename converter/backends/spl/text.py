@@ -1,0 +1,133 @@
+"""How SPL writes field names, texts and regular expressions, in `search` and in expressions.
+
+Sources: Search Reference, "search" (quotes and escaping), "eval" (field names); Search Manual, "SPL and
+regular expressions" (a doubled backslash becomes one before the pattern is compiled).
+"""
+
+from __future__ import annotations
+
+import re
+
+from converter.errors import Refusal
+
+_SEARCH_WORD = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
+_EVAL_WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_OPERATORS = {"AND", "OR", "NOT", "XOR", "IN", "LIKE", "AS", "BY", "CASE", "TERM", "PREFIX", "TRUE", "FALSE"}
+# In `search` these are no fields: they set the range of time or name another search.
+_MODIFIERS = re.compile(
+    r"_?(index_)?(earliest|latest)|starttimeu?|endtimeu?|(start|end)?(months|days|hours|minutes)ago"
+    r"|timeformat|savedsearch|savedsplunk|search(time)?span(days|hours|minutes|months)"
+)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+_NUMERIC = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_CIDR = re.compile(r"[0-9A-Fa-f:.]+/\d+", re.ASCII)
+_META = set("\\.^$|?*+()[]{}")
+_SIMPLE = re.compile(r"[\w.-]+", re.ASCII)
+
+
+def _sayable(name: str) -> None:
+    if not name or _CONTROL.search(name) or set(name) & set("\"'\\*`|"):
+        raise Refusal(
+            "SC201",
+            f"SPL has no way to write the field name {name!r}: quotes, backslashes, wildcards, pipes and "
+            "control characters have no escape in it",
+        )
+
+
+def search_field(name: str) -> str | None:
+    """Return a field name as `search` takes it, or None if `search` would not take it for a field.
+
+    Raises:
+        Refusal: SC201 if no command can name it.
+    """
+    _sayable(name)
+    if _MODIFIERS.fullmatch(name.lower()):
+        return None
+    return name if _SEARCH_WORD.fullmatch(name) and name.upper() not in _OPERATORS else f'"{name}"'
+
+
+def eval_field(name: str) -> str:
+    """Return a field name as `eval` and `where` take it: quoted if it is not letters, digits and `_`.
+
+    Raises:
+        Refusal: SC201.
+    """
+    _sayable(name)
+    return name if _EVAL_WORD.fullmatch(name) and name.upper() not in _OPERATORS else f"'{name}'"
+
+
+def listed_field(name: str) -> str:
+    """Return a field name as `table`, `stats` and `rename` take it.
+
+    Raises:
+        Refusal: SC201.
+    """
+    _sayable(name)
+    return name if _SEARCH_WORD.fullmatch(name) and name.upper() not in _OPERATORS else f'"{name}"'
+
+
+def quoted(text: str) -> str:
+    """Return a text in double quotes; a backslash and a quote are escaped, all else is itself."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def word(text: str) -> str:
+    """Return a text without quotes if it needs none in `search`."""
+    return text if _SIMPLE.fullmatch(text) and text.upper() not in _OPERATORS else quoted(text)
+
+
+def plain(text: str) -> bool:
+    """Tell whether a text can stand in quotes: no control character and no backtick (macros)."""
+    return not _CONTROL.search(text) and "`" not in text
+
+
+def numeric(text: str) -> bool:
+    """Tell whether a text reads as a number, so that expressions may compare it as one."""
+    return _NUMERIC.fullmatch(text) is not None
+
+
+def like_cidr(text: str) -> bool:
+    """Tell whether `search` would take a text for a subnet."""
+    return _CIDR.fullmatch(text) is not None
+
+
+def literal(text: str) -> str:
+    """Return a PCRE that matches exactly this text."""
+    out = []
+    for char in text:
+        if char in _META:
+            out.append("\\" + char)
+        elif not plain(char):
+            out.append(f"\\x{ord(char):02x}" if ord(char) < 256 else char)
+        else:
+            out.append(char)
+    return "".join(out)
+
+
+def pattern(regex: str) -> str:
+    r"""Return a PCRE in double quotes.
+
+    A backslash and a quote of the pattern are escaped. `\|` too: SPL would resolve it before the pattern is
+    compiled. Other escapes (`\d`) stay as they are in SPL. Control characters and backticks become hex.
+    """
+    out = ['"']
+    position = 0
+    while position < len(regex):
+        char = regex[position]
+        if char == "\\" and position + 1 < len(regex):
+            escaped = regex[position + 1]
+            position += 2
+            if escaped in "\\|":
+                out.append("\\\\\\\\" if escaped == "\\" else "\\\\|")
+            elif escaped == '"':
+                out.append('\\"')
+            else:
+                out.append("\\" + escaped if plain(escaped) else _hex(escaped))
+            continue
+        out.append('\\"' if char == '"' else char if plain(char) else _hex(char))
+        position += 1
+    return "".join(out) + '"'
+
+
+def _hex(char: str) -> str:
+    return f"\\x{ord(char):02x}" if ord(char) < 256 else char
