@@ -18,6 +18,8 @@ SYSTEM_KEYS = frozenset(
         "ActivityID",
         "Channel",
         "Computer",
+        "Correlation",
+        "Correlation_ActivityID",
         "EventID",
         "EventRecordID",
         "Execution_ProcessID",
@@ -79,7 +81,10 @@ def channel(event: Mapping[str, Any]) -> str:
 
 def event_data(event: Mapping[str, Any]) -> dict[str, str]:
     """Return the ``Data`` elements with their texts; a null value is an element that is not there."""
-    return {key: text(value) for key, value in event.items() if key not in SYSTEM_KEYS and value is not None}
+    data = {key: text(value) for key, value in event.items() if key not in SYSTEM_KEYS and value is not None}
+    if event_id(event) != 4:  # Only event 4 has an element of that name: elsewhere it is the header's.
+        data.pop("Version", None)
+    return data
 
 
 def parse_time(value: Any) -> datetime | None:
