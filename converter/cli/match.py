@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from converter.cli.options import FORMAT, PATHS
-from converter.errors import ExitCode
+from converter.errors import EventsError, ExitCode
 
 if TYPE_CHECKING:
     from converter.matcher import Alert
@@ -51,20 +52,26 @@ def match(paths: tuple[Path, ...], files: tuple[str, ...], form: str) -> None:
     shown = {rule.id or rule.name: rule for rule in rules.emitted()}
     count = alerts = 0
     sizes = [Path(file).stat().st_size for file in files if file != "-" and Path(file).is_file()]
-    with click.progressbar(length=sum(sizes), label="reading", file=click.get_text_stream("stderr")) as bar:
-        before = 0
+    bad: list[EventsError] = []
+
+    def leave_out(error: EventsError) -> None:
+        bad.append(error)
+        click.echo(str(error), err=True)
+
+    hidden = not sys.stderr.isatty()
+    bar: Any = click.progressbar(length=sum(sizes), label="reading", file=sys.stderr, hidden=hidden)
+    with bar:
         for file in files:
-            for raw in read_events(
-                file, progress=lambda read, start=before: bar.update(start + read - bar.pos)
-            ):
+            for raw in read_events(file, progress=_advance(bar, bar.pos), on_error=leave_out):
                 for alert in matcher.feed(count, flatten(raw)):
                     alerts += _show(alert, shown, form)
                 count += 1
-            before = bar.pos
     for alert in matcher.finish():
         alerts += _show(alert, shown, form)
     click.echo(f"{count} events, {alerts} alerts", err=True)
-    if rules.errors:
+    if matcher.late:
+        click.echo(f"{matcher.late} events came too late for a correlation and were left out", err=True)
+    if rules.errors or bad:
         raise click.exceptions.Exit(ExitCode.FAILED)
 
 
@@ -78,8 +85,10 @@ def _show(alert: Alert, shown: dict[str, Any], form: str) -> int:
     rule = shown.get(alert.rule)
     if rule is None:
         return 0
-    time = (_EPOCH + timedelta(milliseconds=alert.time_ms)).isoformat(timespec="milliseconds")
-    time = time.replace("+00:00", "Z")
+    time = None
+    if alert.time_ms is not None:
+        moment = _EPOCH + timedelta(milliseconds=alert.time_ms)
+        time = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     keys = (rule.doc.get("correlation") or {}).get("group-by") or []
     keys = [keys] if isinstance(keys, str) else keys
     group = dict(zip(keys, alert.group, strict=False))
@@ -95,5 +104,5 @@ def _show(alert: Alert, shown: dict[str, Any], form: str) -> int:
     else:
         where = "".join(f"  {key}={value}" for key, value in group.items())
         events = ",".join(str(position) for position in alert.events)
-        click.echo(f"{time}  {alert.title}{where}  events {events}")
+        click.echo(f"{time or 'no time'}  {alert.title}{where}  events {events}")
     return 1

@@ -16,6 +16,8 @@ from converter.errors import EventsError
 Progress = Callable[[int], object]
 """Called with the number of bytes of the file (as stored) that have been read."""
 
+OnError = Callable[[EventsError], object]
+
 if TYPE_CHECKING:
     Stream = io.BufferedReader[Any]
 
@@ -25,13 +27,17 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _CHUNK = 1 << 16
 
 
-def read_events(path: str | Path, *, progress: Progress | None = None) -> Iterator[dict[str, Any]]:
+def read_events(
+    path: str | Path, *, progress: Progress | None = None, on_error: OnError | None = None
+) -> Iterator[dict[str, Any]]:
     """Yield the events of a file as they are written, one after the other.
 
     Args:
         path: JSON lines, a JSON array, either of them gzipped, or EVTX; ``-`` is standard input.
             The content decides, not the name.
         progress: called now and then with the bytes read so far.
+        on_error: called with what is wrong with a line of JSON lines, which is then left out; without it
+            the first such line is raised.
 
     Raises:
         EventsError: SC501 if the file cannot be read, SC502 for what is no event (with its line), SC503
@@ -40,16 +46,18 @@ def read_events(path: str | Path, *, progress: Progress | None = None) -> Iterat
     name = str(path)
     try:
         if name == "-":
-            yield from _content(sys.stdin.buffer, name, progress)
+            yield from _content(sys.stdin.buffer, name, progress, on_error)
             return
         with Path(path).open("rb") as file:
-            yield from _content(file, name, progress)
+            yield from _content(file, name, progress, on_error)
     except (OSError, EOFError, zlib.error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise EventsError("SC501", f"cannot be read: {reason}", file=name) from None
 
 
-def _content(raw: IO[bytes], name: str, progress: Progress | None) -> Iterator[dict[str, Any]]:
+def _content(
+    raw: IO[bytes], name: str, progress: Progress | None, on_error: OnError | None
+) -> Iterator[dict[str, Any]]:
     stream = _buffered(_Counted(raw, progress) if progress else raw)
     if stream.peek(2)[:2] == _GZIP_MAGIC:
         stream = _buffered(gzip.GzipFile(fileobj=stream))
@@ -65,7 +73,7 @@ def _content(raw: IO[bytes], name: str, progress: Progress | None) -> Iterator[d
     if start.lstrip()[:1] == b"[":
         yield from _array(stream, name)
     else:
-        yield from _lines(stream, name)
+        yield from _lines(stream, name, on_error)
 
 
 def _buffered(raw: IO[bytes] | io.RawIOBase | gzip.GzipFile) -> Stream:
@@ -91,16 +99,27 @@ class _Counted(io.RawIOBase):
         return len(data)
 
 
-def _lines(stream: Stream, name: str) -> Iterator[dict[str, Any]]:
+def _lines(stream: Stream, name: str, on_error: OnError | None) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(stream, 1):
         if line.isspace():
             continue
         try:
-            yield _event(json.loads(line), name, number)
-        except UnicodeDecodeError:
-            raise EventsError("SC502", "is not UTF-8", file=name, line=number) from None
-        except (ValueError, RecursionError) as error:
-            raise _bad_json(error, name, number) from None
+            event = _event(_json(line, name, number), name, number)
+        except EventsError as error:
+            if on_error is None:
+                raise
+            on_error(error)
+        else:
+            yield event
+
+
+def _json(line: bytes, name: str, number: int) -> Any:
+    try:
+        return json.loads(line)
+    except UnicodeDecodeError:
+        raise EventsError("SC502", "is not UTF-8", file=name, line=number) from None
+    except (ValueError, RecursionError) as error:
+        raise _bad_json(error, name, number) from None
 
 
 def _array(stream: Stream, name: str) -> Iterator[dict[str, Any]]:

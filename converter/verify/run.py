@@ -174,7 +174,7 @@ def _expected(
     alerts = [alert for alert in Matcher(docs).run(events) if alert.rule in (rule.id, rule.name)]
     if rule.kind == "rule":
         return [Mark((), _time(events[alert.events[0]]), alert.events[0]) for alert in alerts]
-    return [Mark(_texts(alert.group), alert.time_ms) for alert in alerts]
+    return [Mark(_texts(alert.group), alert.time_ms or 0) for alert in alerts]
 
 
 def _columns(plan: BaseRule | CorrelationPlan) -> Columns:
