@@ -15,10 +15,9 @@ from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
 from sigma.conversion.state import ConversionState
 from sigma.types import SigmaExpansion, SigmaString, SigmaType, SpecialChars
 
-from converter.backends.eql import correlation, text
+from converter.backends.eql import correlation, regex, text
 from converter.backends.eql.expression import Leaf, Node, Values, both, either, negation, query
 from converter.backends.eql.fields import Scope
-from converter.backends.eql.regex import translate
 from converter.errors import Refusal
 from converter.plan import BaseRule, CorrelationPlan, Draft, Fidelity, Reason
 
@@ -133,7 +132,7 @@ class EqlBackend(UpstreamEqlBackend):
         column = _scope(state).column(cond.field)
         if column.family not in {"string", "number"}:
             raise column.refused("a regular expression")
-        return _regex(column.as_text, cond.value)
+        return regex.translate(column.as_text, cond.value)
 
     def convert_condition_field_eq_val_cidr(self, cond: Any, state: ConversionState) -> Node:
         return _scope(state).column(cond.field).network(cond.value.network)
@@ -184,7 +183,7 @@ class EqlBackend(UpstreamEqlBackend):
         return self._keyword(state, lambda name: _text(name, around))
 
     def convert_condition_val_re(self, cond: Any, state: ConversionState) -> Node:
-        return self._keyword(state, lambda name: _regex(name, cond.value))
+        return self._keyword(state, lambda name: regex.translate(name, cond.value))
 
     def _keyword(self, state: ConversionState, make: Any) -> Node:
         scope = _scope(state)
@@ -230,7 +229,7 @@ def _text(name: str, value: SigmaString) -> Node:
         )
     pattern = text.wildcards(value)
     if pattern is None:
-        return Values(name, "regex~", (text.pattern(_limited(text.as_regex(value.s))),))
+        return regex.condition(name, "regex~", text.as_regex(value.s))
     return Values(name, ":", (text.string(pattern),))
 
 
@@ -240,21 +239,5 @@ def _cased(name: str, value: SigmaString) -> Node:
         return Values(name, "==", (text.string(plain),))
     pattern = text.wildcards(value)
     if pattern is None:
-        return Values(name, "regex", (text.pattern(_limited(text.as_regex(value.s))),))
+        return regex.condition(name, "regex", text.as_regex(value.s))
     return Values(name, "like", (text.string(pattern),))
-
-
-def _regex(name: str, value: Any) -> Node:
-    if value.contains_placeholder():
-        raise Refusal(
-            "SC206", f"the regular expression {value.regexp} has a placeholder that nothing expands"
-        )
-    return translate(name, value)
-
-
-def _limited(regex: str) -> str:
-    """Check the length that Elasticsearch allows (index.max_regex_length, 1,000 UTF-16 units)."""
-    length = len(regex.encode("utf-16-le")) // 2
-    if length > 1000:
-        raise Refusal("SC203", f"Elasticsearch takes regexes of 1,000 characters; this has {length}")
-    return regex

@@ -10,6 +10,8 @@ from converter.backends.eql import text
 WIDTH = 100
 """Longer conditions are broken into lines."""
 STEP = "  "
+MAX_REGEX = 1000
+"""Elasticsearch's default of index.max_regex_length, in UTF-16 units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Values:
     """Literals as EQL writes them; for ``cidrMatch`` networks without quotes."""
     exact: bool = False
     """For ``:``: no value has a wildcard or a letter, so that ``==`` and ``in`` say the same."""
+    length: int = 0
+    """For regexes: of the pattern; Elasticsearch joins several by ``|`` into one before it counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,12 @@ def either(args: Iterable[Node]) -> Node:
         return flat
     groups: dict[object, list[Node]] = {}
     for arg in flat.args:
-        key = (arg.field, arg.operator) if isinstance(arg, Values) else arg
+        key: object = arg
+        if isinstance(arg, Values):
+            number = 0
+            while _full(groups.get((arg.field, arg.operator, number), []), arg):
+                number += 1
+            key = (arg.field, arg.operator, number)
         groups.setdefault(key, []).append(arg)
     return _join(Or, [_merged(group) for group in groups.values()])
 
@@ -93,13 +102,20 @@ def _join(kind: type[And] | type[Or], args: Iterable[Node]) -> Node:
     return found[0] if len(found) == 1 else kind(found)
 
 
+def _full(group: list[Node], more: Values) -> bool:
+    """Return whether a list of regexes gets too long for Elasticsearch with one more."""
+    held = sum(node.length + 1 for node in group if isinstance(node, Values))
+    return bool(more.length and group) and held + more.length > MAX_REGEX
+
+
 def _merged(group: list[Node]) -> Node:
     first = group[0]
     if len(group) == 1 or not isinstance(first, Values):
         return first
     same = [node for node in group if isinstance(node, Values)]
     values = tuple(dict.fromkeys(value for node in same for value in node.values))
-    return Values(first.field, first.operator, values, all(node.exact for node in same))
+    exact, length = all(node.exact for node in same), sum(node.length + 1 for node in same)
+    return Values(first.field, first.operator, values, exact, length if first.length else 0)
 
 
 @dataclass(slots=True)

@@ -2,16 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Any
+from sigma.types import SigmaRegularExpression, SigmaRegularExpressionFlag
 
-from converter.backends.eql.expression import Node
+from converter.backends.eql import text
+from converter.backends.eql.expression import MAX_REGEX, Values
+from converter.backends.lucene_regex import to_lucene
 from converter.errors import Refusal
 
 
-def translate(name: str, value: Any) -> Node:
-    """Return the condition of a regular expression.
+def translate(name: str, value: SigmaRegularExpression) -> Values:
+    """Return the condition of a regular expression on a string.
 
     Raises:
-        Refusal: SC202 for what Lucene's flavour cannot say.
+        Refusal: SC202 for what Lucene's flavour cannot say, SC203 for more than 1,000 characters,
+            SC206 for a placeholder.
     """
-    raise Refusal("SC202", "regular expressions: not yet")
+    if value.contains_placeholder():
+        raise Refusal(
+            "SC206", f"the regular expression {value.regexp} has a placeholder that nothing expands"
+        )
+    caseless = SigmaRegularExpressionFlag.IGNORECASE in value.flags
+    pattern = to_lucene(
+        str(value.regexp),
+        ignore_case=caseless,
+        multiline=SigmaRegularExpressionFlag.MULTILINE in value.flags,
+        dotall=SigmaRegularExpressionFlag.DOTALL in value.flags,
+        fold="flag",
+    )
+    return condition(name, "regex~" if caseless else "regex", pattern)
+
+
+def condition(name: str, operator: str, pattern: str) -> Values:
+    """Return a condition whose pattern is in Lucene's flavour already.
+
+    Raises:
+        Refusal: SC203 for more than 1,000 characters.
+    """
+    if units(pattern) > MAX_REGEX:
+        raise Refusal(
+            "SC203", f"Elasticsearch takes regexes of {MAX_REGEX} characters; this has {units(pattern)}"
+        )
+    return Values(name, operator, (text.pattern(pattern),), length=units(pattern))
+
+
+def units(pattern: str) -> int:
+    """Return the length as Elasticsearch counts it."""
+    return len(pattern.encode("utf-16-le", "surrogatepass")) // 2
