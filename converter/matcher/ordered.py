@@ -97,12 +97,21 @@ class Ordered:
                 stairs.ends.clear()
                 stairs.chains.clear()
             stairs.push(chain)
-        if not best:
+        by_length: dict[int, tuple[_Chain, Entry]] = {}
+        for (_, length), found in best.items():
+            if length not in by_length or by_length[length][0].start < found[0].start:
+                by_length[length] = found
+        if not by_length or not self.test(max(by_length)):
             return None
-        longest = max(length for _, length in best)
-        if not self.test(longest):
-            return None
-        chain, entry = max((best[key] for key in best if key[1] == longest), key=lambda one: one[0].start)
+        # The latest begin from which the longest chain is as long as the condition wants.
+        chain, entry = max(
+            (
+                found
+                for found in by_length.values()
+                if self.test(max(n for n, one in by_length.items() if one[0].start >= found[0].start))
+            ),
+            key=lambda found: found[0].start,
+        )
         return Hit(lambda: chain.start, entry, chain.all_positions())
 
     def _follows(self, chain: _Chain | None, rule: int) -> bool:

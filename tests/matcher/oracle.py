@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import permutations, product
+from itertools import pairwise, permutations, product
 from typing import Any
 
 
@@ -62,9 +62,7 @@ def satisfied(members: list[tuple[Thing, set[str]]], rule: dict[str, Any], end: 
         for length in range(1, len(names) + 1):
             for chosen in permutations(members, length):
                 things = [thing for thing, _ in chosen]
-                if things[-1].end != end or any(
-                    a.end > b.start for a, b in zip(things, things[1:], strict=False)
-                ):
+                if things[-1].end != end or any(a.end > b.start for a, b in pairwise(things)):
                     continue
                 for indices in product(range(len(names)), repeat=length):
                     if list(indices) == sorted(set(indices)) and all(
