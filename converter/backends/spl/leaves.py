@@ -49,6 +49,8 @@ _COMPARE: Mapping[CompareOperators, str] = {
     CompareOperators.GT: ">",
     CompareOperators.GTE: ">=",
 }
+# Up to here doubles, the numbers of expressions (and of pySigma), are exact.
+_LARGEST = 2**53 - 1
 # What `search` can look for in raw text without knowing how the text was cut into terms.
 _WORDS = re.compile(r"[A-Za-z0-9]+", re.ASCII)
 
@@ -71,7 +73,7 @@ def _of_value(name: str, value: SigmaType, columns: Columns) -> Node:
         case SigmaTimestampPart():
             return timeparts.leaf(name, value, "=")
         case SigmaNumber():
-            return _equal_number(name, str(value))
+            return _equal_number(name, value)
         case SigmaBool():
             return _exact(name, "true" if value.boolean else "false", False)
         case SigmaNull():
@@ -205,7 +207,18 @@ def _pattern(subject: str, regex: str, flags: str, searched: Mapping[str, str | 
     )
 
 
-def _equal_number(name: str, written: str) -> Leaf:
+def _sayable(name: str, value: SigmaNumber) -> str:
+    if abs(value.number) > _LARGEST:
+        raise Refusal(
+            "SC203",
+            f"the number {value.number} of field '{name}' is beyond 2^53: Splunk's expressions round it",
+            hint="KQL's long compares it exactly" if abs(value.number) < 2**63 else None,
+        )
+    return str(value.number)
+
+
+def _equal_number(name: str, value: SigmaNumber) -> Leaf:
+    written = _sayable(name, value)
     field, subject = search_field(name), eval_field(name)
     test = f"{subject}={written}"
     return Leaf(
@@ -225,8 +238,9 @@ def _compare(name: str, value: SigmaCompareExpression, columns: Columns) -> Node
         return timeparts.leaf(name, value.number, operator)
     field, subject = search_field(name), eval_field(name)
     column = columns.get(name)
-    said = field and f"{field}{operator}{value.number}"
-    test = f"tonumber({subject}){operator}{value.number}"
+    written = _sayable(name, value.number)
+    said = field and f"{field}{operator}{written}"
+    test = f"tonumber({subject}){operator}{written}"
     leaf = Leaf(where=test, where_not=f"isnull(tonumber({subject})) OR NOT {test}", search=said)
     if said is None or (column is not None and column.type == "number"):
         return leaf

@@ -13,9 +13,9 @@ from converter.errors import Refusal
 _SEARCH_WORD = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
 _EVAL_WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _OPERATORS = {"AND", "OR", "NOT", "XOR", "IN", "LIKE", "AS", "BY", "CASE", "TERM", "PREFIX", "TRUE", "FALSE"}
-# In `search` these are no fields: they set the range of time or name another search.
+# In `search` these are no fields of the event: they name an index, a range of time or another search.
 _MODIFIERS = re.compile(
-    r"_?(index_)?(earliest|latest)|starttimeu?|endtimeu?|(start|end)?(months|days|hours|minutes)ago"
+    r"index|_?(index_)?(earliest|latest)|starttimeu?|endtimeu?|(start|end)?(months|days|hours|minutes)ago"
     r"|timeformat|savedsearch|savedsplunk|search(time)?span(days|hours|minutes|months)"
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")

@@ -1,43 +1,69 @@
 """Time modifiers: the minute, hour, day, week, month or year of a field's time, in UTC.
 
-The parts are cut out of the text (ISO 8601 or `2020-10-19 07:30:46.319`), because strftime() writes in the
-time zone of the user who searches. The week is worked out from the date alone, read and written in one zone.
-Texts with another offset than UTC's, and epoch numbers, are not found.
+strftime() writes in the time zone of the user who searches, so the parts are cut out of the text (ISO 8601 or
+`2020-10-19 07:30:46.319`) where it is UTC's already. A text with another offset is turned into epoch seconds;
+minute and hour are counted off them, the rest is written by strftime() after the user's own offset is taken
+off again. Epoch numbers are not found.
 """
 
 from __future__ import annotations
 
 from sigma.types import SigmaTimestampPart, TimestampPart
 
-from converter.backends.spl.expressions import match
 from converter.backends.spl.nodes import Leaf
-from converter.backends.spl.text import eval_field, search_field
+from converter.backends.spl.text import eval_field, pattern, search_field
 
-# A date alone is midnight. With another offset than UTC's the text's own parts would be of another hour.
+# A date alone is midnight.
 _UTC = r"^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d[.,:\d]*)?\s*(?:Z|UTC|[+-]00:?00)?\z"
-# First character and length of each part in the text.
+_OFFSET = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d[.,:\d]*\s*[+-](?!00:?00)\d\d:?\d\d\z"
+# First character and length of each part in the text, and its letter for strftime().
 _PLACES = {
-    TimestampPart.YEAR: (1, 4),
-    TimestampPart.MONTH: (6, 2),
-    TimestampPart.DAY: (9, 2),
-    TimestampPart.HOUR: (12, 2),
-    TimestampPart.MINUTE: (15, 2),
+    TimestampPart.YEAR: (1, 4, "%Y"),
+    TimestampPart.MONTH: (6, 2, "%m"),
+    TimestampPart.DAY: (9, 2, "%d"),
+    TimestampPart.HOUR: (12, 2, ""),
+    TimestampPart.MINUTE: (15, 2, ""),
 }
 
 
 def leaf(name: str, value: SigmaTimestampPart, operator: str) -> Leaf:
     """Return the comparison of a part of a time."""
     subject, field = eval_field(name), search_field(name)
-    if value.timestamp_part is TimestampPart.WEEK:
-        part = f'tonumber(strftime(strptime(substr({subject}, 1, 10), "%Y-%m-%d"), "%V"))'
-    else:
-        start, length = _PLACES[value.timestamp_part]
-        part = f"tonumber(substr({subject}, {start}, {length}))"
-        if value.timestamp_part in (TimestampPart.HOUR, TimestampPart.MINUTE):
-            part = f"coalesce({part}, 0)"
-    test = f"{match(subject, _UTC, '')} AND {part}{operator}{value.number}"
+    compared = f"{operator}{value.number}"
+    test = (
+        f"match({subject}, {pattern(_UTC)}) AND {_of_text(subject, value.timestamp_part)}{compared}"
+        f" OR match({subject}, {pattern(_OFFSET)}) AND {_of_offset(subject, value.timestamp_part)}{compared}"
+    )
     return Leaf(
         where=test,
         where_not=f"isnull({subject}) OR NOT ({test})",
         weaker=Leaf("", "", search=f"{field}=*") if field else None,
+        atomic=False,
     )
+
+
+def _of_text(subject: str, part: TimestampPart) -> str:
+    """Return the part of a time in UTC, cut out of its text."""
+    if part is TimestampPart.WEEK:
+        # Read and written in the same zone: the date stays what it is.
+        return f'tonumber(strftime(strptime(substr({subject}, 1, 10), "%Y-%m-%d"), "%V"))'
+    start, length, letter = _PLACES[part]
+    cut = f"tonumber(substr({subject}, {start}, {length}))"
+    return cut if letter else f"coalesce({cut}, 0)"
+
+
+def _of_offset(subject: str, part: TimestampPart) -> str:
+    """Return the part, in UTC, of a time whose text names an offset."""
+    wall = f'substr({subject}, 1, 10)." ".substr({subject}, 12, 5)'
+    epoch = (
+        f'coalesce(strptime({wall}.substr({subject}, -6), "%Y-%m-%d %H:%M%:z"), '
+        f'strptime({wall}.substr({subject}, -5), "%Y-%m-%d %H:%M%z"))'
+    )
+    if part is TimestampPart.MINUTE:
+        return f"floor({epoch}/60)%60"
+    if part is TimestampPart.HOUR:
+        return f"floor({epoch}/3600)%24"
+    letter = "%V" if part is TimestampPart.WEEK else _PLACES[part][2]
+    # The zone's own offset is what the local text, read as UTC's, is ahead.
+    local = f'strptime(strftime({epoch}, "%Y-%m-%d %H:%M")." +0000", "%Y-%m-%d %H:%M %z")'
+    return f'tonumber(strftime(2*{epoch}-{local}, "{letter}"))'

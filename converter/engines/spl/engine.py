@@ -9,6 +9,7 @@ from converter.engines.base import Result, Stored
 from converter.engines.spl import split
 from converter.engines.spl.commands import ID, TRANSFORMING, Command, compile_command, search
 from converter.engines.spl.failures import invalid, unknown
+from converter.engines.spl.search import INDEX
 from converter.engines.spl.values import Row
 
 
@@ -32,11 +33,10 @@ class SplSession:
     """Events that searches run over."""
 
     def __init__(self, events: Sequence[Stored]) -> None:
-        # An event knows its index; documents may name it themselves.
         self._rows: list[Row] = [
             {"index": event.index}
             | {name: one for name, one in event.doc.items() if one is not None}
-            | {ID: event.id}
+            | {ID: event.id, INDEX: event.index}
             for event in events
         ]
 
@@ -54,7 +54,9 @@ class SplSession:
         for command in commands:
             rows = command(rows)
         if transforming:
-            return Result(rows=tuple({name: one for name, one in row.items() if name != ID} for row in rows))
+            return Result(
+                rows=tuple({key: row[key] for key in row if key not in (ID, INDEX)} for row in rows)
+            )
         return Result(events=tuple(row[ID] for row in rows))
 
 

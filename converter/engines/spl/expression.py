@@ -182,10 +182,10 @@ class Parser:
             inner = self._or()
             self._close()
             return inner
+        if token.kind == "name" and token.value.islower() and self.taken("mark", "("):
+            return _Node(self._call(token.value))
         if token.kind != "name" or token.value.upper() in _WORDS:
             raise invalid(f"'{token.value}' is not expected in an expression")
-        if self.taken("mark", "("):
-            return _Node(self._call(token.value))
         return _Node(_field(token.value))
 
     def _close(self) -> None:

@@ -153,9 +153,12 @@ def _split(value: Any, separator: Any) -> Any:
     return text(value).split(text(separator))
 
 
-def _ceiling(value: Any) -> Any:
-    found = number(_single("ceiling", value))
-    return None if found is None else math.ceil(found)
+def _whole(name: str, body: Callable[[float], int]) -> Callable[[Any], Any]:
+    def run(value: Any) -> Any:
+        found = number(_single(name, value))
+        return None if found is None else body(found)
+
+    return run
 
 
 def _extreme(name: str, pick: Callable[[list[Any]], Any]) -> Callable[..., Any]:
@@ -190,7 +193,8 @@ _PLAIN: dict[str, tuple[Callable[..., Any], int, int]] = {
     "tostring": (_tostring, 1, 1),
     "substr": (_substr, 2, 3),
     "round": (_round, 1, 2),
-    "ceiling": (_ceiling, 1, 1),
+    "ceiling": (_whole("ceiling", math.ceil), 1, 1),
+    "floor": (_whole("floor", math.floor), 1, 1),
     "min": (_extreme("min", min), 1, 99),
     "max": (_extreme("max", max), 1, 99),
     "mvcount": (_mvcount, 1, 1),

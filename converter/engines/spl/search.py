@@ -15,6 +15,9 @@ from converter.engines.spl.values import COMPARE, Row, each, network, ordered, t
 
 Predicate = Callable[[Row], bool]
 
+INDEX = "\0index"
+"""Where a row keeps the index that it is of: what `index=` in a search looks at, whatever fields it has."""
+
 _TOKEN = re.compile(
     r"""\s+ | (?P<quoted>"(?:[^"\\]|\\.)*") | (?P<op><=|>=|!=|=|<|>) | (?P<mark>[(),])
       | (?P<word>[\w.*:+-]+)""",
@@ -164,7 +167,7 @@ def _field(token: _Token) -> str:
         raise unknown(f"wildcards in the field name '{name}'")
     if _MODIFIERS.fullmatch(name.lower()):
         raise unknown(f"the time or search modifier '{name}'")
-    return name
+    return INDEX if name == "index" else name
 
 
 def _keyword(token: _Token) -> Predicate:
@@ -181,7 +184,7 @@ def raw(row: Row) -> str:
     """Return the event's text: `_raw`, or the texts of its fields, one a line, where it has none."""
     if "_raw" in row:
         return text(row["_raw"])
-    fields = (value for name, value in row.items() if not name.startswith("_") and name not in _NOT_RAW)
+    fields = (value for name, value in row.items() if name[:1] not in ("_", "\0") and name not in _NOT_RAW)
     return "\n".join(text(one) for value in fields for one in each(value))
 
 

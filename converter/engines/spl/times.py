@@ -19,11 +19,12 @@ _READ = {
     "H": r"(?P<H>\d{1,2})",
     "M": r"(?P<M>\d{1,2})",
     "S": r"(?P<S>\d{1,2})",
-    "z": r"(?P<z>[+-]\d{2}:?\d{2}|Z)",
+    "z": r"(?P<z>[+-]\d{4})",
+    ":z": r"(?P<z>[+-]\d{2}:\d{2})",
     "s": r"(?P<s>\d+)",
 }
 _DATE = (("Y", 1970), ("m", 1), ("d", 1))
-_DIRECTIVE = re.compile(r"%(?:(?P<digits>[369])?(?P<fraction>[NQ])|(?P<letter>[A-Za-z%]))")
+_DIRECTIVE = re.compile(r"%(?:(?P<digits>[369])?(?P<fraction>[NQ])|(?P<letter>:?[A-Za-z%]))")
 
 
 @lru_cache(maxsize=256)
@@ -53,7 +54,7 @@ def strptime(text: str, form: str) -> float | None:
     if parts.get("s"):
         return float(f"{parts['s']}.{parts.get('f') or 0}")
     zone: timezone = UTC
-    if parts.get("z") and parts["z"] != "Z":
+    if parts.get("z"):
         sign = -1 if parts["z"][0] == "-" else 1
         zone = timezone(sign * timedelta(hours=int(parts["z"][1:3]), minutes=int(parts["z"][-2:])))
     try:
