@@ -6,6 +6,7 @@ Sigma specification 2.1, "Detection". Where it is silent, DESIGN.md decides; the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address
 from itertools import chain
@@ -39,12 +40,29 @@ ValueTest = Callable[[object], bool]
 _NOT_SELECTIONS = ("condition", "timeframe")
 
 
-def compile_detection(detection: Mapping[str, Any], *, placeholders: Placeholders | None = None) -> Predicate:
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a detection is compiled with."""
+
+    placeholders: Placeholders | None = None
+    """Values for `%name%` under the `expand` modifier."""
+    empty_is_missing: bool = False
+    """The platform cannot tell an empty text from a missing field (Kusto's string columns): events come
+    without their empty fields, and `''` in a rule means what `null` means. DESIGN.md, Decisions."""
+
+
+def compile_detection(
+    detection: Mapping[str, Any],
+    *,
+    placeholders: Placeholders | None = None,
+    empty_is_missing: bool = False,
+) -> Predicate:
     """Compile the `detection` of a rule, as YAML gives it.
 
     Args:
         detection: selections and `condition`; several conditions are joined by OR.
         placeholders: values for `%name%` under the `expand` modifier.
+        empty_is_missing: whether `''` means what `null` means (see `Options`).
 
     Returns:
         A function that tells whether a flat event satisfies the rule.
@@ -67,7 +85,8 @@ def compile_detection(detection: Mapping[str, Any], *, placeholders: Placeholder
         trees.append(conditions.parse(one, list(selections)))
     if not trees:
         raise RuleError("SC105", "the condition is empty")
-    compiled = {name: _selection(item, placeholders) for name, item in selections.items()}
+    options = Options(placeholders, empty_is_missing)
+    compiled = {name: _selection(item, options) for name, item in selections.items()}
     return _tree(conditions.junction("or", trees), compiled)
 
 
@@ -118,22 +137,22 @@ def negated(predicate: Predicate) -> Predicate:
     return lambda event: not predicate(event)
 
 
-def _selection(item: Any, placeholders: Placeholders | None) -> Predicate:
+def _selection(item: Any, options: Options) -> Predicate:
     """A map is an AND of its fields; a list is an OR; a plain value is a keyword."""
     if isinstance(item, Mapping):
         if not item:
             raise RuleError("SC103", "a selection is empty")
-        return all_hold([_item(str(key), value, placeholders) for key, value in item.items()])
+        return all_hold([_item(str(key), value, options) for key, value in item.items()])
     if isinstance(item, list):
         if not item:
             raise RuleError("SC103", "a selection is empty")
         plain = [one for one in item if not isinstance(one, (Mapping, list))]
-        nested = [_selection(one, placeholders) for one in item if isinstance(one, (Mapping, list))]
-        return one_holds([*([_item("", plain, placeholders)] if plain else []), *nested])
-    return _item("", item, placeholders)
+        nested = [_selection(one, options) for one in item if isinstance(one, (Mapping, list))]
+        return one_holds([*([_item("", plain, options)] if plain else []), *nested])
+    return _item("", item, options)
 
 
-def _item(key: str, given: Any, placeholders: Placeholders | None) -> Predicate:
+def _item(key: str, given: Any, options: Options) -> Predicate:
     """One `field|modifiers: values`; without a field it is a keyword."""
     field, *modifiers = key.split("|")
     raw = given if isinstance(given, list) else [given]
@@ -141,11 +160,11 @@ def _item(key: str, given: Any, placeholders: Placeholders | None) -> Predicate:
         raise RuleError("SC103", f"'{key}' has no value")
     changing = [name for name in modifiers if name not in LIST_MODIFIERS]
     # A value that expands into several (base64offset, windash, expand) stays an OR, also under `all`.
-    groups = [apply(literal(one), changing, placeholders) for one in raw]
+    groups = [apply(literal(one), changing, options.placeholders) for one in raw]
     if "all" not in modifiers:
         groups = [list(chain.from_iterable(groups))]
     if field:
-        compiled = [_field(field, values) for values in groups]
+        compiled = [_field(field, values, options) for values in groups]
     else:
         anywhere = not {"startswith", "endswith", "contains"} & set(changing)
         compiled = [_keywords([_keyword(value, anywhere) for value in values]) for values in groups]
@@ -153,14 +172,20 @@ def _item(key: str, given: Any, placeholders: Placeholders | None) -> Predicate:
     return negated(predicate) if "neq" in modifiers else predicate
 
 
-def _field(field: str, values: Sequence[Value]) -> Predicate:
+def _field(field: str, values: Sequence[Value], options: Options) -> Predicate:
     """A field against values of which one must hold."""
+
+    def is_null(event: Event) -> bool:
+        return next(values_of(event.get(field)), None) is None
+
     predicates: list[Predicate] = []
     on_value: list[Value] = []
     for value in values:
         match value:
             case Null():
-                predicates.append(lambda event: next(values_of(event.get(field)), None) is None)
+                predicates.append(is_null)
+            case Text(()) if options.empty_is_missing:
+                predicates.append(is_null)
             case Exists(True):
                 predicates.append(lambda event: field in event)
             case Exists(False):

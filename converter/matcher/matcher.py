@@ -42,6 +42,7 @@ class Matcher:
         time: Callable[[Event], int | None] = time_of,
         lateness_ms: int | None = DEFAULT_LATENESS_MS,
         since_ms: int | None = None,
+        empty_is_missing: bool = False,
     ) -> None:
         """Compile the rules.
 
@@ -53,13 +54,14 @@ class Matcher:
                 may come and still be put in order; None waits for `finish`.
             since_ms: the begin of the searched range: correlation alerts whose window begins before it are
                 left out.
+            empty_is_missing: as in `compile_detection`.
 
         Raises:
             RuleError: for a rule that is not valid Sigma.
         """
         self._time = time
         self._since = since_ms
-        self._rules = Rules(rules, placeholders)
+        self._rules = Rules(rules, placeholders, empty_is_missing)
         self._lateness_ms = lateness_ms
         alerting = {id(doc) for doc in self._rules.alerting()}
         self._alerting = alerting

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from converter.errors import RuleError
-from converter.matcher.detection import all_hold, compile_detection
+from converter.matcher.detection import Predicate, all_hold, compile_detection
 from converter.matcher.event import Event
 from converter.matcher.logsource import Need, needs
 from converter.matcher.modifiers import Placeholders
@@ -45,13 +45,19 @@ def label(doc: Mapping[str, Any]) -> str:
 class Rules:
     """All rules by the names and ids that references use."""
 
-    def __init__(self, docs: Sequence[Mapping[str, Any]], placeholders: Placeholders | None = None) -> None:
+    def __init__(
+        self,
+        docs: Sequence[Mapping[str, Any]],
+        placeholders: Placeholders | None = None,
+        empty_is_missing: bool = False,
+    ) -> None:
         """Index the rules; nothing is compiled yet.
 
         Raises:
             RuleError: SC103 for what is no rule.
         """
         self.placeholders = placeholders
+        self.empty_is_missing = empty_is_missing
         self.docs: list[Mapping[str, Any]] = []
         self.filters: list[Mapping[str, Any]] = []
         self._index: dict[str, Mapping[str, Any]] = {}
@@ -83,9 +89,14 @@ class Rules:
             RuleError: if it is not valid Sigma.
         """
         logsource = _logsource(doc)
-        predicates = [compile_detection(doc["detection"], placeholders=self.placeholders)]
+        predicates = [self._compile(doc["detection"])]
         predicates += [self._filter(one) for one in self.filters if self._concerns(one, doc)]
         return EventRule(doc, needs(logsource), all_hold(predicates))
+
+    def _compile(self, detection: Mapping[str, Any]) -> Predicate:
+        return compile_detection(
+            detection, placeholders=self.placeholders, empty_is_missing=self.empty_is_missing
+        )
 
     def correlation(self, doc: Mapping[str, Any]) -> Correlation:
         """Resolve a correlation's references, aliases and fields.
@@ -154,7 +165,7 @@ class Rules:
     def _filter(self, given: Mapping[str, Any]) -> Callable[[Event], bool]:
         """A filter's condition must hold as well as the rule's: it says what remains ("not selection")."""
         body = {key: value for key, value in given["filter"].items() if key != "rules"}
-        return compile_detection(body, placeholders=self.placeholders)
+        return self._compile(body)
 
 
 _LOGSOURCE_KEYS = ("category", "product", "service")

@@ -159,7 +159,7 @@ def _run(
 def _shaped(events: Sequence[Event], cell: Cell, columns: Columns) -> tuple[list[Event], list[Stored]]:
     """Return the events as the matcher must see them on this platform, and as it stores them."""
     if cell.source == pipelines.NONE:
-        return list(events), none_shape.store(events, columns, cell.target)
+        return none_shape.view(events, cell.target), none_shape.store(events, columns, cell.target)
     shape = shape_for(cell.source, pipelines.PLATFORMS[cell.target])
     return [shape.view(event) for event in events], [shape.store(e, i) for i, e in enumerate(events)]
 
@@ -167,11 +167,16 @@ def _shaped(events: Sequence[Event], cell: Cell, columns: Columns) -> tuple[list
 def _expected(
     rule: Rule, docs: Sequence[Mapping[str, Any]], events: Sequence[Event], cell: Cell
 ) -> list[Mark]:
+    empty_is_missing = cell.target == "kql"  # Kusto's string columns have no null.
     if rule.kind == "rule" and cell.source == pipelines.NONE:
         # The source none has no log sources: every event is a candidate.
-        matches = compile_detection(rule.doc["detection"])
+        matches = compile_detection(rule.doc["detection"], empty_is_missing=empty_is_missing)
         return [Mark((), _time(event), i) for i, event in enumerate(events) if matches(event)]
-    alerts = [alert for alert in Matcher(docs).run(events) if alert.rule in (rule.id, rule.name)]
+    alerts = [
+        alert
+        for alert in Matcher(docs, empty_is_missing=empty_is_missing).run(events)
+        if alert.rule in (rule.id, rule.name)
+    ]
     if rule.kind == "rule":
         return [Mark((), _time(events[alert.events[0]]), alert.events[0]) for alert in alerts]
     return [Mark(_texts(alert.group), alert.time_ms or 0) for alert in alerts]
