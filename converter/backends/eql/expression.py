@@ -10,8 +10,8 @@ from converter.backends.eql import text
 WIDTH = 100
 """Longer conditions are broken into lines."""
 STEP = "  "
-MAX_REGEX = 1000
-"""Elasticsearch's default of index.max_regex_length, in UTF-16 units."""
+SHORT = 48
+"""Lists of values up to this long fill their lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,6 @@ class Values:
     """Literals as EQL writes them; for ``cidrMatch`` networks without quotes."""
     exact: bool = False
     """For ``:``: no value has a wildcard or a letter, so that ``==`` and ``in`` say the same."""
-    length: int = 0
-    """For regexes: of the pattern; Elasticsearch joins several by ``|`` into one before it counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +73,20 @@ def either(args: Iterable[Node]) -> Node:
         return flat
     groups: dict[object, list[Node]] = {}
     for arg in flat.args:
-        key: object = arg
-        if isinstance(arg, Values):
-            number = 0
-            while _full(groups.get((arg.field, arg.operator, number), []), arg):
-                number += 1
-            key = (arg.field, arg.operator, number)
+        # Elasticsearch makes one automaton of a list of regexes, which then grows past its limit where
+        # each by itself does not.
+        listed = isinstance(arg, Values) and not arg.operator.startswith("regex")
+        key: object = (arg.field, arg.operator) if listed and isinstance(arg, Values) else arg
         groups.setdefault(key, []).append(arg)
     return _join(Or, [_merged(group) for group in groups.values()])
 
 
 def negation(arg: Node) -> Node:
-    """Return the opposite."""
+    """Return the opposite; none of several is the same as not one and not the next."""
     if isinstance(arg, Not):
         return arg.arg
+    if isinstance(arg, Or):
+        return both([negation(one) for one in arg.args])
     if isinstance(arg, Leaf) and arg.negated:
         return Leaf(arg.negated, arg.text)
     return Not(arg)
@@ -102,20 +100,13 @@ def _join(kind: type[And] | type[Or], args: Iterable[Node]) -> Node:
     return found[0] if len(found) == 1 else kind(found)
 
 
-def _full(group: list[Node], more: Values) -> bool:
-    """Return whether a list of regexes gets too long for Elasticsearch with one more."""
-    held = sum(node.length + 1 for node in group if isinstance(node, Values))
-    return bool(more.length and group) and held + more.length > MAX_REGEX
-
-
 def _merged(group: list[Node]) -> Node:
     first = group[0]
     if len(group) == 1 or not isinstance(first, Values):
         return first
     same = [node for node in group if isinstance(node, Values)]
     values = tuple(dict.fromkeys(value for node in same for value in node.values))
-    exact, length = all(node.exact for node in same), sum(node.length + 1 for node in same)
-    return Values(first.field, first.operator, values, exact, length if first.length else 0)
+    return Values(first.field, first.operator, values, all(node.exact for node in same))
 
 
 @dataclass(slots=True)
@@ -164,11 +155,13 @@ def _layout(node: Node, indent: str, out: _Lines) -> None:
             if number:
                 out.add(f" {word}")
                 out.begin(indent)
-            # Over several lines `and` inside `or` is hard to see without parentheses.
-            if isinstance(arg, Or) or (isinstance(arg, And) and len(indent + _inline(arg)) > WIDTH - 4):
-                _layout_operand(arg, indent, out)
-            else:
+            if not isinstance(arg, And | Or):
                 _layout(arg, indent, out)
+            elif isinstance(arg, And) and len(indent + _inline(arg)) <= WIDTH - 4:
+                out.add(_inline(arg))
+            else:
+                # Over several lines `and` inside `or` is hard to see without parentheses.
+                _layout_operand(arg, indent, out)
 
 
 def _layout_operand(node: Node, indent: str, out: _Lines) -> None:
@@ -192,14 +185,14 @@ def _layout_values(node: Values, indent: str, out: _Lines) -> None:
         out.add(f"{head}{items[0]}{tail}")
         return
     out.add(head)
-    out.begin(indent + STEP)
+    # Short values fill lines; paths and the like stand one a line.
+    fill = max(map(len, items)) <= SHORT
     for number, item in enumerate(items):
-        more = "" if number == len(items) - 1 else ","
-        if len(out.lines[-1]) + len(item) + 2 > WIDTH and out.lines[-1].strip():
-            out.lines[-1] = out.lines[-1].rstrip()
+        if not number or not fill or len(out.lines[-1]) + len(item) + 2 > WIDTH:
             out.begin(indent + STEP)
-        out.add(f"{item}{more}" if not more else f"{item}{more} ")
-    out.lines[-1] = out.lines[-1].rstrip()
+        else:
+            out.add(" ")
+        out.add(item if number == len(items) - 1 else f"{item},")
     out.begin(indent + tail)
 
 

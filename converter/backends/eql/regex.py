@@ -5,9 +5,12 @@ from __future__ import annotations
 from sigma.types import SigmaRegularExpression, SigmaRegularExpressionFlag
 
 from converter.backends.eql import text
-from converter.backends.eql.expression import MAX_REGEX, Values
+from converter.backends.eql.expression import Values
 from converter.backends.lucene_regex import to_lucene
 from converter.errors import Refusal
+
+MAX_REGEX = 1000
+"""Elasticsearch's default of index.max_regex_length, in UTF-16 units."""
 
 
 def translate(name: str, value: SigmaRegularExpression) -> Values:
@@ -38,13 +41,7 @@ def condition(name: str, operator: str, pattern: str) -> Values:
     Raises:
         Refusal: SC203 for more than 1,000 characters.
     """
-    if units(pattern) > MAX_REGEX:
-        raise Refusal(
-            "SC203", f"Elasticsearch takes regexes of {MAX_REGEX} characters; this has {units(pattern)}"
-        )
-    return Values(name, operator, (text.pattern(pattern),), length=units(pattern))
-
-
-def units(pattern: str) -> int:
-    """Return the length as Elasticsearch counts it."""
-    return len(pattern.encode("utf-16-le", "surrogatepass")) // 2
+    length = len(pattern.encode("utf-16-le", "surrogatepass")) // 2
+    if length > MAX_REGEX:
+        raise Refusal("SC203", f"Elasticsearch takes regexes of {MAX_REGEX} characters; this has {length}")
+    return Values(name, operator, (text.pattern(pattern),))

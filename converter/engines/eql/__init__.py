@@ -14,7 +14,6 @@ from converter.columns import Columns
 from converter.engines.base import Result, Stored
 from converter.engines.eql.evaluate import event_test
 from converter.engines.eql.nodes import EventQuery, Query, fields
-from converter.engines.eql.nodes import Sequence as SequenceQuery
 from converter.engines.eql.schema import Schema, milliseconds
 from converter.engines.eql.sequence import Hit, find
 from converter.engines.eql.syntax import parse
@@ -53,7 +52,7 @@ class EqlSession:
         """Execute a query; sequences come as rows ``{"keys": (...), "events": (...)}``.
 
         Raises:
-            EngineError: SC402 if Elasticsearch would reject the text, or if it uses what is not executed here.
+            EngineError: SC402 if Elasticsearch would reject the text, or if it uses what we do not run.
         """
         query = parse(text)
         if isinstance(query.base, EventQuery):

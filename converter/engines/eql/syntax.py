@@ -65,7 +65,8 @@ def parse(text: str) -> Query:
     source = text if text.endswith("\n") else text + "\n"
     try:
         with elasticsearch_syntax, allow_sample, allow_runs, allow_negation, skip_optimizations:
-            eql.parse_query(source)
+            # The package takes "\\u{..}" to end at the last brace; for its checks any letter will do.
+            eql.parse_query(_ESCAPE.sub(lambda match: "x" if match[1] else match[0], source))
         tree = lark_parser.parse(source, "piped_query")
         return _query(tree)
     except (eql.EqlError, LarkError) as error:
@@ -228,7 +229,11 @@ def _string(token: str) -> str:
         return token[3:-3]
 
     def unescape(match: re.Match[str]) -> str:
-        return chr(int(match[1], 16)) if match[1] else _ESCAPES[match[2]]
+        if match[1] and (code := int(match[1], 16)) <= 0x10FFFF:
+            return chr(code)
+        if match[2] in _ESCAPES:
+            return _ESCAPES[match[2]]
+        raise invalid(f"no such escape: {match[0]}")
 
     return _ESCAPE.sub(unescape, token[1:-1])
 
