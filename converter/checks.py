@@ -14,8 +14,6 @@ from converter import correlations
 from converter.errors import RuleError
 from converter.rule import Rule
 
-# Modifiers of the specification that pySigma 1.5 does not know; converter.modifiers adds them.
-_ADDED = ("utf16le",)
 _RESERVED = ("condition", "timeframe")
 
 
@@ -78,10 +76,13 @@ def _modifiers(rule: Rule, part: Any, *path: str | int) -> Iterator[RuleError]:
         return
     from sigma.modifiers import modifier_mapping
 
+    from converter import modifiers
+
+    modifiers.register()
     for key in part:
         for modifier in str(key).split("|")[1:]:
-            if modifier not in modifier_mapping and modifier not in _ADDED:
-                close = difflib.get_close_matches(modifier, [*modifier_mapping, *_ADDED], 1)
+            if modifier not in modifier_mapping:
+                close = difflib.get_close_matches(modifier, list(modifier_mapping), 1)
                 hint = f"did you mean '{close[0]}'?" if close else None
                 yield rule.error("SC102", f"unknown modifier '{modifier}'", *path, key, hint=hint)
 

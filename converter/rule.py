@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,10 @@ class Rule:
         """
         from sigma.rule import SigmaRule
 
-        return SigmaRule.from_dict(self.doc)
+        from converter import modifiers
+
+        modifiers.register()
+        return SigmaRule.from_dict(_with_safe_names(self.doc))
 
     def error(self, code: str, message: str, *path: str | int, hint: str | None = None) -> RuleError:
         """Return an error that stands at the key ``path`` of this rule."""
@@ -71,3 +75,19 @@ class Rule:
         """Return the SHA-256 of the rule's content, independent of layout and comments."""
         canonical = json.dumps(self.doc, sort_keys=True, default=str, ensure_ascii=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+# pySigma's grammar reads `not_x` as `not _x`, and the same of `and` and `or`.
+_OPERATOR_NAME = re.compile(r"(?<![\w*?])(?=(?:not|and|or)[\w*?])", re.IGNORECASE)
+
+
+def _with_safe_names(doc: dict[str, Any]) -> dict[str, Any]:
+    """Return the rule with selections renamed whose names begin with an operator of the condition."""
+    detection = doc["detection"]
+    if not any(_OPERATOR_NAME.match(str(name)) for name in detection):
+        return doc
+    conditions = detection.get("condition")
+    many = isinstance(conditions, list)
+    renamed = {_OPERATOR_NAME.sub("x_", str(name)): part for name, part in detection.items()}
+    safe = [_OPERATOR_NAME.sub("x_", str(one)) for one in (conditions if many else [conditions])]
+    return {**doc, "detection": {**renamed, "condition": safe if many else safe[0]}}

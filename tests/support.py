@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from sigma.conditions import ConditionOR
-from sigma.rule import SigmaRule
+from sigma.processing.pipeline import ProcessingPipeline
 
 from converter.inference import infer_columns
 from converter.plan import BaseRule
+from converter.rule import Rule
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
@@ -27,11 +28,16 @@ def shared(path: str) -> Path:
     return found
 
 
-def none_base(detection: dict[str, Any], language: str) -> BaseRule:
+def none_base(
+    detection: dict[str, Any], language: str, placeholders: dict[str, list[Any]] | None = None
+) -> BaseRule:
     """Return a rule of the source `none` as `convert` would hand it to a backend."""
-    rule = SigmaRule.from_dict(
-        {"title": "t", "name": "t", "logsource": {"category": "none"}, "detection": detection}
-    )
+    doc = {"title": "t", "name": "t", "logsource": {"category": "none"}, "detection": detection}
+    rule = Rule(doc, "t.yml", Path("t.yml"), "t.yml", 0).sigma()
+    if placeholders:
+        expand = {"id": "p", "type": "value_placeholders"}
+        pipeline = ProcessingPipeline.from_dict({"vars": placeholders, "transformations": [expand]})
+        pipeline.apply(rule)
     trees = [condition.parsed for condition in rule.detection.parsed_condition]
     tree = trees[0] if len(trees) == 1 else ConditionOR(trees)
     state = {"index": ["Events"], "table": "Events"}
