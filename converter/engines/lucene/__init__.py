@@ -1,0 +1,140 @@
+"""Run Lucene queries, query DSL bodies and threshold rules as Elasticsearch does, on Lucene itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from converter.columns import Columns
+from converter.engines import jvm
+from converter.engines.base import Result, Stored
+from converter.engines.lucene.index import Fields, build
+from converter.engines.lucene.queries import Maker
+from converter.engines.lucene.query_string import fields_of, query_of
+from converter.engines.lucene.syntax import parse
+from converter.errors import EngineError
+
+
+class LuceneEngine:
+    """Elasticsearch's Lucene.
+
+    Args:
+        lenient: what Elasticsearch does when the default field is ``*``: text that is none of a field's
+            type, and bad regexes, match nothing. Without it they are errors, as everywhere else.
+        ignore_above: longest keyword that is indexed (ECS: 1024 characters); None for no limit.
+        max_regex_length: `index.max_regex_length`.
+    """
+
+    def __init__(
+        self,
+        *,
+        lenient: bool = False,
+        ignore_above: int | None = None,
+        max_regex_length: int = jvm.MAX_REGEX_LENGTH,
+    ) -> None:
+        # Says at once which package is missing.
+        jvm.start()
+        self.lenient = lenient
+        self.ignore_above = ignore_above
+        self.max_regex_length = max_regex_length
+
+    def load(self, events: Sequence[Stored], tables: Mapping[str, Columns]) -> LuceneSession:
+        """Index the events, each Elasticsearch index by itself.
+
+        Raises:
+            EngineError: SC403 for a value that its field cannot hold, SC404 for an index without columns.
+        """
+        return LuceneSession(self, events, tables)
+
+    def validate(self, text: str, tables: Mapping[str, Columns]) -> None:
+        """Check a query on Lucene's own parser, and each leaf against the type of its field.
+
+        Raises:
+            EngineError: SC402 with the parser's message, or for a field that no table has.
+        """
+        session = LuceneSession(self, [], tables)
+        for query in session.texts(text):
+            _accepted_by_lucene(query)
+            known = {name for part in session.parts for name in part.fields.types}
+            for name in sorted(fields_of(parse(query)) - known - {"*"}):
+                if not any(one.startswith(name + ".") for one in known):
+                    raise EngineError("SC402", f"no index has a field '{name}'")
+        session.run(text)
+
+
+def _accepted_by_lucene(query: str) -> None:
+    import jpype
+
+    analyzer = jpype.JClass("org.apache.lucene.analysis.core.KeywordAnalyzer")()
+    parser = jpype.JClass("org.apache.lucene.queryparser.classic.QueryParser")(" default", analyzer)
+    parser.setAllowLeadingWildcard(True)
+    try:
+        parser.parse(jvm.java_string(query))
+    except jpype.JException as error:
+        raise EngineError("SC402", f"Lucene: {error.getMessage()}") from error
+
+
+class _Part:
+    """One Elasticsearch index."""
+
+    def __init__(self, engine: LuceneEngine, name: str, events: list[Stored], columns: Columns) -> None:
+        self.name = name
+        self.events = events
+        self.fields = Fields(columns, events)
+        self.maker = Maker(self.fields, engine.max_regex_length)
+        self.searcher = build(events, self.fields, engine.ignore_above)
+
+    def search(self, query: Any) -> list[Stored]:
+        import jpype
+
+        try:
+            hits = self.searcher.search(query, max(1, len(self.events))).scoreDocs
+        except jpype.JException as error:
+            raise EngineError("SC403", f"Lucene: {error.getMessage()}") from error
+        return [self.events[number] for number in sorted(int(hit.doc) for hit in hits)]
+
+
+class LuceneSession:
+    """Events in one Lucene index for each of Elasticsearch's."""
+
+    def __init__(self, engine: LuceneEngine, events: Sequence[Stored], tables: Mapping[str, Columns]) -> None:
+        self.engine = engine
+        groups: dict[str, list[Stored]] = {name: [] for name in tables}
+        for event in events:
+            if event.index not in groups:
+                raise EngineError("SC404", f"no columns are given for index '{event.index}'")
+            groups[event.index].append(event)
+        self.parts = [_Part(engine, name, found, tables[name]) for name, found in groups.items()]
+
+    def run(self, text: str) -> Result:
+        """Execute a query, or the JSON of a query DSL body or a threshold rule.
+
+        Raises:
+            EngineError: SC402 for what Elasticsearch rejects, SC403 for a limit.
+        """
+        body = _json(text)
+        if body is None:
+            return Result(tuple(event.id for event in self.select(text)))
+        raise EngineError("SC404", "JSON is not here yet")
+
+    def texts(self, text: str) -> list[str]:
+        """Return the query_string texts in what `run` takes."""
+        body = _json(text)
+        return [text] if body is None else []
+
+    def select(self, text: str) -> list[Stored]:
+        """Return the events that query_string text selects, in the order of their ids."""
+        found = []
+        for part in self.parts:
+            found.extend(part.search(query_of(text, part.maker, lenient=self.engine.lenient)))
+        return sorted(found, key=lambda event: event.id)
+
+
+def _json(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that a text is, if it is one; no query begins with a brace and a quote."""
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None

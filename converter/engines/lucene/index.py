@@ -1,0 +1,213 @@
+"""An in-memory Lucene index of stored events, fields typed as Elasticsearch's mappers type them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from converter.columns import Columns
+from converter.engines import jvm
+from converter.engines.base import Stored
+from converter.errors import EngineError
+
+WHOLE = frozenset({"keyword", "wildcard", "constant_keyword", "flattened"})
+ANALYSED = frozenset({"text", "match_only_text"})
+INTEGERS = frozenset({"long", "integer", "short", "byte", "unsigned_long"})
+FLOATS = frozenset({"double", "float", "half_float", "scaled_float"})
+EXISTS = " exists"
+"""A field of our own that holds the names of a document's fields, as Elasticsearch's `_field_names`."""
+MAX_TERM_BYTES = 32_766
+"""Lucene's limit; Elasticsearch's wildcard fields have none, its keyword fields reject the document."""
+
+
+def lowercase(text: str) -> str:
+    """Lower-case as Lucene's LowerCaseFilter: character by character (Java's Character.toLowerCase)."""
+    return "".join("i" if char == "İ" else char.lower() for char in text)
+
+
+def milliseconds(value: Any) -> int:
+    """Return the epoch milliseconds of a date as Elasticsearch's default format takes it.
+
+    Raises:
+        ValueError: if it is neither ISO 8601 nor epoch milliseconds.
+    """
+    if isinstance(value, datetime):
+        moment = value
+    elif isinstance(value, int | float) or str(value).lstrip("-").isdigit():
+        return int(value)
+    else:
+        moment = datetime.fromisoformat(str(value))
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1000)
+
+
+class Fields:
+    """The fields of an index: names to types, sub-fields among them."""
+
+    def __init__(self, columns: Columns, events: Iterable[Stored]) -> None:
+        self.types: dict[str, str] = {}
+        self.caseless: set[str] = set()
+        self.copies: dict[str, str] = {}
+        for event in events:
+            # What no column declares is mapped dynamically, as a keyword.
+            self.types.update(dict.fromkeys(event.doc, "keyword"))
+        for name, column in columns.items():
+            self.types[name] = column.type
+            if column.caseless and column.caseless != name:
+                self.types[column.caseless] = "keyword"
+                self.caseless.add(column.caseless)
+                self.copies[name] = column.caseless
+
+    def normalized(self, field: str, text: str) -> str:
+        """Return query text as the field's normalizer changes it."""
+        return lowercase(text) if field in self.caseless else text
+
+
+def values(value: Any) -> list[Any]:
+    """Return a field's values; nulls are no values."""
+    many = value if isinstance(value, list | tuple) else [value]
+    return [one for one in many if one is not None]
+
+
+def build(events: Sequence[Stored], fields: Fields, ignore_above: int | None) -> Any:
+    """Return a Lucene IndexSearcher over the events.
+
+    Args:
+        events: of one Elasticsearch index.
+        fields: its fields.
+        ignore_above: characters beyond which a keyword is not indexed.
+
+    Raises:
+        EngineError: SC403 for a value that its field cannot hold: Elasticsearch rejects the document.
+    """
+    import jpype
+
+    jvm.start()
+    java = jpype.JClass
+    directory = java("org.apache.lucene.store.ByteBuffersDirectory")()
+    analyzer = java("org.apache.lucene.analysis.standard.StandardAnalyzer")()
+    config = java("org.apache.lucene.index.IndexWriterConfig")(analyzer)
+    # Without merges Lucene's numbers of the documents are the positions of the events.
+    config.setMergePolicy(java("org.apache.lucene.index.NoMergePolicy").INSTANCE)
+    writer = java("org.apache.lucene.index.IndexWriter")(directory, config)
+    make = _Maker(ignore_above)
+    for event in events:
+        document = java("org.apache.lucene.document.Document")()
+        for name, value in event.doc.items():
+            _add(document, make, fields, name, values(value))
+        writer.addDocument(document)
+    writer.commit()
+    reader = java("org.apache.lucene.index.DirectoryReader").open(writer)
+    writer.close()
+    searcher = java("org.apache.lucene.search.IndexSearcher")(reader)
+    searcher.setQueryCache(None)
+    return searcher
+
+
+def _add(document: Any, make: _Maker, fields: Fields, name: str, given: list[Any]) -> None:
+    kind = fields.types[name]
+    present = False
+    for value in given:
+        try:
+            field = make.field(name, kind, value)
+        except (ValueError, OverflowError, TypeError) as error:
+            raise EngineError("SC403", f"field '{name}' ({kind}) cannot hold {value!r:.100}") from error
+        if field is None:
+            continue
+        present = True
+        document.add(field)
+        copy = fields.copies.get(name)
+        if copy:
+            document.add(make.field(copy, "keyword", lowercase(text_of(value))))
+            document.add(make.name(copy))
+    if present:
+        document.add(make.name(name))
+
+
+def text_of(value: Any) -> str:
+    """Return the text that Elasticsearch indexes of a JSON scalar."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class _Maker:
+    """Makes Lucene fields."""
+
+    def __init__(self, ignore_above: int | None) -> None:
+        import jpype
+
+        document = "org.apache.lucene.document."
+        self.ignore_above = ignore_above
+        self.string = jpype.JClass(document + "StringField")
+        self.text = jpype.JClass(document + "TextField")
+        self.long = jpype.JClass(document + "LongPoint")
+        self.double = jpype.JClass(document + "DoublePoint")
+        self.ip = jpype.JClass(document + "InetAddressPoint")
+        self.no = jpype.JClass("org.apache.lucene.document.Field$Store").NO
+        self.jlong = jpype.JLong
+
+    def name(self, name: str) -> Any:
+        return self.string(EXISTS, jvm.java_string(name), self.no)
+
+    def field(self, name: str, kind: str, value: Any) -> Any:
+        java_name = jvm.java_string(name)
+        if kind in WHOLE:
+            text = text_of(value)
+            if kind == "keyword" and self.ignore_above and len(text) > self.ignore_above:
+                return None
+            if len(text.encode("utf-8", "replace")) > MAX_TERM_BYTES:
+                raise ValueError("longer than a term can be")
+            return self.string(java_name, jvm.java_string(text), self.no)
+        if kind in ANALYSED:
+            return self.text(java_name, jvm.java_string(text_of(value)), self.no)
+        if kind in INTEGERS:
+            return self.long(java_name, [self.jlong(whole_number(value))])
+        if kind in FLOATS:
+            return self.double(java_name, [float(value)])
+        if kind == "date":
+            return self.long(java_name, [self.jlong(milliseconds(value))])
+        if kind == "boolean":
+            return self.string(java_name, jvm.java_string(boolean(value)), self.no)
+        if kind == "ip":
+            return self.ip(java_name, address(value))
+        raise ValueError(f"no type {kind}")
+
+
+def whole_number(value: Any) -> int:
+    """Return an integer field's value: Elasticsearch coerces text and drops a fraction."""
+    if isinstance(value, bool):
+        raise ValueError("a boolean is no number")
+    number = int(value) if isinstance(value, int) or str(value).lstrip("-").isdigit() else int(float(value))
+    if not -(2**63) <= number < 2**63:
+        raise ValueError("out of range")
+    return number
+
+
+def boolean(value: Any) -> str:
+    """Return "true" or "false".
+
+    Raises:
+        ValueError: for anything else; an empty string is false, as in Elasticsearch.
+    """
+    text = text_of(value)
+    if text not in ("true", "false", ""):
+        raise ValueError(f"{text!r} is no boolean")
+    return text or "false"
+
+
+def address(value: Any) -> Any:
+    """Return a java.net.InetAddress.
+
+    Raises:
+        ValueError: if the text is no address; names are never resolved.
+    """
+    import ipaddress
+
+    import jpype
+
+    found = ipaddress.ip_address(str(value))
+    signed = [byte - 256 if byte > 127 else byte for byte in found.packed]
+    return jpype.JClass("java.net.InetAddress").getByAddress(jpype.JArray(jpype.JByte)(signed))
+
+
+Tables = Mapping[str, Columns]
