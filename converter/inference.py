@@ -66,14 +66,14 @@ def _kinds(value: SigmaType) -> set[str]:
         return {kind for one in value.values for kind in _kinds(one)}
     if isinstance(value, SigmaCompareExpression):
         value = value.number
+    if isinstance(value, SigmaTimestampPart):  # A SigmaNumber too.
+        return {"time"}
     if isinstance(value, SigmaNumber):
         return {"integer" if isinstance(value.number, int) else "float"}
     if isinstance(value, SigmaBool):
         return {"boolean"}
     if isinstance(value, SigmaCIDRExpression):
         return {"ip"}
-    if isinstance(value, SigmaTimestampPart):
-        return {"time"}
     if isinstance(value, SigmaNull | SigmaExists | SigmaFieldReference):
         return set()
     return {"string"}

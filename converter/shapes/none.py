@@ -52,13 +52,12 @@ def _cast(value: Any, kind: str) -> Any:
             return None if isinstance(value, bool) else int(str(value))
         if kind in {"double", "real"}:
             return None if isinstance(value, bool) else float(value)
+        if kind in {"date", "datetime"}:
+            moment = datetime.fromisoformat(str(value))
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return moment if kind == "datetime" else moment.isoformat()
     except ValueError:
         return None
     if kind in {"boolean", "bool"}:
         return {"true": True, "false": False}.get(str(value).lower())
-    if kind == "date":
-        return value
-    if kind == "datetime":
-        moment = datetime.fromisoformat(str(value))
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return str(value).lower() if isinstance(value, bool) else str(value)
