@@ -93,12 +93,12 @@ def select(table: str, columns: Columns, conditions: Sequence[Tree], also: Seque
         (after if inside else before).append(convert.expression(condition))
         wanted.update(dict.fromkeys(inside))
     wanted.update((field, None) for field in also if field in columns and columns[field].via)
-    operators = _wheres(before)
+    operators = where(before)
     needs: set[str] = set()
     if wanted:
         extends = [_extend(field, columns, needs) for field in wanted]
         operators.append(_listed("extend", extends))
-    operators += _wheres(after)
+    operators += where(after)
     return Stages(table, tuple(operators), frozenset(needs))
 
 
@@ -119,7 +119,7 @@ def _check_keywords(columns: Columns, conditions: Sequence[Tree]) -> None:
         )
 
 
-def _wheres(conditions: Sequence[Expr]) -> list[str]:
+def where(conditions: Iterable[Expr]) -> list[str]:
     """Return `where` operators: short comparisons that follow each other share a line."""
     lines: list[list[Expr]] = []
     for condition in dict.fromkeys(conditions):

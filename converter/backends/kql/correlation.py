@@ -1,0 +1,247 @@
+"""Correlations as KQL: one row for each group and completing time whose window satisfies the condition.
+
+Three forms. Plain counts look back N rows (`sort by`, `prev`), which is linear. Counts of distinct values,
+sums and unordered rules join each completing time with the events of its window. Ordered rules join step by
+step. Nothing is estimated: no dcount, no percentile; and no fixed windows: `bin` only narrows joins.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import floor
+
+from converter.backends.kql import members as rows
+from converter.backends.kql.expression import INDENT
+from converter.backends.kql.literals import name
+from converter.backends.kql.members import Names, Shape
+from converter.backends.kql.query import table_of
+from converter.backends.kql.script import Script, piped, timespan
+from converter.errors import Refusal
+from converter.plan import AlertColumns, BaseRule, CorrelationPlan, Member, Threshold
+
+NUMERIC_TYPES = frozenset({"value_sum", "value_avg", "value_percentile", "value_median"})
+_MEASURED = {
+    "value_count": "DistinctCount",
+    "temporal": "RuleCount",
+    "value_sum": "Total",
+    "value_avg": "Average",
+    "value_percentile": "Percentile",
+    "value_median": "Median",
+}
+_TESTS = {
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+    "eq": operator.eq,
+    "neq": operator.ne,
+}
+_LABELLED_TYPES = frozenset({"temporal"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of all members, as a table expression that a query can begin with."""
+
+    source: str
+    operators: tuple[str, ...]
+    intervals: bool
+    """Whether rows can be alerts, which have a start before their end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the forms need to know of one correlation."""
+
+    plan: CorrelationPlan
+    shape: Shape
+    script: Script
+    window: str
+    """The timespan: a literal, or the name of one."""
+    alert: AlertColumns
+    bin_column: str
+    nested: bool
+    """Whether its alerts feed another correlation, which needs their latest possible start."""
+
+    def by(self, *others: str) -> str:
+        """Return the group keys and other columns, as `by` and `on` list them."""
+        return ", ".join([*map(name, self.plan.group_by), *others])
+
+    def taken_fields(self) -> list[tuple[str, str]]:
+        """Return, for `summarize`, the fields of the completing event."""
+        return [(field, f"take_any({name(field)})") for field, _ in self.shape.fields]
+
+
+def correlate(plan: CorrelationPlan) -> tuple[str, AlertColumns]:
+    """Return the query and what its columns are.
+
+    Raises:
+        Refusal: SC205 for a correlation that KQL cannot say, and what its base rules are refused for.
+    """
+    script = Script(_taken(plan))
+    source, operators, alert = _form(plan, script, False)
+    return script.text(piped(source, operators)), alert
+
+
+def _taken(plan: CorrelationPlan) -> set[str]:
+    found = {*plan.group_by, *plan.fields}
+    for member in plan.members:
+        if isinstance(member.source, BaseRule):
+            base = member.source
+            found |= {table_of(base.state), *base.columns}
+            found |= {column for columns in (*member.group_by, *member.values) for column in columns}
+        else:
+            found |= _taken(member.source)
+    return found
+
+
+def _form(plan: CorrelationPlan, script: Script, nested: bool) -> tuple[str, list[str], AlertColumns]:
+    """Return a table expression of the alerts: source, operators, and its columns."""
+    from converter.backends.kql.ordered import ordered
+    from converter.backends.kql.windows import looking_back, windowed
+
+    scope = _scope(plan, script, nested)
+    if plan.type == "temporal_ordered":
+        return (*ordered(scope), scope.alert)
+    found = member_rows(scope)
+    if plan.type == "event_count" and not found.intervals and lower_bound(plan.thresholds) is not None:
+        return (*looking_back(scope, found), scope.alert)
+    return (*windowed(scope, found), scope.alert)
+
+
+def holds(number: int, threshold: Threshold) -> bool:
+    """Tell whether a number satisfies a threshold."""
+    return bool(_TESTS[threshold.op](number, threshold.value))
+
+
+def lower_bound(thresholds: Sequence[Threshold]) -> int | None:
+    """Return N if the thresholds say "N or more" of a count, else None."""
+    bounds = []
+    for threshold in thresholds:
+        if threshold.op not in ("gt", "gte"):
+            return None
+        whole = floor(threshold.value)
+        above = threshold.op == "gt" or whole != threshold.value
+        bounds.append(whole + 1 if above else whole)
+    return max(bounds) if bounds else None
+
+
+def _scope(plan: CorrelationPlan, script: Script, nested: bool) -> Scope:
+    last = plan.members[-1].source
+    fields = tuple(
+        (field, last.columns[field].type)
+        for field in dict.fromkeys((*plan.fields, *_defender(plan)))
+        if isinstance(last, BaseRule) and field in last.columns and field not in plan.group_by
+    )
+    values: list[str] = []
+    for columns in plan.members[0].values:
+        held = {*plan.group_by, *(field for field, _ in fields), *values}
+        own = len(columns) == 1 and columns[0] not in held
+        values.append(columns[0] if own else script.fresh("Value"))
+    names = Names(script.fresh("Time"), script.fresh("Start"), script.fresh("Rule"), tuple(values))
+    shape = Shape(
+        names,
+        plan.group_by,
+        tuple(_differs(plan, position) for position in range(len(plan.group_by))),
+        plan.type in NUMERIC_TYPES,
+        plan.type in _LABELLED_TYPES,
+        fields,
+    )
+    alert = AlertColumns(
+        script.fresh("FirstTime"),
+        script.fresh("LastTime"),
+        plan.group_by,
+        script.fresh(_MEASURED.get(plan.type, "EventCount")),
+    )
+    window = script.let("Timespan", timespan(plan.timespan_ms))
+    return Scope(plan, shape, script, window, alert, script.fresh("Bin"), nested)
+
+
+def _defender(plan: CorrelationPlan) -> tuple[str, ...]:
+    """What a custom detection of Defender XDR must return, where the table has it."""
+    base = plan.members[-1].source
+    wanted = ("Timestamp", "DeviceId", "ReportId")
+    return wanted if isinstance(base, BaseRule) and set(wanted) <= set(base.columns) else ()
+
+
+def _differs(plan: CorrelationPlan, position: int) -> bool:
+    kinds = set()
+    for member in plan.members:
+        columns = member.group_by[position]
+        if isinstance(member.source, BaseRule):
+            kinds |= {rows.column_of(member.source, column).type for column in columns}
+    return len(kinds) > 1
+
+
+def member_rows(scope: Scope) -> Rows:
+    """Return the rows of all members together."""
+    plan, script = scope.plan, scope.script
+    bases = [member for member in plan.members if isinstance(member.source, BaseRule)]
+    if len(bases) == len(plan.members):
+        found = None if scope.shape.labelled and len(bases) > 1 else rows.merged(bases)
+        if found is not None:
+            stages = rows.event_rows(found[0], scope.shape, found[1])
+            script.needs |= stages.needs
+            return Rows(name(stages.table), stages.operators, False)
+    _check_overlap(scope, bases)
+    intervals = len(bases) < len(plan.members)
+    lets = [member_let(scope, member, intervals) for member in plan.members]
+    return Rows(f"union {', '.join(lets)}" if len(lets) > 1 else lets[0], (), intervals)
+
+
+def _check_overlap(scope: Scope, bases: Sequence[Member]) -> None:
+    """Refuse what would count an event twice.
+
+    Distinct values and distinct rules do not mind; counts and sums do.
+    """
+    if scope.plan.type in ("temporal", "value_count"):
+        return
+    for position, one in enumerate(bases):
+        for other in bases[position + 1 :]:
+            if rows.overlap(one, other):
+                raise Refusal(
+                    "SC205",
+                    f"KQL: an event can match both {one.name!r} and {other.name!r} under different keys, and"
+                    " would count twice",
+                    hint="make the base rules exclude each other, or give them the same group-by fields",
+                )
+
+
+def member_let(
+    scope: Scope,
+    member: Member,
+    intervals: bool,
+    *,
+    with_fields: bool = True,
+    event: rows.Numbered | None = None,
+) -> str:
+    """Add the rows of one member as a `let`, and return its name (see `members.event_rows`)."""
+    script, names = scope.script, scope.shape.names
+    if isinstance(member.source, BaseRule):
+        stages = rows.event_rows(member, scope.shape, with_fields=with_fields, event=event)
+        script.needs |= stages.needs
+        body = stages.text(INDENT)
+        if intervals:
+            body += f"\n{INDENT}| extend {names.start} = {names.time}"
+        return script.let(member.name, body)
+    source, operators, alert = _form(member.source, script, True)
+    _check_start(member.source)
+    columns = [alert.first, alert.last, *alert.group]
+    shape = scope.shape if with_fields else replace(scope.shape, fields=())
+    row = rows.alert_row(member, shape, member.source, columns)
+    return script.let(member.name, piped(source, [*operators, row], INDENT))
+
+
+def _check_start(inner: CorrelationPlan) -> None:
+    """Refuse to chain what has no known start."""
+    bound = lower_bound(inner.thresholds)
+    default = not inner.thresholds and inner.expression is None
+    if inner.type in NUMERIC_TYPES or inner.expression is not None or (bound is None and not default):
+        raise Refusal(
+            "SC205",
+            f"KQL: the latest start of an alert of {inner.name!r} ({inner.type}) cannot be told from its"
+            " window, and a correlation of correlations needs it",
+            hint="SPL can",
+        )

@@ -1,0 +1,161 @@
+"""temporal_ordered: joins, step by step, each event with the latest chain that it can follow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+from converter.backends.kql import members as rows
+from converter.backends.kql.correlation import Scope, holds, member_let
+from converter.backends.kql.expression import INDENT
+from converter.backends.kql.literals import name
+from converter.backends.kql.script import assignments, piped
+from converter.errors import Refusal
+from converter.plan import BaseRule
+
+
+def ordered(scope: Scope) -> tuple[str, list[str]]:
+    """Return source and operators of the alerts.
+
+    The condition is about the longest chain that ends at a time; it is put as lengths that must, and
+    lengths that must not, be reached.
+    """
+    members = scope.plan.members
+    runs = _runs(scope)
+    intervals = any(not isinstance(member.source, BaseRule) for member in members)
+    longest = runs[-1][0]
+    event = _event_column(scope, intervals) if longest > 1 or len(runs) > 1 or runs[-1][1] else None
+    every = runs == [(len(members), None)]
+    lets = [
+        member_let(scope, member, intervals, with_fields=not every or member is members[-1], event=event)
+        for member in members
+    ]
+    chain = _Chain(scope, intervals, event)
+    parts = []
+    for reached, missed in runs:
+        source, operators = _reaching(scope, chain, lets, reached)
+        if missed:
+            longer = scope.script.let("Longer", piped(*_reaching(scope, chain, lets, missed), INDENT))
+            operators = [*operators, f"join kind=leftanti {longer} on {scope.by(scope.alert.last)}"]
+        parts.append((source, operators))
+    if len(parts) == 1:
+        return parts[0]
+    return _union(scope, parts), []
+
+
+def _runs(scope: Scope) -> list[tuple[int, int | None]]:
+    """Return the lengths that satisfy the condition as runs: from a length to before another, or any.
+
+    Raises:
+        Refusal: SC205 if none does.
+    """
+    count = len(scope.plan.members)
+    thresholds = scope.plan.thresholds
+    good = [
+        length
+        for length in range(1, count + 1)
+        if (all(holds(length, one) for one in thresholds) if thresholds else length == count)
+    ]
+    starts = [length for length in good if length - 1 not in good]
+    ends = [length + 1 for length in good if length + 1 not in good]
+    if not starts:
+        raise Refusal("SC205", "no number of rules satisfies the condition: it would never alert")
+    return [(a, b if b <= count else None) for a, b in zip(starts, ends, strict=True)]
+
+
+def _reaching(scope: Scope, chain: _Chain, lets: Sequence[str], length: int) -> tuple[str, list[str]]:
+    """Return where a chain of this length ends, with its latest start."""
+    chains = [chain.of(chosen) for chosen in combinations(lets, length)]
+    if len(chains) == 1:
+        return chains[0]
+    made = [
+        (scope.alert.first, f"max({scope.alert.first})"),
+        (scope.alert.count, f"max({scope.alert.count})"),
+    ]
+    by = scope.by(scope.alert.last)
+    return _union(scope, chains), [f"summarize {assignments([*made, *scope.taken_fields()])} by {by}"]
+
+
+def _union(scope: Scope, parts: Sequence[tuple[str, list[str]]]) -> str:
+    names = [scope.script.let("Chain", piped(source, operators, INDENT)) for source, operators in parts]
+    return f"union {', '.join(names)}"
+
+
+def _event_column(scope: Scope, intervals: bool) -> rows.Numbered | None:
+    """Return numbered events if one event could be two steps of a chain, else None.
+
+    Raises:
+        Refusal: SC205 where events cannot be numbered.
+    """
+    members = scope.plan.members
+    pairs = combinations(members, 2)
+    if not any(rows.overlap(one, other) for one, other in pairs):
+        return None
+    if intervals:
+        raise Refusal(
+            "SC205",
+            "KQL: an event can match two of the base rules beside a correlation, and cannot be told apart",
+            hint="make the base rules exclude each other",
+        )
+    numbered = rows.numbered(members, scope.shape, scope.script.fresh("Event"))
+    scope.script.needs |= numbered.needs
+    source = scope.script.let("Numbered", numbered.body, once=True)
+    return rows.Numbered(source, numbered.column, numbered.needs)
+
+
+class _Chain:
+    """One chain of members, in order."""
+
+    def __init__(self, scope: Scope, intervals: bool, event: rows.Numbered | None) -> None:
+        self._scope = scope
+        self._intervals = intervals
+        self._event = event
+        self._time = scope.shape.names.time
+        self._start = scope.shape.names.start
+
+    def of(self, lets: Sequence[str]) -> tuple[str, list[str]]:
+        """Return source and operators of the chain's alerts."""
+        operators: list[str] = []
+        first = self._start if self._intervals else self._time
+        end = self._time
+        if len(lets) == 1 and self._intervals:
+            operators.append(f"where {self._time} - {self._start} <= {self._scope.window}")
+        for step, right in enumerate(lets[1:], start=1):
+            last = step == len(lets) - 1
+            end = f"{self._time}{step if self._event else 1}"
+            operators += self._join(right, first)
+            operators.append("where " + self._follows(step, first, end))
+            if not last and not self._event:
+                by = self._scope.by(f"{self._time} = {end}")
+                operators.append(f"summarize {self._start} = max({first}) by {by}")
+                first = self._start
+        alert = self._scope.alert
+        made = [(alert.first, f"max({first})"), *self._scope.taken_fields()]
+        operators.append(f"summarize {assignments(made)} by {self._scope.by(f'{alert.last} = {end}')}")
+        operators.append(f"extend {alert.count} = {len(lets)}")
+        return lets[0], operators
+
+    def _join(self, right: str, first: str) -> list[str]:
+        keys = [name(key) for key in self._scope.plan.group_by]
+        if keys:
+            return [f"join kind=inner {right} on {', '.join(keys)}"]
+        # Without keys the time is the key: what follows lies in one of two bins.
+        window, column = self._scope.window, self._scope.bin_column
+        expand = f"pack_array(bin({first}, {window}), bin({first}, {window}) + {window})"
+        return [
+            f"mv-expand {column} = {expand} to typeof(datetime)",
+            f"join kind=inner ({right} | extend {column} = bin({self._time}, {window})) on {column}",
+            f"project-away {column}, {column}1",
+        ]
+
+    def _follows(self, step: int, first: str, end: str) -> str:
+        limit = f"{first} + {self._scope.window}"
+        if self._intervals:
+            return f"{self._start}1 >= {self._time} and {end} <= {limit}"
+        before = f"{self._time}{step - 1 if self._event and step > 1 else ''}"
+        test = f"{end} between ({before} .. ({limit}))"
+        if self._event:
+            column = self._event.column
+            others = [f"{column}{one or ''}" for one in range(step)]
+            test += "".join(f" and {column}{step} != {other}" for other in others)
+        return test

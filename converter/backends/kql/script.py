@@ -1,0 +1,75 @@
+"""The `let` statements of a correlation query, and names that collide with nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from converter.backends.kql.expression import INDENT
+from converter.backends.kql.literals import name
+
+_UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms"))
+
+
+def timespan(milliseconds: int) -> str:
+    """Return a timespan literal: ``90s``, ``5m``, ``1d``."""
+    size, unit = next(pair for pair in _UNITS if milliseconds % pair[0] == 0)
+    return f"{milliseconds // size}{unit}"
+
+
+class Script:
+    """Collects statements; hands out names that no column, table or other statement has."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        # DuckDB folds the case of names where Kusto does not: two names never differ in case only.
+        self._taken = {one.lower() for one in taken}
+        self._lets: list[str] = []
+        self.needs: set[str] = set()
+
+    def fresh(self, hint: str) -> str:
+        """Return an identifier like the hint, and keep it from others.
+
+        Kusto appends 1 to a column that both sides of a join have: that name is kept free as well.
+        """
+        base = re.sub(r"\W", "_", hint, flags=re.ASCII)
+        if not base or base[0].isdigit() or name(base) != base:
+            base = f"rule_{base}"
+        found, number = base, 1
+        while found.lower() in self._taken or f"{found}1".lower() in self._taken:
+            number += 1
+            found = f"{base}_{number}"
+        self._taken.add(found.lower())
+        return found
+
+    def let(self, hint: str, body: str, *, once: bool = False) -> str:
+        """Add ``let hint = body;`` and return the name that it got.
+
+        ``once``: materialize it, as it is read more than once.
+        """
+        chosen = self.fresh(hint)
+        if once:
+            self._lets.append(f"let {chosen} = materialize(\n{INDENT}{body}\n);\n")
+        else:
+            apart = f"\n{INDENT}" if "\n" in body else " "
+            self._lets.append(f"let {chosen} ={apart}{body};\n")
+        return chosen
+
+    def text(self, final: str) -> str:
+        """Return the whole query."""
+        return "".join([*sorted(self.needs), *self._lets, final])
+
+
+def piped(source: str, operators: Sequence[str], indent: str = "") -> str:
+    """Return a source and its operators, one a line."""
+    return f"\n{indent}| ".join([source, *(one.replace("\n", f"\n{indent}") for one in operators)])
+
+
+def project(columns: Sequence[tuple[str, str]]) -> str:
+    """Return ``project`` of columns given as name and expression."""
+    return "project " + assignments(columns)
+
+
+def assignments(columns: Sequence[tuple[str, str]]) -> str:
+    """Return ``name = expression`` for each column; the name alone where that is the expression."""
+    pairs = ((name(column), expression) for column, expression in columns)
+    return ", ".join(left if left == right else f"{left} = {right}" for left, right in pairs)
