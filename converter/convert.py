@@ -63,8 +63,8 @@ def convert(rules: RuleSet, rule: Rule, cell: Cell, limit: str = "broader") -> C
         Refusal: if the cell cannot say the rule, or not within the limit (SC208).
         RuleError: if a reference of a correlation is broken.
     """
-    backend = backend_for(cell.target)
     try:
+        backend = backend_for(cell.target)
         plan, reasons = _plan(rules, rule, cell)
         drafts = backend.correlation(plan) if isinstance(plan, CorrelationPlan) else backend.event(plan)
     except SigconvError as error:

@@ -73,6 +73,8 @@ def verify(rules: RuleSet, cells: Sequence[Cell], tests: Path, limit: str = "any
                 yield Checked(rule, cell, "refused", reason=f"{refusal.code} {refusal.message}")
             except SigconvError as error:
                 yield Checked(rule, cell, "error", reason=str(error))
+            except Exception as error:  # A defect met with one rule must not hide the others' results.
+                yield Checked(rule, cell, "error", reason=f"SC900 internal error: {error!r}")
 
 
 def _streams(rules: RuleSet, rule: Rule, tests: Path) -> list[_Stream]:
