@@ -164,16 +164,19 @@ def _item(key: str, given: Any, options: Options) -> Predicate:
     if "all" not in modifiers:
         groups = [list(chain.from_iterable(groups))]
     if field:
-        compiled = [_field(field, values, options) for values in groups]
+        compiled = [field_predicate(field, values, options) for values in groups]
     else:
         anywhere = not {"startswith", "endswith", "contains"} & set(changing)
-        compiled = [_keywords([_keyword(value, anywhere) for value in values]) for values in groups]
+        compiled = [keyword_predicate(values, anywhere=anywhere) for values in groups]
     predicate = all_hold(compiled)
     return negated(predicate) if "neq" in modifiers else predicate
 
 
-def _field(field: str, values: Sequence[Value], options: Options) -> Predicate:
-    """A field against values of which one must hold."""
+_PLAIN = Options()
+
+
+def field_predicate(field: str, values: Sequence[Value], options: Options = _PLAIN) -> Predicate:
+    """Return the comparison of a field with values of which one must hold."""
 
     def is_null(event: Event) -> bool:
         return next(values_of(event.get(field)), None) is None
@@ -323,8 +326,16 @@ def _related(left: str, right: str, value: FieldRef) -> bool:
     return left.endswith(right) if value.before else left == right
 
 
-def _keyword(value: Value, anywhere: bool) -> Text | Regex:
-    """A keyword holds if any field's text contains it; numbers and booleans by their text."""
+def as_keyword(value: Value, *, anywhere: bool) -> Text | Regex:
+    """Return what a field's text must be for a keyword to hold: numbers and booleans by their text.
+
+    Args:
+        value: the keyword after its modifiers.
+        anywhere: no modifier says where in the text it stands.
+
+    Raises:
+        RuleError: SC113 for a value that needs a field.
+    """
     match value:
         case Regex():
             return value
@@ -337,8 +348,9 @@ def _keyword(value: Value, anywhere: bool) -> Text | Regex:
     raise RuleError("SC113", "this value needs a field: a keyword is text, a number or a regex")
 
 
-def _keywords(values: Sequence[Text | Regex]) -> Predicate:
-    test = _value_test(values)
+def keyword_predicate(values: Sequence[Value], *, anywhere: bool) -> Predicate:
+    """Return the test whether any field's text contains one of the keywords."""
+    test = _value_test([as_keyword(value, anywhere=anywhere) for value in values])
 
     def predicate(event: Event) -> bool:
         return any(test(one) for value in event.values() for one in values_of(value))

@@ -1,0 +1,160 @@
+"""Witnesses of a rule that looks at one event."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from converter.matcher import compile_detection, is_candidate
+from converter.matcher.event import Event
+from converter.matcher.modifiers import Placeholders
+from converter.matcher.value import FieldRef, Null
+from converter.witness import defaults
+from converter.witness.build import Builder, values_on
+from converter.witness.formula import alternatives, formula, near_misses, plain
+from converter.witness.values import changed
+
+MOST_EVENTS = 2000
+# Of the alternatives, so that a list of thousands leaves room for near misses.
+_MOST_HITS = 800
+_MOST_NEAR_MISSES = 500
+_ENOUGH_HITS = 8
+_ENOUGH_EVENTS = 40
+# Another event of Sysmon with some of the same fields, and another log.
+_OTHER_ID = {
+    1: 5,
+    3: 22,
+    11: 23,
+    12: 13,
+    13: 12,
+    14: 13,
+    17: 18,
+    18: 17,
+    19: 20,
+    20: 21,
+    21: 20,
+    23: 11,
+    26: 23,
+}
+
+
+class Single:
+    """A rule, what satisfies it, and events made from it."""
+
+    def __init__(self, rule: Mapping[str, Any], placeholders: Placeholders | None = None) -> None:
+        """Read the rule.
+
+        Raises:
+            RuleError: if it is not valid Sigma.
+        """
+        self.rule = rule
+        matches = compile_detection(rule["detection"], placeholders=placeholders)
+        candidate = is_candidate(rule.get("logsource") or {})
+
+        def holds(event: Event) -> bool:
+            return candidate(event) and matches(event)
+
+        self.holds: Callable[[Event], bool] = holds
+        self.builder = Builder(rule, formula(rule["detection"], placeholders))
+
+    def hit(self, fixed: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the plainest event that satisfies the rule, or that comes nearest."""
+        choices = [plain(self.builder.root), *islice(alternatives(self.builder.root), 60)]
+        for choice in choices:
+            event = self.builder.build(choice, fixed)
+            if self.holds(event):
+                return event
+        for choice in choices:
+            for event in self._without_each_other_field(self.builder.build(choice, fixed)):
+                if self.holds(event):
+                    return event
+        return self.builder.build(choices[0], fixed)
+
+    def _without_each_other_field(self, event: Event) -> Iterator[dict[str, Any]]:
+        """A filter may look for what every plain event has: try without."""
+        for field in self.builder.fields():
+            yield {key: value for key, value in event.items() if key != field}
+            yield {**event, field: ""}
+
+    def hits(self) -> Iterator[dict[str, Any]]:
+        """Yield an event for each alternative (each value, each branch), most of them hits."""
+        for choice in islice(alternatives(self.builder.root), _MOST_HITS):
+            yield self.builder.build(choice)
+
+    def near_misses(self) -> Iterator[dict[str, Any]]:
+        """Yield events that miss by one clause, or that a filter excepts."""
+        for choice in islice(near_misses(self.builder.root), _MOST_NEAR_MISSES):
+            yield self.builder.build(choice)
+
+    def changes(self, event: Event) -> Iterator[dict[str, Any]]:
+        """Yield copies of an event with one field dropped, emptied or changed a little."""
+        for field in self.builder.fields():
+            values = values_on(self.builder, field)
+            if self._free(field):
+                yield {key: value for key, value in event.items() if key != field}
+                if self.builder.storable(field, "") and self._is_text(event.get(field)):
+                    yield {**event, field: ""}
+            if field not in event:
+                continue
+            satisfied = [leaf for leaf in self.builder.by_field.get(field, []) if leaf.holds(event)]
+            chosen = [leaf.value for leaf in satisfied] or values[:2]
+            for value in chosen[:6]:
+                for new in changed(value, event[field]):
+                    if self.builder.storable(field, new):
+                        yield {**event, field: new}
+                if isinstance(value, FieldRef) and isinstance(event.get(value.name), str):
+                    yield {**event, value.name: event[value.name].swapcase()}
+                    yield {**event, value.name: event[value.name] + "x"}
+                    yield {key: event[key] for key in event if key != value.name}
+                if isinstance(value, Null):
+                    yield {**event, field: "present"}
+
+    def elsewhere(self, event: Event) -> Iterator[dict[str, Any]]:
+        """Yield copies that another event of Sysmon, or another log, might be."""
+        if not self.builder.sysmon:
+            return
+        for event_id in self.builder.ids[1:]:
+            shared = {key: event[key] for key in event if key != "EventID"}
+            yield {**defaults.sysmon_event(event_id), **shared, "EventID": event_id}
+        other = _OTHER_ID.get(self.builder.ids[0], 1)
+        yield {**event, "EventID": other}
+        yield {**event, "Channel": "Application", "Provider_Name": "Quartz"}
+
+    def _free(self, field: str) -> bool:
+        return not (self.builder.sysmon and field in (*defaults.FIXED, "EventID", "Computer"))
+
+    def _is_text(self, value: Any) -> bool:
+        return isinstance(value, str)
+
+    def events(self) -> list[dict[str, Any]]:
+        """Return the rule's witnesses, without their time, each once."""
+        found: dict[str, dict[str, Any]] = {}
+
+        def keep(events: Iterator[dict[str, Any]], most: int) -> None:
+            for event in events:
+                if len(found) >= most:
+                    return
+                found.setdefault(json.dumps(event, sort_keys=True, default=str), event)
+
+        first = self.hit()
+        keep(iter([first, dict(self.builder.plain)]), MOST_EVENTS)
+        keep(self.elsewhere(first), MOST_EVENTS)
+        keep(self.hits(), _MOST_HITS)
+        keep(self.near_misses(), _MOST_HITS + _MOST_NEAR_MISSES)
+        keep(self.changes(first), MOST_EVENTS - 300)
+        for hit in [event for event in found.values() if self.holds(event)][1:60]:
+            keep(self.changes(hit), MOST_EVENTS - 100)
+        number = 0
+        while (len(found) < _ENOUGH_EVENTS or self._count(found.values()) < _ENOUGH_HITS) and number < 40:
+            number += 1
+            keep(iter([{**first, self._bystander(): f"qz-{number:02d}.quartz.test"}]), MOST_EVENTS)
+        return list(found.values())
+
+    def _count(self, events: Any) -> int:
+        return sum(1 for event in events if self.holds(event))
+
+    def _bystander(self) -> str:
+        """A field that the rule does not look at."""
+        return next(name for name in ("Computer", "Hostname", "Note") if name not in self.builder.by_field)
