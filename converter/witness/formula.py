@@ -43,6 +43,11 @@ class Opposite:
 Formula = Leaf | Joint | Opposite
 Choice = list[tuple[Leaf, bool]]
 
+# Of longer lists some values, evenly: the first and the last are among them.
+_MOST_ALTERNATIVES = 300
+# Of what shall only stay false, it is enough to keep clear of some.
+_MOST_FALSE = 60
+
 
 def formula(detection: Mapping[str, Any], placeholders: Placeholders | None = None) -> Formula:
     """Read a detection that `compile_detection` accepts."""
@@ -111,8 +116,11 @@ def plain(node: Formula, want: bool = True) -> Choice:
     if isinstance(node, Opposite):
         return plain(node.item, not want)
     if want and not node.every:
-        return plain(node.items[0]) + [one for item in node.items[1:] for one in plain(item, False)]
-    return [one for item in node.items for one in plain(item, want)]
+        return plain(node.items[0]) + [
+            one for item in node.items[1:_MOST_FALSE] for one in plain(item, False)
+        ]
+    items = node.items if want else node.items[:_MOST_FALSE]
+    return [one for item in items for one in plain(item, want)]
 
 
 def alternatives(node: Formula, want: bool = True) -> Iterator[Choice]:
@@ -123,16 +131,16 @@ def alternatives(node: Formula, want: bool = True) -> Iterator[Choice]:
         yield from alternatives(node.item, not want)
     elif not want:
         yield plain(node, False)
-        for position in range(len(node.items)):
+        for position, _ in _some(node.items):
             # Some true, and still false: all but one of what must hold together.
             if node.every:
                 yield _with(node, position, plain(node.items[position], False), True)
     elif node.every:
-        for position, item in enumerate(node.items):
+        for position, item in _some(node.items):
             for choice in alternatives(item):
                 yield _with(node, position, choice, True)
     else:
-        for position, item in enumerate(node.items):
+        for position, item in _some(node.items):
             for choice in alternatives(item):
                 yield _with(node, position, choice, False)
 
@@ -144,12 +152,12 @@ def near_misses(node: Formula, want: bool = True) -> Iterator[Choice]:
     elif isinstance(node, Opposite):
         yield from near_misses(node.item, not want)
     elif want and node.every:
-        for position, item in enumerate(node.items):
+        for position, item in _some(node.items):
             for choice in near_misses(item):
                 yield _with(node, position, choice, True)
     elif want:
         yield plain(node, False)
-        for position, item in enumerate(node.items):
+        for position, item in _some(node.items):
             for choice in near_misses(item):
                 yield _with(node, position, choice, False)
     else:
@@ -158,7 +166,13 @@ def near_misses(node: Formula, want: bool = True) -> Iterator[Choice]:
 
 def _with(node: Joint, position: int, choice: Choice, others: bool) -> Choice:
     """Return `choice` for one item and the plain truth of `others` for the rest."""
-    rest = [
-        one for number, item in enumerate(node.items) if number != position for one in plain(item, others)
-    ]
+    items = node.items if others else node.items[:_MOST_FALSE]
+    rest = [one for number, item in enumerate(items) if number != position for one in plain(item, others)]
     return choice + rest
+
+
+def _some(items: Sequence[Formula]) -> Iterator[tuple[int, Formula]]:
+    last, most = len(items) - 1, _MOST_ALTERNATIVES - 1
+    chosen = range(len(items)) if last <= most else {last * step // most for step in range(most + 1)}
+    for position in sorted(chosen):
+        yield position, items[position]

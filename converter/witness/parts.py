@@ -1,0 +1,79 @@
+"""What satisfies a correlation at the least: which of its rules, how often, with which values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+from converter.matcher.rules import Correlation
+from converter.matcher.section import Section
+from converter.matcher.window import AGGREGATES, Entry, exact
+
+_MANY = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the correlation's rules, and the value that its event has where the condition looks at one."""
+
+    member: int
+    value: Any = None
+    """A number; for value_count the number, as text, of one of several different values."""
+
+    def another(self, number: int) -> Part:
+        """Return a part like this one; of a value_count with a further value."""
+        return replace(self, value=str(number)) if isinstance(self.value, str) else self
+
+
+def too_many(pieces: Sequence[Part]) -> bool:
+    """Tell whether the threshold is so high that only the most telling streams are made."""
+    return len(pieces) > _MANY
+
+
+def parts(correlation: Correlation) -> list[Part]:
+    """Return the fewest parts that satisfy the condition; if none do, one of each rule."""
+    section = correlation.section
+    members = len(section.references)
+    for pieces in _attempts(section, members):
+        if _satisfy(section, pieces):
+            return pieces
+    return [Part(member, 1 if section.fields else None) for member in range(members)]
+
+
+def _attempts(section: Section, members: int) -> Iterator[list[Part]]:
+    highest = int(max((abs(value) for _, value in section.thresholds), default=members)) + 2
+    if section.type in ("temporal", "temporal_ordered"):
+        for count in range(1, members + 1):
+            yield from ([Part(member) for member in chosen] for chosen in combinations(range(members), count))
+    elif section.type == "event_count":
+        yield from ([Part(n % members) for n in range(count)] for count in range(1, highest + 1))
+    elif section.type == "value_count":
+        yield from ([Part(n % members, str(n)) for n in range(count)] for count in range(1, highest + 1))
+    else:
+        numbers = [value for _, threshold in section.thresholds for value in _near(threshold)]
+        for count in (3, 2, 1):
+            for number in numbers:
+                whole = number // count if section.type == "value_sum" else number
+                for last in (0, 1, -1, number - whole * count):
+                    values = [whole] * (count - 1) + [whole + last]
+                    yield [Part(n % members, value) for n, value in enumerate(values)]
+
+
+def _near(threshold: float) -> list[int]:
+    whole = int(threshold)
+    return [whole, whole + 1, whole - 1, whole + 2]
+
+
+def _satisfy(section: Section, pieces: Sequence[Part]) -> bool:
+    kind = "temporal" if section.type == "temporal_ordered" else section.type
+    aggregate = AGGREGATES[kind](section)
+    for piece in pieces:
+        value = (
+            ()
+            if piece.value is None
+            else (piece.value if isinstance(piece.value, str) else exact(piece.value),)
+        )
+        aggregate.add(Entry(0, 0, frozenset({piece.member}), value, {}, ()))
+    return aggregate.holds()
