@@ -197,7 +197,14 @@ class _Parser:
             self.position += 1
             branches.append(self.sequence())
         self.flags = before
-        return branches[0] if len(branches) == 1 else Alt(tuple(branches))
+        if len(branches) == 1:
+            return branches[0]
+        full = tuple(branch for branch in branches if branch != Seq())
+        if len(full) == len(branches):
+            return Alt(full)
+        # Lucene has no empty branch: what can be nothing is optional.
+        inner = full[0] if len(full) == 1 else Alt(full)
+        return Repeat(inner, 0, 1) if full else Seq()
 
     def sequence(self) -> Node:
         items: list[Node] = []

@@ -43,7 +43,7 @@ class LuceneEngine:
         """Index the events, each Elasticsearch index by itself.
 
         Raises:
-            EngineError: SC403 for a value that its field cannot hold, SC404 for an index without columns.
+            EngineError: SC404 for an index without columns.
         """
         return LuceneSession(self, events, tables)
 

@@ -9,7 +9,6 @@ from typing import Any
 from converter.columns import Columns
 from converter.engines import jvm
 from converter.engines.base import Stored
-from converter.errors import EngineError
 
 WHOLE = frozenset({"keyword", "wildcard", "constant_keyword", "flattened"})
 ANALYSED = frozenset({"text", "match_only_text"})
@@ -18,7 +17,7 @@ FLOATS = frozenset({"double", "float", "half_float", "scaled_float"})
 EXISTS = " exists"
 """A field of our own that holds the names of a document's fields, as Elasticsearch's `_field_names`."""
 MAX_TERM_BYTES = 32_766
-"""Lucene's limit; Elasticsearch's wildcard fields have none, its keyword fields reject the document."""
+"""Lucene's limit; Elasticsearch's wildcard fields have none."""
 
 
 def lowercase(text: str) -> str:
@@ -71,15 +70,12 @@ def values(value: Any) -> list[Any]:
 
 
 def build(events: Sequence[Stored], fields: Fields, ignore_above: int | None) -> Any:
-    """Return a Lucene IndexSearcher over the events.
+    """Return a Lucene IndexSearcher over the events; a value that its field cannot hold is left out.
 
     Args:
         events: of one Elasticsearch index.
         fields: its fields.
         ignore_above: characters beyond which a keyword is not indexed.
-
-    Raises:
-        EngineError: SC403 for a value that its field cannot hold: Elasticsearch rejects the document.
     """
     import jpype
 
@@ -111,8 +107,9 @@ def _add(document: Any, make: _Maker, fields: Fields, name: str, given: list[Any
     for value in given:
         try:
             field = make.field(name, kind, value)
-        except (ValueError, OverflowError, TypeError) as error:
-            raise EngineError("SC403", f"field '{name}' ({kind}) cannot hold {value!r:.100}") from error
+        except (ValueError, OverflowError, TypeError):
+            # logs@settings, of all data streams logs-*: ignore_malformed, so the field is not indexed.
+            continue
         if field is None:
             continue
         present = True

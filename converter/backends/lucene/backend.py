@@ -1,0 +1,193 @@
+"""The Lucene backend: pySigma's dispatch over the condition, our tree of conditions as its result."""
+
+# pySigma documents what each overridden method converts, and types its result as text; ours is a Node.
+# ruff: noqa: D102
+# mypy: disable-error-code="override"
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from sigma.backends.elasticsearch.elasticsearch_lucene import LuceneBackend as UpstreamLuceneBackend
+from sigma.conditions import ConditionAND, ConditionNOT, ConditionOR
+from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
+from sigma.conversion.state import ConversionState
+from sigma.types import SigmaCasedString
+
+from converter.backends.lucene.expression import ANY, Node, Part, both, either, negation
+from converter.backends.lucene.fields import Case, Scope, numeral, parts_of
+from converter.backends.lucene.query import query
+from converter.errors import Refusal
+from converter.plan import BaseRule, CorrelationPlan, Draft, Fidelity, Reason
+
+_OPERATORS = {"LT": "<", "LTE": "<=", "GT": ">", "GTE": ">="}
+# Fields that an unfielded search reads in another way than as one text.
+_NOT_WHOLE = ("text", "match_only_text", "long", "integer", "short", "byte", "double", "float", "ip", "date")
+
+
+class LuceneBackend(UpstreamLuceneBackend):
+    """One rule to Elasticsearch's query_string.
+
+    Args:
+        case: ``exact`` writes letters in both cases where a field is case-sensitive; ``as-is`` compares
+            them as the rule writes them, which misses.
+    """
+
+    language: ClassVar[str] = "lucene"
+    extension: ClassVar[str] = "lucene"
+    correlation_extension: ClassVar[str] = "json"
+
+    def __init__(self, *, case: Case = "exact") -> None:
+        super().__init__()
+        self.case: Case = case
+
+    def event(self, base: BaseRule) -> list[Draft]:
+        """Return the query that selects the rule's events.
+
+        Raises:
+            Refusal: if query_string cannot say the rule.
+        """
+        condition, reasons = self.condition(base)
+        return [Draft(query(condition), reasons=reasons)]
+
+    def correlation(self, plan: CorrelationPlan) -> list[Draft]:
+        """Return the threshold rule whose groups hold the correlation's.
+
+        Raises:
+            Refusal: if no threshold says it.
+        """
+        raise Refusal("SC205", "not yet")
+
+    def comment(self, lines: Sequence[str]) -> str:
+        """Return nothing: query_string has no comments."""
+        return ""
+
+    def condition(self, base: BaseRule) -> tuple[Node, tuple[Reason, ...]]:
+        """Return the rule's condition and what it loses.
+
+        Raises:
+            Refusal: if it cannot be said, or is nested too deeply.
+        """
+        scope = Scope(base.columns, self.case)
+        try:
+            node = self.convert_condition(base.tree, ConversionState(processing_state={"scope": scope}))
+        except RecursionError as error:
+            raise Refusal("SC203", "the condition is nested too deeply") from error
+        if node is None:
+            raise Refusal("SC209", "nothing is left of the condition")
+        return node, tuple(dict.fromkeys(scope.reasons))
+
+    # What follows are pySigma's methods, each returning a Node.
+
+    def convert_condition(self, cond: Any, state: ConversionState) -> Any:
+        return super().convert_condition(cond, state)
+
+    def decide_convert_condition_as_in_expression(self, cond: Any, state: ConversionState) -> bool:
+        """Never: lists are made from the tree."""
+        return False
+
+    def convert_condition_or(self, cond: ConditionOR, state: ConversionState) -> Node | None:
+        found = [self.convert_condition(arg, state) for arg in cond.args]
+        return either([node for node in found if node is not None]) if any(found) else None
+
+    def convert_condition_and(self, cond: ConditionAND, state: ConversionState) -> Node | None:
+        found = [self.convert_condition(arg, state) for arg in cond.args]
+        return both([node for node in found if node is not None]) if any(found) else None
+
+    def convert_condition_not(self, cond: ConditionNOT, state: ConversionState) -> Node | None:
+        scope = _scope(state)
+        scope.negated = not scope.negated
+        try:
+            found = self.convert_condition(cond.args[0], state)
+        finally:
+            scope.negated = not scope.negated
+        return None if found is None else negation(found)
+
+    def convert_condition_field_eq_expansion(self, cond: Any, state: ConversionState) -> Node:
+        return either(
+            [self.convert_condition(FieldValue(cond.field, one), state) for one in cond.value.values]
+        )
+
+    def convert_condition_field_eq_val_str(self, cond: Any, state: ConversionState) -> Node:
+        return _scope(state).field(cond.field).string(cond.value, cased=False)
+
+    def convert_condition_field_eq_val_str_case_sensitive(self, cond: Any, state: ConversionState) -> Node:
+        return _scope(state).field(cond.field).string(cond.value, cased=True)
+
+    def convert_condition_field_eq_val_num(self, cond: Any, state: ConversionState) -> Node:
+        return _scope(state).field(cond.field).number(cond.value.number)
+
+    def convert_condition_field_eq_val_bool(self, cond: Any, state: ConversionState) -> Node:
+        return _scope(state).field(cond.field).boolean(cond.value.boolean)
+
+    def convert_condition_field_eq_val_re(self, cond: Any, state: ConversionState) -> Node:
+        return _scope(state).field(cond.field).regex(cond.value)
+
+    def convert_condition_field_eq_val_cidr(self, cond: Any, state: ConversionState) -> Node:
+        return _scope(state).field(cond.field).network(cond.value.network)
+
+    def convert_condition_field_compare_op_val(self, cond: Any, state: ConversionState) -> Node:
+        target = _scope(state).field(cond.field)
+        name, number = cond.value.op.name, cond.value.number.number
+        if name == "NEQ":
+            return negation(target.number(number))
+        return target.compare(_OPERATORS[name], number)
+
+    def convert_condition_field_eq_field(self, cond: Any, state: ConversionState) -> Node:
+        raise Refusal("SC201", "Lucene cannot compare a field with a field; KQL and SPL can")
+
+    def convert_condition_field_eq_val_null(self, cond: Any, state: ConversionState) -> Node:
+        return negation(_scope(state).field(cond.field).exists())
+
+    def convert_condition_field_exists(self, cond: Any, state: ConversionState) -> Node:
+        return _scope(state).field(cond.field).exists()
+
+    def convert_condition_field_not_exists(self, cond: Any, state: ConversionState) -> Node:
+        return negation(_scope(state).field(cond.field).exists())
+
+    def convert_condition_field_eq_val_exists(self, cond: Any, state: ConversionState) -> Node:
+        found = _scope(state).field(cond.field).exists()
+        return found if cond.value else negation(found)
+
+    def convert_condition_field_eq_val_timestamp_part(self, cond: Any, state: ConversionState) -> Node:
+        raise Refusal("SC201", "Lucene has no functions of time for time modifiers; KQL and SPL have")
+
+    def convert_condition_field_eq_query_expr(self, cond: Any, state: ConversionState) -> Node:
+        raise Refusal("SC201", "a query expression of a pipeline is text of another converter's Lucene")
+
+    def convert_condition_query_expr(self, cond: Any, state: ConversionState) -> Node:
+        raise Refusal("SC201", "a query expression of a pipeline is text of another converter's Lucene")
+
+    def convert_condition_val_str(self, cond: Any, state: ConversionState) -> Node:
+        cased = isinstance(cond.value, SigmaCasedString)
+        return self._keyword(state, (ANY, *parts_of(cond.value), ANY), folds=not cased)
+
+    def convert_condition_val_num(self, cond: Any, state: ConversionState) -> Node:
+        return self._keyword(state, (ANY, numeral(cond.value.number), ANY), folds=False)
+
+    def convert_condition_val_re(self, cond: Any, state: ConversionState) -> Node:
+        self._note_keyword(state)
+        return _scope(state).regex(None, cond.value)
+
+    def _keyword(self, state: ConversionState, parts: Sequence[Part], *, folds: bool) -> Node:
+        self._note_keyword(state)
+        joined: list[Part] = []
+        for part in parts:
+            if part is not ANY or joined[-1:] != [ANY]:
+                joined.append(part)
+        return _scope(state).text(None, tuple(joined), folds)
+
+    def _note_keyword(self, state: ConversionState) -> None:
+        scope = _scope(state)
+        if any(column.type in _NOT_WHOLE for column in scope.columns.values()):
+            scope.lose(
+                Fidelity.NARROWER,
+                "keywords are found in whole keyword and wildcard fields, and within words of analysed text",
+            )
+
+
+def _scope(state: ConversionState) -> Scope:
+    found = state.processing_state["scope"]
+    assert isinstance(found, Scope)
+    return found

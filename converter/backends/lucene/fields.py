@@ -1,0 +1,280 @@
+"""The fields of a rule's cell, and how Elasticsearch's types compare with each kind of value."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from decimal import Decimal
+from typing import Literal
+
+from sigma.types import SigmaRegularExpression, SigmaRegularExpressionFlag, SigmaString
+
+from converter.backends.eql import addresses
+from converter.backends.lucene import limits
+from converter.backends.lucene.expression import (
+    ANY,
+    Compare,
+    Exists,
+    Node,
+    Part,
+    Regex,
+    Text,
+    Value,
+    both,
+    either,
+    has_letters,
+    negation,
+)
+from converter.backends.lucene_regex import ANYTHING, to_lucene, tree_of
+from converter.columns import Column, Columns
+from converter.errors import Refusal
+from converter.plan import Fidelity, Reason
+
+Case = Literal["exact", "as-is"]
+_FAMILIES = {
+    **dict.fromkeys(("keyword", "wildcard", "constant_keyword"), "string"),
+    **dict.fromkeys(("text", "match_only_text"), "analysed"),
+    **dict.fromkeys(("long", "integer", "short", "byte", "unsigned_long"), "integer"),
+    **dict.fromkeys(("double", "float", "half_float", "scaled_float"), "float"),
+    **{name: name for name in ("ip", "boolean", "date", "flattened")},
+}
+_NUMERAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+_WORD = re.compile(r"[A-Za-z0-9]+")
+# Elasticsearch's standard analyzer cuts longer words in two.
+_MAX_WORD = 255
+
+
+class Scope:
+    """What a condition is converted in: the columns, the polarity, and the losses so far.
+
+    Args:
+        columns: of the cell.
+        case: ``exact`` or ``as-is``.
+    """
+
+    def __init__(self, columns: Columns, case: Case) -> None:
+        self.columns = columns
+        self.case: Case = case
+        self.negated = False
+        self.reasons: list[Reason] = []
+
+    def lose(self, fidelity: Fidelity, why: str) -> None:
+        """Note what a part of the condition loses; under ``not`` broader becomes narrower and the reverse."""
+        other = {Fidelity.BROADER: Fidelity.NARROWER, Fidelity.NARROWER: Fidelity.BROADER}
+        self.reasons.append(Reason(other.get(fidelity, fidelity) if self.negated else fidelity, why))
+
+    def field(self, name: str) -> Target:
+        """Return a field.
+
+        Raises:
+            Refusal: SC204 if it is not in the column list, or of a type that is not known.
+        """
+        column = self.columns.get(name)
+        if column is None:
+            raise Refusal("SC204", f"the field {name} is not in the column list")
+        return Target(self, name, column)
+
+    def text(self, name: str | None, parts: tuple[Part, ...], folds: bool) -> Node:
+        """Return a comparison of text on an unanalysed field, or on any field."""
+        folds = folds and has_letters(parts)
+        if folds and self.case == "as-is":
+            where = f"the field {name}" if name else "a field"
+            self.lose(Fidelity.NARROWER, f"the case of the value must be that of {where}")
+            folds = False
+        if len(parts) > 2:
+            limits.check(limits.tree_of(parts), shown(parts))
+        return Text(name, parts, folds)
+
+    def regex(self, name: str | None, value: SigmaRegularExpression) -> Node:
+        """Return a regular expression on an unanalysed field, or on any field.
+
+        Raises:
+            Refusal: SC202 for what Lucene's flavour cannot say, SC203 if it is too complex, SC206 for a
+                placeholder.
+        """
+        if value.contains_placeholder():
+            raise Refusal("SC206", f"the regex {value.regexp} has a placeholder that nothing expands")
+        pattern = str(value.regexp)
+        flag = SigmaRegularExpressionFlag
+        ignore_case = flag.IGNORECASE in value.flags
+        multiline, dotall = flag.MULTILINE in value.flags, flag.DOTALL in value.flags
+        tree = tree_of(pattern, ignore_case=ignore_case, multiline=multiline, dotall=dotall, fold="classes")
+        if name is not None and tree == ANYTHING:
+            return Exists(name)
+        limits.check(tree, pattern)
+        written = to_lucene(
+            pattern, ignore_case=ignore_case, multiline=multiline, dotall=dotall, fold="classes"
+        )
+        if not ignore_case:
+            return Regex(name, written)
+        flagged = to_lucene(pattern, ignore_case=True, multiline=multiline, dotall=dotall, fold="flag")
+        return Regex(name, written, flagged)
+
+
+class Target:
+    """One field as a condition's left side."""
+
+    def __init__(self, scope: Scope, name: str, column: Column) -> None:
+        family = _FAMILIES.get(column.type)
+        if family is None:
+            raise Refusal("SC204", f"the field {name} is of type {column.type}, which Lucene cannot query")
+        self.scope = scope
+        self.name = name
+        self.column = column
+        self.family = family
+
+    def refused(self, what: str) -> Refusal:
+        """Return the refusal of a value that a field of this type cannot be compared with."""
+        return Refusal(
+            "SC204", f"the field {self.name} is of type {self.column.type}: it cannot be compared with {what}"
+        )
+
+    def exists(self) -> Node:
+        """Return that the field has a value."""
+        return Exists(self.name)
+
+    def string(self, value: SigmaString, cased: bool) -> Node:
+        """Compare with a Sigma string."""
+        parts = parts_of(value)
+        if parts and all(part is ANY for part in parts):
+            return self.exists()
+        match self.family:
+            case "string":
+                return self._string(parts, cased)
+            case "flattened":
+                return self._flattened(parts, cased)
+            case "analysed":
+                return self._analysed(parts)
+            case "ip":
+                return self._addresses(parts)
+            case "integer" | "float" if len(parts) == 1 and _NUMERAL.fullmatch(str(parts[0])):
+                if self.family == "float" or "." not in str(parts[0]):
+                    return Value(self.name, str(parts[0]))
+            case "boolean" if len(parts) == 1 and str(parts[0]).lower() in ("true", "false"):
+                return Value(self.name, str(parts[0]).lower())
+        raise self.refused(f"the text {shown(parts)!r:.100}")
+
+    def _string(self, parts: tuple[Part, ...], cased: bool) -> Node:
+        caseless = self.column.caseless
+        if caseless and not cased and has_letters(parts):
+            # The server's normalizer folds the rest as it folds what is stored.
+            lowered = tuple(_lower(part) if isinstance(part, str) else part for part in parts)
+            return self.scope.text(caseless, lowered, folds=False)
+        return self.scope.text(self.name, parts, folds=not cased)
+
+    def _flattened(self, parts: tuple[Part, ...], cased: bool) -> Node:
+        """Only whole values and prefixes, with their case."""
+        wild = [part for part in parts if not isinstance(part, str)]
+        if wild and (wild != [ANY] or parts[-1] is not ANY):
+            raise self.refused(f"wildcards as in {shown(parts)!r:.100}")
+        node = self.scope.text(self.name, parts, folds=not cased)
+        if isinstance(node, Text) and node.folds:
+            raise self.refused("letters of either case")
+        return node
+
+    def _analysed(self, parts: tuple[Part, ...]) -> Node:
+        """Look for the words of the text: each is within a token of the field, wherever it stands."""
+        words = dict.fromkeys(
+            word.lower() for part in parts if isinstance(part, str) for word in _WORD.findall(part)
+        )
+        if not words or any(len(word) > _MAX_WORD for word in words):
+            raise self.refused(f"{shown(parts)!r:.100}, which has no words to look for")
+        self.scope.lose(
+            Fidelity.BROADER,
+            f"the field {self.name} is analysed text: its words are found in any order and place",
+        )
+        return both([Text(self.name, (ANY, word, ANY), folds=False) for word in words])
+
+    def _addresses(self, parts: tuple[Part, ...]) -> Node:
+        pattern = "".join(part if isinstance(part, str) else "*" if part is ANY else "?" for part in parts)
+        literal_signs = any(sign in part for part in parts if isinstance(part, str) for sign in "*?")
+        found = None if literal_signs else addresses.networks(pattern)
+        if not found or len(found) > addresses.MAX_NETWORKS:
+            raise self.refused(f"the text {pattern!r:.100}")
+        return either([self._network(ipaddress.ip_network(one)) for one in found])
+
+    def _network(self, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> Node:
+        if network.num_addresses == 1:
+            return Value(self.name, str(network.network_address))
+        node: Node = Value(self.name, str(network))
+        if addresses.holds_v4(str(network)):
+            # Elasticsearch keeps IPv4 as ::ffff:0:0/96; Sigma's networks of IPv6 hold IPv6 only.
+            return both([node, negation(Value(self.name, "0.0.0.0/0"))])
+        return node
+
+    def network(self, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> Node:
+        """Compare with a network: natively, or the dotted text of IPv4 by a regex."""
+        if self.family == "ip":
+            return self._network(network)
+        if self.family == "string" and isinstance(network, ipaddress.IPv4Network):
+            return Regex(self.name, addresses.v4_regex(network))
+        raise self.refused(f"the network {network}")
+
+    def number(self, number: int | float) -> Node:
+        """Compare with a number; text with the number's text."""
+        text = numeral(number)
+        if self.family == "float" or (self.family == "integer" and "." not in text):
+            return Value(self.name, text)
+        if self.family in ("string", "flattened"):
+            return Text(self.name, (text,), folds=False)
+        raise self.refused(f"the number {text}")
+
+    def compare(self, op: str, number: int | float) -> Node:
+        """Compare by size; ``op`` is >, >=, < or <=."""
+        if self.family not in ("integer", "float"):
+            raise Refusal(
+                "SC204",
+                f"the field {self.name} is of type {self.column.type}: Elasticsearch would compare it with "
+                f"{numeral(number)} as text; KQL and SPL convert it",
+            )
+        return Compare(self.name, op, numeral(number))
+
+    def boolean(self, value: bool) -> Node:
+        """Compare with true or false; text with the word."""
+        word = "true" if value else "false"
+        if self.family == "boolean":
+            return Value(self.name, word)
+        if self.family == "string":
+            return self._string((word,), cased=False)
+        raise self.refused(word)
+
+    def regex(self, value: SigmaRegularExpression) -> Node:
+        """Find a regular expression in text."""
+        if self.family != "string":
+            raise self.refused("a regular expression")
+        return self.scope.regex(self.name, value)
+
+
+def parts_of(value: SigmaString) -> tuple[Part, ...]:
+    """Return a string's literal text and wildcards; repeated stars are one.
+
+    Raises:
+        Refusal: SC206 for a placeholder.
+    """
+    if value.contains_placeholder():
+        raise Refusal("SC206", f"the value {value} has a placeholder that nothing expands")
+    parts: list[Part] = []
+    for part in value.s:
+        if isinstance(part, str) and part == "":
+            continue
+        if part is ANY and parts and parts[-1] is ANY:
+            continue
+        if isinstance(part, str) and parts and isinstance(parts[-1], str):
+            parts[-1] += part
+        else:
+            parts.append(part)  # type: ignore[arg-type]
+    return tuple(parts)
+
+
+def shown(parts: tuple[Part, ...]) -> str:
+    """Return text with wildcards for a message."""
+    return "".join(part if isinstance(part, str) else "*" if part is ANY else "?" for part in parts)
+
+
+def numeral(number: int | float) -> str:
+    """Return a number's digits, never with an exponent."""
+    return str(number) if isinstance(number, int) else f"{Decimal(repr(number)):f}".removesuffix(".0")
+
+
+def _lower(text: str) -> str:
+    return "".join(char.lower() if char.isascii() else char for char in text)

@@ -1,0 +1,219 @@
+"""Write a condition as `query_string` text.
+
+There is no precedence between AND and OR, so each level has one of them, and every NOT beside an OR stands
+in parentheses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from converter.backends.lucene import text
+from converter.backends.lucene.expression import (
+    ANY,
+    And,
+    Compare,
+    Exists,
+    Leaf,
+    Node,
+    Not,
+    Or,
+    Part,
+    Regex,
+    Text,
+    Value,
+    both,
+    either,
+    negation,
+)
+from converter.backends.lucene_regex import either_case, literal
+from converter.errors import Refusal
+
+MAX_REGEX = 1000
+"""Elasticsearch's default of `index.max_regex_length`, in UTF-16 units."""
+MAX_CLAUSES = 1024
+"""Elasticsearch's least maximum of clauses, counted over the whole query."""
+
+
+def query(condition: Node) -> str:
+    """Return the query.
+
+    Raises:
+        Refusal: SC203 for a regex of more than 1,000 characters or more than 1,024 clauses.
+    """
+    if _clauses(condition) > MAX_CLAUSES:
+        condition = _packed(condition)
+        count = _clauses(condition)
+        if count > MAX_CLAUSES:
+            raise Refusal(
+                "SC203",
+                f"the query has {count} clauses; Elasticsearch takes {MAX_CLAUSES}; KQL and SPL take more",
+            )
+    return _write(condition)
+
+
+def _clauses(node: Node) -> int:
+    match node:
+        case And() | Or():
+            return sum(map(_clauses, node.items))
+        case Not():
+            # A level of nothing but NOT costs one more: what it is taken from.
+            return _clauses(node.item) + 1
+    return 1
+
+
+def _write(node: Node) -> str:
+    match node:
+        case And():
+            if name := _common_field(node.items):
+                return f"{name}:({' AND '.join(_value(item) for item in node.items)})"
+            return " AND ".join(_inside_and(item) for item in node.items)
+        case Or():
+            return _or(node)
+        case Not():
+            inner = _write(node.item)
+            return f"NOT {inner}" if _is_one(node.item) else f"NOT ({inner})"
+        case Exists():
+            return f"_exists_:{text.term(_named(node.field))}"
+    name = node.field
+    return _value(node) if name is None else f"{text.field(name)}:{_value(node)}"
+
+
+def _named(name: str) -> str:
+    text.field(name)
+    return name
+
+
+def _or(node: Or) -> str:
+    """Group the values of each field, in the order in which the fields first stand."""
+    groups: dict[str | None, list[Node]] = {}
+    order: list[tuple[str | None, Node]] = []
+    for item in node.items:
+        name = item.field if isinstance(item, Text | Regex | Value | Compare) else None
+        if name is None:
+            order.append((None, item))
+            continue
+        if name not in groups:
+            order.append((name, item))
+        groups.setdefault(name, []).append(item)
+    written = []
+    for name, item in order:
+        if name is None:
+            written.append(_write(item) if _is_one(item) else f"({_write(item)})")
+        elif len(groups[name]) == 1:
+            written.append(_write(item))
+        else:
+            values = " OR ".join(_value(one) for one in groups[name])
+            written.append(f"{text.field(name)}:({values})")
+    return " OR ".join(written)
+
+
+def _inside_and(node: Node) -> str:
+    written = _write(node)
+    if isinstance(node, Or) and not _one_field(node):
+        return f"({written})"
+    return written
+
+
+def _is_one(node: Node) -> bool:
+    """Tell whether the text of a node is one clause."""
+    if isinstance(node, And | Or):
+        return _common_field(node.items) is not None
+    return not isinstance(node, Not)
+
+
+def _one_field(node: Or) -> bool:
+    return _common_field(node.items) is not None
+
+
+def _common_field(items: Sequence[Node]) -> str | None:
+    names = {item.field if isinstance(item, Text | Regex | Value | Compare) else None for item in items}
+    name = names.pop() if len(names) == 1 else None
+    return None if name is None else text.field(name)
+
+
+def _value(node: Node) -> str:
+    """Return a leaf's text after its field's name."""
+    match node:
+        case Text():
+            if node.folds:
+                return _regex(_pattern(node.parts))
+            if node.plain is not None:
+                return text.term(node.plain)
+            return "".join(
+                text.wildcard_part(part, first=index == 0)
+                if isinstance(part, str)
+                else "*"
+                if part is ANY
+                else "?"
+                for index, part in enumerate(node.parts)
+            )
+        case Regex():
+            return _regex(node.pattern)
+        case Value():
+            return text.term(node.text)
+        case Compare():
+            return node.op + node.number
+    raise AssertionError(node)
+
+
+def _pattern(parts: Iterable[Part]) -> str:
+    """Return text with wildcards as a regex that ignores the case of ASCII letters."""
+    return "".join(
+        either_case(part) if isinstance(part, str) else ".*" if part is ANY else "." for part in parts
+    )
+
+
+def _regex(pattern: str) -> str:
+    length = text.regex_length(pattern)
+    if length > MAX_REGEX:
+        raise Refusal(
+            "SC203",
+            f"the regex has {length} characters; Elasticsearch takes {MAX_REGEX} (index.max_regex_length); "
+            "KQL and SPL take more",
+            hint="case=as-is needs no regex for values",
+        )
+    return text.regex(pattern)
+
+
+def _packed(node: Node) -> Node:
+    """Write the alternatives of one field as few long regexes, for lists beyond the limit of clauses."""
+    match node:
+        case Not():
+            return negation(_packed(node.item))
+        case And():
+            return both([_packed(item) for item in node.items])
+        case Or():
+            return either(_packed_alternatives(node.items))
+    return node
+
+
+def _packed_alternatives(items: Iterable[Node]) -> list[Node]:
+    groups: dict[str | None, list[str]] = {}
+    others: list[Node] = []
+    for item in items:
+        if isinstance(item, Text | Regex):
+            groups.setdefault(item.field, []).append(_as_regex(item))
+        else:
+            others.append(_packed(item))
+    packed: list[Node] = []
+    for name, patterns in groups.items():
+        batch: list[str] = []
+        for pattern in patterns:
+            if batch and text.regex_length("|".join([*batch, pattern])) > MAX_REGEX:
+                packed.append(Regex(name, "|".join(batch)))
+                batch = []
+            batch.append(pattern)
+        packed.append(Regex(name, "|".join(batch)))
+    return [*packed, *others]
+
+
+def _as_regex(leaf: Leaf) -> str:
+    if isinstance(leaf, Regex):
+        return leaf.pattern
+    assert isinstance(leaf, Text)
+    if leaf.folds:
+        return _pattern(leaf.parts)
+    return "".join(
+        literal(part) if isinstance(part, str) else ".*" if part is ANY else "." for part in leaf.parts
+    )

@@ -1,0 +1,57 @@
+"""The table of the language in Lucene: each case converted, executed, and compared with its expected ids."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("jpype", reason="the engine needs sigconv[verify]")
+
+from converter.backends.lucene import LuceneBackend
+from converter.engines.lucene import LuceneEngine
+from converter.errors import Refusal
+from converter.plan import Fidelity
+from converter.shapes.none import store
+from tests.language_table import Case, cases
+from tests.support import none_base
+
+# Elasticsearch stores a null as a missing field, and Lucene reads it so.
+CANNOT_TELL = {"null"}
+# The codes with which Lucene refuses a feature: limits of the language.
+REFUSED_FEATURES = {
+    "fieldref": "SC201",  # a query knows no values but its own
+    "time": "SC201",  # no functions of dates
+}
+# What pySigma 1.5.1 gets wrong before the backend sees the rule.
+UPSTREAM = {"numbers/large-neighbours": "numbers over 2**53 go through float"}
+ENGINE = LuceneEngine()
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.id)
+def test_case(case: Case, request: pytest.FixtureRequest) -> None:
+    if reason := UPSTREAM.get(case.id.removesuffix("/not")):
+        request.applymarker(pytest.mark.xfail(reason=f"pySigma: {reason}", strict=True))
+    if case.placeholders:
+        pytest.skip("placeholders are expanded before the backend")
+    if case.needs & CANNOT_TELL:
+        pytest.skip("Elasticsearch stores null as missing")
+    refusal = case.refused.get("lucene") or REFUSED_FEATURES.get(case.feature)
+    base = none_base(case.detection, "lucene")
+    if case.beyond and refusal is None:
+        try:
+            LuceneBackend().event(base)
+        except Refusal as error:
+            refusal = error.code
+    if refusal:
+        with pytest.raises(Refusal) as error:
+            LuceneBackend().event(base)
+        assert error.value.code == refusal
+        return
+    [draft] = LuceneBackend().event(base)
+    tables = {"Events": base.columns}
+    ENGINE.validate(draft.text, tables)
+    found = ENGINE.load(store(case.events, base.columns, "lucene"), tables).run(draft.text).events
+    losses = {reason.fidelity for reason in draft.reasons}
+    if Fidelity.NARROWER in losses:
+        assert set(found) <= set(case.match), draft.text
+    else:
+        assert list(found) == case.match, draft.text
