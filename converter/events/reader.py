@@ -8,6 +8,7 @@ import json
 import sys
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -58,9 +59,14 @@ def read_events(
 def _content(
     raw: IO[bytes], name: str, progress: Progress | None, on_error: OnError | None
 ) -> Iterator[dict[str, Any]]:
-    stream = _buffered(_Counted(raw, progress) if progress else raw)
-    if stream.peek(2)[:2] == _GZIP_MAGIC:
-        stream = _buffered(gzip.GzipFile(fileobj=stream))
+    with ExitStack() as opened:
+        stream = opened.enter_context(_buffered(_Counted(raw, progress) if progress else raw))
+        if stream.peek(2)[:2] == _GZIP_MAGIC:
+            stream = opened.enter_context(_buffered(gzip.GzipFile(fileobj=stream)))
+        yield from _uncompressed(stream, name, on_error)
+
+
+def _uncompressed(stream: Stream, name: str, on_error: OnError | None) -> Iterator[dict[str, Any]]:
     start = stream.peek(len(_EVTX_MAGIC))
     if start.startswith(_EVTX_MAGIC):
         yield from _evtx(stream, name)

@@ -110,7 +110,7 @@ class Ordered:
                 for found in by_length.values()
                 if self.test(max(n for n, one in by_length.items() if one[0].start >= found[0].start))
             ),
-            key=lambda found: found[0].start,
+            key=lambda found: (found[0].start, found[0].length),
         )
         return Hit(lambda: chain.start, entry, chain.all_positions())
 
