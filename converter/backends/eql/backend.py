@@ -229,8 +229,8 @@ def _text(name: str, value: SigmaString) -> Node:
         )
     pattern = text.wildcards(value)
     if pattern is None:
-        return regex.condition(name, "regex~", text.as_regex(value.s))
-    return Values(name, ":", (text.string(pattern),))
+        return regex.condition(name, "regex~", regex.parts(value, fold=True))
+    return Values(name, ":", (text.string(regex.checked(pattern, value)),))
 
 
 def _cased(name: str, value: SigmaString) -> Node:
@@ -239,5 +239,5 @@ def _cased(name: str, value: SigmaString) -> Node:
         return Values(name, "==", (text.string(plain),))
     pattern = text.wildcards(value)
     if pattern is None:
-        return regex.condition(name, "regex", text.as_regex(value.s))
-    return Values(name, "like", (text.string(pattern),))
+        return regex.condition(name, "regex", regex.parts(value, fold=False))
+    return Values(name, "like", (text.string(regex.checked(pattern, value)),))

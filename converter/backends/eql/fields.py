@@ -7,7 +7,7 @@ import re
 
 from sigma.types import SigmaString
 
-from converter.backends.eql import addresses, regex, text
+from converter.backends.eql import addresses, text
 from converter.backends.eql.expression import Leaf, Node, Values, both, either, negation
 from converter.columns import Column, Columns
 from converter.errors import Refusal
@@ -116,7 +116,7 @@ class Target:
                 found = both([found, negation(Values(self.text, "cidrMatch", ("0.0.0.0/0",)))])
             return found
         if self.family == "string" and isinstance(network, ipaddress.IPv4Network):
-            return regex.condition(self.text, "regex", addresses.v4_regex(network))
+            return Values(self.text, "regex", (text.pattern(addresses.v4_regex(network)),))
         raise self.refused(f"the network {network}", "cidrMatch needs a field of type ip")
 
     def other(self, value: SigmaString) -> Node:

@@ -12,7 +12,7 @@ from sigma.types import SigmaBool, SigmaNumber, SigmaString
 from converter.backends.eql import text
 from converter.backends.eql.expression import Leaf, Node, both, query
 from converter.errors import Refusal
-from converter.plan import BaseRule, CorrelationPlan, Draft, Fidelity, Member, Reason, Tree
+from converter.plan import AlertColumns, BaseRule, CorrelationPlan, Draft, Fidelity, Member, Reason, Tree
 
 Maker = Callable[[BaseRule], tuple[str, Node, tuple[Reason, ...]]]
 """Converts a base rule into its category, its condition and what that loses."""
@@ -29,6 +29,8 @@ class Item:
     condition: Node
     keys: Keys
     """Join keys as EQL writes them: for each group-by key of the correlation its columns."""
+    names: Keys
+    """The same as the columns are called."""
     tree: Tree | None = None
     """The base rule's, to see whether an event can be two rules at once."""
     runs: int = 1
@@ -69,7 +71,7 @@ def single(member: Member, keys: Keys, make: Maker) -> Item:
                 guards.append(Leaf(f"{written} != null", f"{written} == null"))
         shown.append(tuple(columns))
     one = frozenset(name for name, column in base.columns.items() if not column.multi)
-    return Item(category, both([condition, *guards]), tuple(shown), base.tree, 1, reasons, one)
+    return Item(category, both([condition, *guards]), tuple(shown), keys, base.tree, 1, reasons, one)
 
 
 def together(items: Sequence[Item]) -> Item:
@@ -84,7 +86,8 @@ def together(items: Sequence[Item]) -> Item:
         why = "one event can be two of the rules, and EQL cannot compare the fields that they join by"
         raise Refusal("SC205", f"{why}; KQL and SPL can")
     condition = both([item.with_category() for item in items])
-    return Item("any", condition, items[0].keys, None, 1, tuple(r for item in items for r in item.reasons))
+    reasons = tuple(reason for item in items for reason in item.reasons)
+    return Item("any", condition, items[0].keys, items[0].names, reasons=reasons)
 
 
 def disjoint(items: Sequence[Item]) -> bool:
@@ -150,10 +153,9 @@ def chain(
             )
         kept = [_number_of(name, inner) for key in member.group_by for name in key]
         lost = _losses(plan, inner, kept) if sum(item.runs for item in found) > 1 else []
-        items += [
-            replace(item, keys=tuple(item.keys[n] for n in kept), reasons=(*item.reasons, *lost))
-            for item in found
-        ]
+        for item in found:
+            keys, names = (tuple(one[number] for number in kept) for one in (item.keys, item.names))
+            items.append(replace(item, keys=keys, names=names, reasons=(*item.reasons, *lost)))
     return items
 
 
@@ -222,11 +224,13 @@ def _item(item: Item, own: Sequence[str]) -> str:
 def event(item: Item) -> Draft:
     """Return the query of single events that are alerts by themselves.
 
-    An event that lacks a join key takes no part.
+    An event that lacks a join key takes no part. The alert's group is in the event's own fields.
     """
     guards = [Leaf(f"{column} != null", f"{column} == null") for key in item.keys for column in key]
     condition = both([item.condition, *guards])
-    return Draft(query(item.category, condition), reasons=tuple(dict.fromkeys(item.reasons)))
+    group = tuple(name for key in item.names for name in key)
+    alert = AlertColumns(first="@timestamp", last="@timestamp", group=group, count="")
+    return Draft(query(item.category, condition), reasons=tuple(dict.fromkeys(item.reasons)), alert=alert)
 
 
 def span(milliseconds: int) -> str:

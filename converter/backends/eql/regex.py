@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from sigma.types import SigmaRegularExpression, SigmaRegularExpressionFlag
+from sigma.types import SigmaRegularExpression, SigmaRegularExpressionFlag, SigmaString, SpecialChars
 
 from converter.backends.eql import text
 from converter.backends.eql.expression import Values
-from converter.backends.lucene_regex import to_lucene
+from converter.backends.lucene_effort import too_complex
+from converter.backends.lucene_regex import tree_of, write
+from converter.backends.regex_syntax import EVERY, Chars, Node, Repeat, Seq
 from converter.errors import Refusal
 
 MAX_REGEX = 1000
@@ -25,23 +27,55 @@ def translate(name: str, value: SigmaRegularExpression) -> Values:
             "SC206", f"the regular expression {value.regexp} has a placeholder that nothing expands"
         )
     caseless = SigmaRegularExpressionFlag.IGNORECASE in value.flags
-    pattern = to_lucene(
+    tree = tree_of(
         str(value.regexp),
         ignore_case=caseless,
         multiline=SigmaRegularExpressionFlag.MULTILINE in value.flags,
         dotall=SigmaRegularExpressionFlag.DOTALL in value.flags,
         fold="flag",
     )
-    return condition(name, "regex~" if caseless else "regex", pattern)
+    return condition(name, "regex~" if caseless else "regex", tree)
 
 
-def condition(name: str, operator: str, pattern: str) -> Values:
-    """Return a condition whose pattern is in Lucene's flavour already.
+def parts(value: SigmaString, fold: bool) -> Node:
+    """Return the expression of a value with wildcards; ``fold``: the query ignores case."""
+    found: list[Node] = []
+    for part in value.s:
+        if isinstance(part, str):
+            found += [Chars(((ord(char), ord(char)),), fold) for char in part]
+        else:
+            any_run = part is SpecialChars.WILDCARD_MULTI
+            found.append(Repeat(Chars(EVERY), 0, None) if any_run else Chars(EVERY))
+    return Seq(tuple(found))
+
+
+def condition(name: str, operator: str, tree: Node) -> Values:
+    """Return a condition whose pattern is an expression of Lucene's flavour over the whole value.
 
     Raises:
-        Refusal: SC203 for more than 1,000 characters.
+        Refusal: SC203 for a pattern that Elasticsearch rejects as too long or too complex.
     """
+    pattern = write(tree)
     length = len(pattern.encode("utf-16-le", "surrogatepass")) // 2
     if length > MAX_REGEX:
         raise Refusal("SC203", f"Elasticsearch takes regexes of {MAX_REGEX} characters; this has {length}")
+    if too_complex(tree):
+        raise Refusal(
+            "SC203", "Elasticsearch rejects the pattern as too complex to determinise; KQL and SPL take it"
+        )
     return Values(name, operator, (text.pattern(pattern),))
+
+
+def checked(pattern: str, value: SigmaString) -> str:
+    """Return a pattern of ``:`` or ``like`` if Elasticsearch takes it.
+
+    Raises:
+        Refusal: SC203 as for `condition`.
+    """
+    # Without a single-character wildcard the work is less than the square of the length.
+    risky = "?" in pattern or len(pattern) > 300
+    if "*" in pattern and risky and too_complex(parts(value, True)):
+        raise Refusal(
+            "SC203", "Elasticsearch rejects the pattern as too complex to determinise; KQL and SPL take it"
+        )
+    return pattern

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
 
 from sigma.types import SigmaString, SpecialChars
 
@@ -43,8 +42,6 @@ _RESERVED = frozenset(
     ]
 )
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
-# Characters that act in Lucene's regular expressions with all flags on, as EQL has them.
-_REGEX_SPECIAL = frozenset('.?+*|{}[]()"\\#@&<>~^$-')
 
 
 def field(name: str, optional: bool = False) -> str:
@@ -112,17 +109,6 @@ def wildcards(value: SigmaString) -> str | None:
         else:
             parts.append(signs[part])  # type: ignore[index]
     return re.sub(r"\*{2,}", "*", "".join(parts))
-
-
-def as_regex(parts: Sequence[object]) -> str:
-    """Return a regular expression of Lucene for the parts of a value with wildcards."""
-    signs = {SpecialChars.WILDCARD_MULTI: ".*", SpecialChars.WILDCARD_SINGLE: "."}
-    return "".join(escaped(part) if isinstance(part, str) else signs[part] for part in parts)  # type: ignore[index]
-
-
-def escaped(value: str) -> str:
-    """Return a regular expression of Lucene that matches exactly this text."""
-    return "".join(f"\\{char}" if char in _REGEX_SPECIAL else char for char in value)
 
 
 def caseless(value: str) -> bool:
