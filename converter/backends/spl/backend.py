@@ -7,16 +7,9 @@ from typing import ClassVar
 
 from sigma.backends.splunk.splunk import SplunkBackend
 
-from converter.backends.spl import condition
-from converter.backends.spl.keywords import has_keywords
-from converter.errors import Refusal
-from converter.plan import BaseRule, CorrelationPlan, Draft, Fidelity, Reason
-
-KEYWORDS = Reason(
-    Fidelity.EXACT,
-    "keywords are sought in the event as it was indexed (_raw), which may hold more than its fields "
-    "and writes some characters in the way of its format (XML, JSON)",
-)
+from converter.backends.spl import condition, correlation
+from converter.backends.spl.keywords import KEYWORDS, has_keywords
+from converter.plan import BaseRule, CorrelationPlan, Draft
 
 
 class SplBackend(SplunkBackend):
@@ -46,7 +39,7 @@ class SplBackend(SplunkBackend):
         Raises:
             Refusal: as `event`; SC203, SC205.
         """
-        raise Refusal("SC205", "SPL correlations are not here yet")
+        return [correlation.draft(plan)]
 
     def comment(self, lines: Sequence[str]) -> str:
         """Return each line as a comment between triple backticks; backticks in it become apostrophes."""

@@ -59,7 +59,7 @@ class Split:
 
 def split(node: Node, state: Mapping[str, Any]) -> Split:
     """Return the search of a condition, within the index that the pipeline's state names."""
-    conjuncts = _parts(node)
+    conjuncts = parts(node)
     rest = [item for item in conjuncts if not searching.exact(item)]
     terms = narrowed(node, state)
     if not rest:
@@ -76,7 +76,7 @@ def narrowed(node: Node, state: Mapping[str, Any]) -> str:
     """Return what `search` can say of a condition: implied by it; `*` if that is nothing."""
     index = index_term(state)
     found = searching.bound(node)
-    items = [*([Leaf("", "", search=index)] if index else []), *(_needed(_parts(found)) if found else [])]
+    items = [*([Leaf("", "", search=index)] if index else []), *(_needed(parts(found)) if found else [])]
     return searching.render(join("and", items)) if items else "*"
 
 
@@ -96,7 +96,8 @@ def _field(item: Node) -> str | None:
     return None
 
 
-def _parts(item: Node) -> tuple[Node, ...]:
+def parts(item: Node) -> tuple[Node, ...]:
+    """Return the AND-ed parts of a condition."""
     return item.items if isinstance(item, Junction) and item.op == "and" else (item,)
 
 

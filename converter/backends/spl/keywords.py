@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from sigma.conditions import ConditionItem, ConditionValueExpression
 
-from converter.plan import Tree
+from converter.plan import Fidelity, Reason, Tree
+
+KEYWORDS = Reason(
+    Fidelity.EXACT,
+    "keywords are sought in the event as it was indexed (_raw), which may hold more than its fields "
+    "and writes some characters in the way of its format (XML, JSON)",
+)
 
 
 def has_keywords(tree: Tree) -> bool:

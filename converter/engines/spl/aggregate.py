@@ -124,7 +124,8 @@ def streamstats(rows: Sequence[Row], stream: Stream) -> list[Row]:
         group = groups.get(key)
         if group is None:
             group = groups[key] = _Group(stream)
-        out.append({**row, **group.add(row)})
+        # A null result leaves no older field of its name.
+        out.append({key: one for key, one in {**row, **group.add(row)}.items() if one is not None})
     return out
 
 
@@ -163,7 +164,7 @@ class _Group:
             found |= {
                 n.name: 0 for n in self.stream.aggregations if n.function == "count" and found[n.name] is None
             }
-        return {name: value for name, value in found.items() if value is not None}
+        return found
 
 
 def _running(aggregation: Aggregation, result: Any, row: Row) -> Any:

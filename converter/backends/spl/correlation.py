@@ -1,0 +1,234 @@
+"""Correlations as one search: the base rules joined by OR, then running statistics in the order of time.
+
+No subsearch, no join, no append, no transaction (all have silent limits) and no bin (fixed windows lose what
+straddles them). `streamstats` holds at most max_stream_window (10,000) events in a window; Splunk's
+documentation says so also of streamstats without a window.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from converter.backends.spl import counts, order, presence
+from converter.backends.spl.keywords import KEYWORDS, has_keywords
+from converter.backends.spl.lanes import Lane, Stage, lanes, stages
+from converter.backends.spl.rows import Rows, key, value
+from converter.backends.spl.script import Script
+from converter.backends.spl.text import listed_field
+from converter.errors import Refusal
+from converter.plan import AlertColumns, CorrelationPlan, Draft, Fidelity, Reason
+
+WINDOW = Reason(
+    Fidelity.EXACT,
+    "streamstats keeps max_stream_window (limits.conf, 10,000) events: raise it if a search has more",
+)
+_WORD = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
+
+
+def draft(plan: CorrelationPlan) -> Draft:
+    """Return the search that gives one row for each group and completing time.
+
+    Raises:
+        Refusal: SC201, SC203, SC205.
+    """
+    found = stages(plan)
+    ways = lanes(found)
+    rows = Rows(found)
+    script = Script(found, list(plan.fields), rows.search())
+    _slots(found, ways)
+    _read(script, rows, ways)
+    for stage in found:
+        _judge(script, stage, last=stage is found[-1])
+    alert = _alert(script, found[-1])
+    reasons = [WINDOW]
+    if any(has_keywords(source.tree) for source, _ in rows.rules.values()):
+        reasons.append(KEYWORDS)
+    return Draft(script.text(), reasons=tuple(reasons), alert=alert)
+
+
+def _slots(found: Sequence[Stage], ways: Sequence[Lane]) -> None:
+    """Give each group-by key its column; a key that a correlation hands on keeps its column."""
+    for stage in reversed(found):
+        if stage.parent is None:
+            stage.slots = [f"key_{number + 1}" for number in range(len(stage.plan.group_by))]
+            continue
+        above, step = stage.parent
+        handed = {names[0]: above.slots[at] for at, names in reversed(list(enumerate(step.member.group_by)))}
+        free = (name for number in range(1, 1000) if (name := f"key_{number}") not in above.slots)
+        stage.slots = [handed.get(name) or next(free) for name in stage.plan.group_by]
+    # A key that all events have in one and the same field needs no column of its own.
+    for slot in {slot for stage in found for slot in stage.slots}:
+        columns = {
+            lane.keys[lane.stage.slots.index(slot)] if slot in lane.stage.slots else () for lane in ways
+        }
+        only = columns.pop()
+        if not columns and len(only) == 1 and _WORD.fullmatch(only[0]):
+            for stage in found:
+                stage.slots = [only[0] if name == slot else name for name in stage.slots]
+
+
+def _test(lane: Lane) -> str:
+    columns = [step.column for step in lane.steps]
+    return f"isnotnull({columns[0]})" if len(columns) == 1 else f"isnotnull(coalesce({', '.join(columns)}))"
+
+
+def _read(script: Script, rows: Rows, ways: Sequence[Lane]) -> None:
+    """Emit the commands that give each event its time, its rules, its keys and its value."""
+    several = len(ways) > 1
+    names = [step.member.name for lane in ways for step in lane.steps]
+    apart = not several or (rows.parts is not None and len(set(names)) == len(names))
+    # A single list of rules whose events are counted alike need not be told apart.
+    told = several or ways[0].stage.ordered
+    if not told:
+        script.add(*rows.filter())
+    assignments = [f"time_us={rows.time()}"]
+    if told:
+        assignments += [
+            f"{step.column}=if({rows.condition(step)}, time_us, null())"
+            for lane in ways
+            for step in lane.steps
+        ]
+    if not apart:
+        _expand(script, ways, assignments)
+        assignments = []
+    if script.nested:
+        pairs = [f"{_place(lane, ways, apart)}, {lane.stage.label}" for lane in ways]
+        assignments.append(f"stage=case({', '.join(pairs)})")
+    assignments += _keys(script.stages, ways, apart)
+    assignments += _values(script, ways, apart)
+    if assignments:
+        script.add("eval " + ", ".join(assignments))
+    if not apart:
+        # An event that two lanes put into one group is one.
+        script.merge(rows=["row"])
+    elif told and not rows.exact:
+        columns = ", ".join(step.column for lane in ways for step in lane.steps)
+        script.add(f"where isnotnull({columns if ',' not in columns else f'coalesce({columns})'})")
+    elif not told and rows.timed():
+        script.add("where isnotnull(time_us)")
+    if script.numbered:
+        if apart:
+            script.add("streamstats count as row")
+        script.unnumber()
+
+
+def _place(lane: Lane, ways: Sequence[Lane], apart: bool) -> str:
+    return _test(lane) if apart else f"lane={ways.index(lane) + 1}"
+
+
+def _expand(script: Script, ways: Sequence[Lane], assignments: list[str]) -> None:
+    """Make a row of each lane that takes an event in."""
+    places = ", ".join(f'if({_test(lane)}, "{number}", null())' for number, lane in enumerate(ways, 1))
+    script.add("eval " + ", ".join([*assignments, f"lane=mvappend({places})"]))
+    script.add("where isnotnull(lane)", "streamstats count as row", "mvexpand lane")
+    script.add(
+        "eval "
+        + ", ".join(
+            f"{step.column}=if(lane={number}, {step.column}, null())"
+            for number, lane in enumerate(ways, 1)
+            for step in lane.steps
+        )
+    )
+
+
+def _keys(found: Sequence[Stage], ways: Sequence[Lane], apart: bool) -> list[str]:
+    slots = list(dict.fromkeys(slot for stage in found for slot in stage.slots))
+    assignments = []
+    for slot in slots:
+        pairs = []
+        for lane in ways:
+            if slot in lane.stage.slots:
+                names = lane.keys[lane.stage.slots.index(slot)]
+                pairs.append((_place(lane, ways, apart), key(names)))
+        if len({expression for _, expression in pairs}) == 1 and len(pairs) == len(ways):
+            if pairs[0][1] != slot:
+                assignments.append(f"{slot}={pairs[0][1]}")
+            continue
+        text = ", ".join(f"{test}, {expression}" for test, expression in pairs)
+        # A stage without this key: a group needs a value in every column.
+        assignments.append(
+            f"{slot}=case({text}{'' if len(pairs) == len(ways) else ', true(), ' + chr(34) * 2})"
+        )
+    return assignments
+
+
+def _values(script: Script, ways: Sequence[Lane], apart: bool) -> list[str]:
+    having = [lane for lane in ways if lane.stage.plan.type.startswith("value_")]
+    if not having:
+        return []
+    if len({id(lane.stage) for lane in having}) > 1:
+        raise Refusal("SC205", "SPL says one correlation over values in a chain, not several")
+    if not apart and len(having) > 1 and len({lane.values for lane in having}) > 1:
+        raise Refusal(
+            "SC205",
+            "an event can match several of these rules, and they name different fields for the value",
+            hint="sigconv match can",
+        )
+    number = having[0].stage.plan.type != "value_count"
+    each = {value(lane.values, number) for lane in having}
+    if len(each) == 1 and len(having) == len(ways):
+        return [f"value={each.pop()}"]
+    pairs = [f"{_place(lane, ways, apart)}, {value(lane.values, number)}" for lane in having]
+    return [f"value=case({', '.join(pairs)})"]
+
+
+def _judge(script: Script, stage: Stage, *, last: bool) -> None:
+    """Emit the commands of one correlation; they leave only its alerts, with ``start_us``."""
+    if last:
+        script.narrow(stage)
+    if stage.plan.type == "temporal":
+        presence.judge(script, stage)
+    elif stage.plan.type == "temporal_ordered":
+        order.judge(script, stage)
+    else:
+        counts.judge(script, stage)
+    if not last:
+        _hand_on(script, stage)
+
+
+def _hand_on(script: Script, stage: Stage) -> None:
+    """Turn the alerts of a correlation into rows of the one that refers to it."""
+    if stage.parent is None:
+        raise TypeError("the last correlation is handed on to none")
+    above, step = stage.parent
+    script.raised.add(step.column)
+    here = f"stage={stage.label}"
+    assignments = [f"{step.column}=if({here}, start_us, null())"]
+    kept = set()
+    for slot, names in zip(above.slots, step.member.group_by, strict=True):
+        source = stage.slots[stage.plan.group_by.index(names[0])]
+        kept.add(slot)
+        if source != slot:
+            assignments.append(f"{slot}=if({here}, {source}, {slot})")
+    assignments += [f'{slot}=if({here}, "", {slot})' for slot in stage.slots if slot not in kept]
+    assignments.append(f"stage=if({here}, {above.label}, stage)")
+    script.add("eval " + ", ".join(assignments))
+    if script.numbered and not above.ordered:
+        script.number_alerts(above)
+
+
+def _alert(script: Script, top: Stage) -> AlertColumns:
+    """Emit the alert's row: its times, its group, its count and the rule's fields."""
+    kind = top.plan.type
+    count = kind if kind in ("value_count", "value_sum", "value_avg") else "event_count"
+    assignments = ["first_time=start_us/1000000", "_time=time_us/1000000"]
+    if kind.startswith("temporal"):
+        count = "rule_count"
+    script.add("eval " + ", ".join(assignments))
+    names = list(top.slots)
+    renamed = []
+    for position, (slot, name) in enumerate(zip(top.slots, top.plan.group_by, strict=True)):
+        if slot.startswith("key_"):
+            try:
+                listed = listed_field(name)
+            except Refusal:
+                continue
+            if name not in (*names, *script.fields, "_time", "first_time", count):
+                renamed.append(f"{slot} as {listed}")
+                names[position] = name
+    if renamed:
+        script.add("rename " + ", ".join(renamed))
+    shown = [name for name in script.fields if name not in names]
+    script.add("table " + " ".join(map(listed_field, ["_time", "first_time", *names, count, *shown])))
+    return AlertColumns("first_time", "_time", tuple(names), count)

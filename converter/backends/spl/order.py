@@ -1,0 +1,137 @@
+"""temporal_ordered: for each prefix of the chain, the latest begin of a chain that ends by now.
+
+A running maximum over the instants of a group. Events of one instant stand in any order, each used once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+from converter.backends.spl.lanes import Stage, Step, discriminators
+from converter.backends.spl.script import Script
+from converter.errors import Refusal
+from converter.plan import Threshold
+
+MOST_TOGETHER = 4
+"""Up to this many rules that one event may match together: 2^n - 1 counts are kept."""
+
+
+def judge(script: Script, stage: Stage) -> None:
+    """Emit the commands of a temporal_ordered correlation.
+
+    Raises:
+        Refusal: SC205.
+    """
+    steps = stage.steps
+    if stage.plan.expression is not None or stage.plan.thresholds not in (
+        (),
+        (Threshold("gte", len(steps)),),
+    ):
+        raise Refusal(
+            "SC205", "SPL says temporal_ordered only for all of its rules", hint="sigconv match can"
+        )
+    trees = [step.tree for step in steps if step.tree is not None]
+    chained = len(trees) < len(steps)
+    if len(steps) == 1:
+        script.merge()
+        script.add("where " + script.unless(stage, f"{steps[0].column}>=time_us-{stage.span_us}"))
+        script.add(f"eval start_us={steps[0].column}, rule_count=1")
+        return
+    if len(trees) < 2 or discriminators(trees) is not None:
+        _apart(script, stage)
+    elif chained or len(steps) > MOST_TOGETHER:
+        raise Refusal(
+            "SC205",
+            f"one event can match several of these rules, and SPL keeps their order only for up to "
+            f"{MOST_TOGETHER} of them and not together with other correlations",
+            hint="sigconv match can",
+        )
+    else:
+        _together(script, stage)
+    begin = f"time_us-{stage.span_us}"
+    script.add("where " + script.unless(stage, f"start_{len(steps)}>={begin}"))
+    script.add(f"eval start_us=start_{len(steps)}, rule_count={len(steps)}")
+
+
+def _apart(script: Script, stage: Stage) -> None:
+    """No event matches two of the rules: within an instant the rules simply follow each other."""
+    script.merge()
+    late = [step for step in stage.steps[1:] if step.tree is None]
+    if late:
+        _marks(script, stage, late)
+    script.add("sort 0 time_us" + (" role" if late else ""))
+    for number, step in enumerate(stage.steps, 1):
+        if number == 1:
+            start = step.column
+        elif step.tree is not None:
+            start = f"if(isnotnull({step.column}), start_{number - 1}, null())"
+        else:
+            # What had begun when the alert began: seen at its mark, found again by the alert's begin.
+            script.add(
+                f"eval seen=if(role={number}, start_{number - 1}, null())",
+                f"streamstats max(seen) as seen{script.by('mark')}",
+            )
+            now = f"{step.column}=time_us, start_{number - 1}"
+            start = f"if(isnotnull({step.column}), case({now}, true(), seen), null())"
+        if number > 1:
+            script.add(f"eval start_{number}={start}")
+        if number < len(stage.steps):
+            running = start if number == 1 else f"start_{number}"
+            script.add(f"streamstats max({running}) as start_{number}{script.by()}")
+    if late:
+        script.add("where role=0")
+
+
+def _marks(script: Script, stage: Stage, late: Sequence[Step]) -> None:
+    """Add a row at the begin of each alert, after all others of that instant (its role is not 0)."""
+    roles = []
+    for step in late:
+        test = script.mine(stage, f"{step.column}<time_us")
+        roles.append(f'if({test}, "{stage.steps.index(step) + 1}", null())')
+    starts = [f"role={stage.steps.index(step) + 1}, {step.column}" for step in late]
+    script.add(
+        f'eval role=mvappend("0", {", ".join(roles)})',
+        "mvexpand role",
+    )
+    script.add(f"eval mark=case({', '.join(starts)}, true(), 0)")
+
+
+def _together(script: Script, stage: Stage) -> None:
+    """An event may match several rules: within an instant, distinct events must be found for each.
+
+    By Hall's theorem they are there if every set of the rules has as many events that match any of them.
+    """
+    columns = [step.column for step in stage.steps]
+    sets = [
+        chosen
+        for size in range(1, len(columns) + 1)
+        for chosen in combinations(range(1, len(columns) + 1), size)
+    ]
+    script.add("eval " + ", ".join(f"{_name(chosen)}=if({_any(columns, chosen)}, 1, 0)" for chosen in sets))
+    script.merge(*(f"sum({_name(chosen)}) as {_name(chosen)}" for chosen in sets))
+    script.add("sort 0 time_us")
+    for last in range(1, len(columns) + 1):
+        cases = [
+            f"{_hall(first, last)}, {'time_us' if first == 1 else f'before_{first - 1}'}"
+            for first in range(1, last + 1)
+        ]
+        # What began before stands in the rows before; the first case that holds begins latest.
+        script.add(f"eval start_{last}=case({', '.join(cases)})")
+        if last < len(columns):
+            script.add(f"streamstats current=f max(start_{last}) as before_{last}{script.by()}")
+
+
+def _name(chosen: Sequence[int]) -> str:
+    return "any_" + "_".join(map(str, chosen))
+
+
+def _any(columns: Sequence[str], chosen: Sequence[int]) -> str:
+    named = [columns[number - 1] for number in chosen]
+    return f"isnotnull({named[0]})" if len(named) == 1 else f"isnotnull(coalesce({', '.join(named)}))"
+
+
+def _hall(first: int, last: int) -> str:
+    numbers = range(first, last + 1)
+    sets = [chosen for size in range(1, len(numbers) + 1) for chosen in combinations(numbers, size)]
+    return " AND ".join(f"{_name(chosen)}>={len(chosen)}" for chosen in sets)

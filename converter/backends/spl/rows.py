@@ -1,0 +1,111 @@
+"""The first commands of a correlation: the base search, the time, who saw what, and the group-by keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from converter.backends.spl import condition, expressions, searching
+from converter.backends.spl.lanes import Stage, Step, base_rules, discriminators
+from converter.backends.spl.nodes import Leaf, Node, join
+from converter.backends.spl.text import eval_field, quoted
+from converter.plan import BaseRule, CorrelationPlan
+
+
+class Rows:
+    """The base rules of a correlation, as expressions over the rows of the one base search."""
+
+    def __init__(self, stages: Sequence[Stage]) -> None:
+        """Read the rules of all stages."""
+        self.stages = list(stages)
+        self.rules = base_rules(self.stages)
+        self.trees = [tree for _, tree in self.rules.values()]
+        self.parts = discriminators(self.trees)
+        """For each base rule what tells it from all others, or None."""
+        self.exact = all(map(searching.exact, self.trees))
+
+    def search(self) -> str:
+        """Return the base search: the rules joined by OR, within their index; what all need stands first."""
+        states = [source.state for source, _ in self.rules.values()]
+        indices = [condition.index_term(state) for state in states]
+        if len(set(indices)) > 1:
+            trees = [
+                join("and", [Leaf("", "", search=index), tree]) if index else tree
+                for index, tree in zip(indices, self.trees, strict=True)
+            ]
+            return condition.narrowed(join("or", trees), {})
+        shared = [part for part in condition.parts(self.trees[0]) if all(map(_has(part), self.trees))]
+        rest = [[part for part in condition.parts(tree) if part not in shared] for tree in self.trees]
+        if not shared or not all(rest):
+            return condition.narrowed(join("or", self.trees), states[0])
+        either = join("or", [join("and", parts) for parts in rest])
+        return condition.narrowed(join("and", [*shared, either]), states[0])
+
+    def filter(self) -> list[str]:
+        """Return what completes the base search where it is wider than the rules."""
+        return [] if self.exact else ["where " + expressions.render(join("or", self.trees))]
+
+    def condition(self, step: Step) -> str:
+        """Return the expression that tells a rule's events from those of the others among the rows."""
+        position = list(self.rules).index(_source(step).name)
+        tree = self.trees[position]
+        if self.parts is None:
+            return expressions.render(tree)
+        # The part that no other rule's events satisfy: with it, the search has already said the rest but for
+        # what it could not say.
+        inexact = [part for part in condition.parts(tree) if not searching.exact(part)]
+        return " AND ".join(map(expressions.conjunct, [self.parts[position], *inexact]))
+
+    def time(self) -> str:
+        """Return the expression of an event's own time, in whole microseconds: sums of them are exact."""
+        sources = [source for source, _ in self.rules.values()]
+        seconds = {_seconds(source): source for source in sources}
+        if len(seconds) == 1:
+            return f"round({next(iter(seconds))}*1000000)"
+        pairs = [f"{expressions.render(tree)}, {_seconds(source)}" for source, tree in self.rules.values()]
+        return f"round(case({', '.join(pairs)})*1000000)"
+
+    def timed(self) -> bool:
+        """Tell whether some rule's time is read from a field that may hold none."""
+        return any(source.state.get("time_field", "_time") != "_time" for source, _ in self.rules.values())
+
+
+def _has(part: Node) -> Callable[[Node], bool]:
+    return lambda tree: part in condition.parts(tree)
+
+
+def _source(step: Step) -> BaseRule:
+    source = step.member.source
+    if isinstance(source, CorrelationPlan):
+        raise TypeError("a correlation has no events")
+    return source
+
+
+def _seconds(base: BaseRule) -> str:
+    """Return epoch seconds: `_time`, or the state's time field read by its format.
+
+    Texts without a zone are UTC: the zone is named, or strptime() would read them in the user's.
+    """
+    name = str(base.state.get("time_field") or "_time")
+    form = base.state.get("time_format")
+    subject = eval_field(name)
+    if name == "_time" and not form:
+        return subject
+    if not form:
+        return f"tonumber({subject})"
+    if "%z" in str(form) or "%:z" in str(form) or str(form).startswith("%s"):
+        return f"strptime({subject}, {quoted(str(form))})"
+    return f'strptime({subject}." +0000", {quoted(f"{form} %z")})'
+
+
+def key(columns: tuple[str, ...]) -> str:
+    """Return a group-by key as an expression; several columns are joined as a domain and a name are."""
+    return '."\\\\".'.join(map(eval_field, columns))
+
+
+def value(columns: Sequence[tuple[str, ...]], number: bool) -> str:
+    """Return the value that a condition looks at; of several fields, a text that no other values give."""
+    flat = [name for names in columns for name in names]
+    if number:
+        return f"tonumber({eval_field(flat[0])})"
+    parts = [eval_field(name) for name in flat]
+    return ".".join([*(f'len({part}).":".{part}' for part in parts[:-1]), parts[-1]])

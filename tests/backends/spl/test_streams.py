@@ -1,0 +1,235 @@
+"""Correlations in SPL over random streams: the alerts must be the reference matcher's.
+
+Times are `_time` in seconds here; the begin of an alert (first_time) is compared too, where the matcher says it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from converter.convert import convert
+from converter.engines.base import Stored
+from converter.engines.spl import SplEngine
+from converter.errors import Refusal
+from converter.matcher import Matcher
+from converter.pipelines import cell
+from converter.rule import Rule
+from converter.rules import RuleSet
+
+START_MS = 1_600_000_000_000
+
+
+def base(name: str, detection: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "title": name,
+        "name": name,
+        "logsource": {"category": "t"},
+        "detection": {"s": detection, "condition": "s"},
+    }
+
+
+# An event may match several of these; of the others one at most.
+OVERLAPPING = [base(name, {name: 1}) for name in "abc"]
+APART = [base(name, {"kind": name}) for name in "abc"]
+# `?` is not for `search`: the base search is wider than the rules.
+WIDER = [base(name, {"kind": f"{name}?"}) for name in "abc"]
+BASES = {"overlapping": OVERLAPPING, "apart": APART, "wider": WIDER}
+
+
+def correlation(kind: str, condition: Any = None, **more: Any) -> dict[str, Any]:
+    section = {"type": kind, "rules": ["a", "b"], "group-by": ["host"], "timespan": "4s", **more}
+    if condition is not None:
+        section["condition"] = condition
+    return {"title": "top", "name": "top", "correlation": section}
+
+
+def query(rules: list[dict[str, Any]]) -> tuple[str, Any]:
+    loaded = [Rule(doc, "t.yml", Path("t.yml"), "t.yml", number) for number, doc in enumerate(rules)]
+    (found,) = convert(RuleSet(loaded), loaded[-1], cell("none", "spl"), "any").queries
+    assert found.alert is not None
+    return found.text, found.alert
+
+
+def events(stream: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    flat = []
+    for event in stream:
+        fields = {key: event[key] for key in ("host", "v", "w") if key in event}
+        kinds = event["kinds"]
+        kind = {"kind": kinds + ("x" if "x" in event else "")} if kinds else {}
+        flat.append({**fields, **kind, **dict.fromkeys(kinds, 1), "timestamp": START_MS + event["t"]})
+    return flat
+
+
+def run(text: str, alert: Any, flat: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    stored = []
+    for number, event in enumerate(flat):
+        doc = {key: str(one) for key, one in event.items() if key != "timestamp"}
+        stored.append(Stored(number, "Events", {**doc, "_time": event["timestamp"] / 1000}))
+    rows = SplEngine().load(stored, {}).run(text).rows
+    return [
+        (
+            tuple(str(row[name]) for name in alert.group),
+            round(float(row[alert.last]) * 1000),
+            round(float(row[alert.first]) * 1000),
+        )
+        for row in rows
+    ]
+
+
+class Begin(Matcher):
+    """Also keeps when each alert's window began."""
+
+    def _alert(self, doc: Any, timespan_ms: int, raised: Any) -> Any:
+        if doc["name"] == "top":
+            self.begun.append((raised.group, raised.time, raised.hit.start()))
+        return super()._alert(doc, timespan_ms, raised)
+
+
+def expected(rules: list[dict[str, Any]], flat: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    matcher = Begin(rules)
+    matcher.begun = []
+    matcher.run(flat)
+    return matcher.begun
+
+
+def agree(rules: list[dict[str, Any]], stream: list[dict[str, Any]], *, begin: bool) -> None:
+    text, alert = query(rules)
+    flat = events(stream)
+    length = 3 if begin else 2
+    found = sorted(one[:length] for one in run(text, alert, flat))
+    assert found == sorted(one[:length] for one in expected(rules, flat)), text
+
+
+SECOND = st.integers(0, 14).map(lambda t: t * 1000)
+STREAM = st.lists(
+    st.fixed_dictionaries(
+        # A millisecond beside a whole second: on the window's edge, and just off it.
+        {
+            "t": st.one_of(SECOND, SECOND.map(lambda t: t + 1)),
+            "kinds": st.sampled_from(["a", "a", "b", "b", "c", "ab", "abc", "bc", ""]),
+        },
+        optional={
+            "host": st.sampled_from(["x", "y", "X"]),
+            "v": st.integers(-2, 3),
+            "w": st.sampled_from(["1", "2"]),
+            "x": st.just(True),
+        },
+    ),
+    max_size=16,
+)
+OPERATORS = [{op: n} for op in ("gt", "gte", "lt", "lte", "eq", "neq") for n in (1, 2)]
+RANGES = [{"gt": 1, "lte": 3}, {"gte": 2, "neq": 3}, {"gt": 1.5}, {"gte": 2.5, "lt": 10}]
+ALIAS = {"group-by": ["k"], "aliases": {"k": {"a": "host", "b": "w"}}}
+ABC = {"rules": ["a", "b", "c"]}
+SIMPLE = [
+    *(correlation("event_count", c) for c in [*OPERATORS, *RANGES, {"gte": 4}, {"gte": 0}]),
+    *(correlation("value_count", {"field": "v", **c}) for c in [*OPERATORS, *RANGES]),
+    correlation("value_count", {"field": ["v", "w"], "gte": 2}),
+    *(correlation("value_sum", {"field": "v", **c}) for c in [*OPERATORS, *RANGES]),
+    *(correlation("value_avg", {"field": "v", **c}) for c in [*OPERATORS, {"gt": 0.5, "lte": 1.25}]),
+    *(correlation("value_percentile", {"field": "v", "percentile": p, "gte": 2}) for p in (10, 50, 90, 99.5)),
+    *(correlation("value_percentile", {"field": "v", "percentile": 75, **c}) for c in OPERATORS),
+    correlation("value_median", {"field": "v", "eq": 1}),
+    correlation("temporal"),
+    correlation("temporal", **ABC),
+    *(correlation("temporal", c, **ABC) for c in OPERATORS),
+    correlation("temporal", "a and not b"),
+    correlation("temporal", "a and (b or not c)", **ABC),
+    correlation("temporal", **{"group-by": []}),
+    correlation("temporal", **{"group-by": ["host", "w"]}),
+    correlation("temporal", **ALIAS),
+    correlation("event_count", {"gte": 2}, **ALIAS),
+    correlation("event_count", {"lte": 1}, **ALIAS),
+    correlation(
+        "event_count", {"gte": 2}, **{"group-by": ["k"], "aliases": {"k": {"a": "w"}}, "rules": ["a"]}
+    ),
+    correlation("event_count", {"gte": 3}, **{"group-by": []}),
+    correlation("value_count", {"field": "v", "gte": 2}, **ALIAS),
+    correlation("value_sum", {"field": "v", "gte": 2}, **{"group-by": []}),
+    correlation("temporal_ordered"),
+    correlation("temporal_ordered", rules=["b", "a"]),
+    correlation("temporal_ordered", **ABC),
+    correlation("temporal_ordered", **ALIAS),
+    correlation("temporal_ordered", **{"group-by": []}),
+    correlation("temporal_ordered", rules=["a"]),
+]
+
+
+@pytest.mark.parametrize("bases", BASES)
+@pytest.mark.parametrize(
+    "rule", SIMPLE, ids=lambda r: f"{r['correlation']['type']}-{r['correlation'].get('condition')}"
+)
+@settings(max_examples=25, derandomize=True, deadline=None)
+@given(stream=STREAM)
+def test_one_correlation(bases: str, rule: dict[str, Any], stream: list[dict[str, Any]]) -> None:
+    agree([*BASES[bases], rule], stream, begin=rule["correlation"]["type"].startswith("temporal_o"))
+
+
+DENSE = st.lists(
+    st.fixed_dictionaries(
+        {
+            "t": st.integers(0, 9).map(lambda t: t * 1000),
+            "kinds": st.sampled_from(["a", "b", "c", "ab", "bc"]),
+            "host": st.just("x"),
+            "v": st.integers(0, 2),
+        },
+        optional={"x": st.just(True)},
+    ),
+    max_size=12,
+).map(lambda stream: [{**event, "w": "2" if event["t"] % 4000 == 1000 else "1"} for event in stream])
+INNER = [
+    correlation("event_count", {"gte": 2}, timespan="3s"),
+    correlation("temporal", timespan="3s"),
+    correlation("temporal_ordered", timespan="3s"),
+    correlation("temporal_ordered", timespan="3s", **{"group-by": ["host", "w"]}),
+    correlation("event_count", {"gt": 1}, timespan="6s", **{"group-by": ["host", "w"]}),
+]
+OUTER = [
+    correlation("event_count", {"gte": 1}, rules=["inner"], timespan="9s"),
+    correlation("temporal_ordered", rules=["inner", "c"], timespan="5s"),
+    correlation("temporal_ordered", rules=["c", "inner"], timespan="5s"),
+    correlation("temporal_ordered", rules=["inner", "b"], timespan="5s", **{"group-by": []}),
+    correlation("temporal_ordered", rules=["c", "inner", "b"], timespan="7s"),
+    correlation("temporal", rules=["inner", "c"], timespan="5s"),
+    correlation("temporal", "c and not inner", rules=["inner", "c"], timespan="5s"),
+    correlation("event_count", {"gte": 2}, rules=["inner"], timespan="6s"),
+    correlation("event_count", {"lt": 3}, rules=["inner", "c"], timespan="6s"),
+    correlation("value_count", {"field": "host", "gte": 1}, rules=["inner"], timespan="6s"),
+]
+
+
+@pytest.mark.parametrize("bases", BASES)
+@pytest.mark.parametrize(
+    "outer", OUTER, ids=lambda r: f"{r['correlation']['type']}-{r['correlation']['rules']}"
+)
+@pytest.mark.parametrize(
+    "inner", INNER, ids=lambda r: f"{r['correlation']['type']}-{r['correlation']['group-by']}"
+)
+@settings(max_examples=25, derandomize=True, deadline=None)
+@given(stream=DENSE)
+def test_correlation_of_a_correlation(
+    bases: str, inner: dict[str, Any], outer: dict[str, Any], stream: list[dict[str, Any]]
+) -> None:
+    below = {**inner, "title": "inner", "name": "inner"}
+    rules = [*BASES[bases], below, outer]
+    try:
+        query(rules)
+    except Refusal as refusal:
+        assert bases == "overlapping" and "can match several" in str(refusal)
+        return
+    agree(rules, stream, begin=outer["correlation"]["type"] == "temporal_ordered")
+
+
+@settings(max_examples=200, derandomize=True, deadline=None)
+@given(stream=DENSE, data=st.data())
+def test_three_levels(stream: list[dict[str, Any]], data: st.DataObject) -> None:
+    first = {**data.draw(st.sampled_from(INNER)), "title": "first", "name": "first"}
+    order = data.draw(st.sampled_from([["first", "c"], ["c", "first"]]))
+    kind = data.draw(st.sampled_from(["temporal_ordered", "temporal"]))
+    middle = {**correlation(kind, rules=order, timespan="5s"), "title": "inner", "name": "inner"}
+    agree([*APART, first, middle, data.draw(st.sampled_from(OUTER))], stream, begin=False)
