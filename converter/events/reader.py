@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import json
@@ -130,33 +131,60 @@ def _json(line: bytes, name: str, number: int) -> Any:
 
 def _array(stream: Stream, name: str) -> Iterator[dict[str, Any]]:
     """Decode the items of an array one by one, holding one item and one chunk."""
-    text = io.TextIOWrapper(stream, encoding="utf-8")
+    text = _Text(stream, name)
+    text.read(_CHUNK)
+    text.skip(text.space() + 1)
     decoder = json.JSONDecoder()
-    buffer, line, expect = text.read(_CHUNK).lstrip()[1:], 1, "item or end"
-    exhausted = False
+    needs_item = False
     while True:
-        stripped = buffer.lstrip()
-        line += buffer[: len(buffer) - len(stripped)].count("\n")
-        buffer = stripped
-        if buffer.startswith("]") and expect != "item":
+        text.skip(text.space())
+        if text.buffer.startswith("]") and not needs_item:
             return
-        if expect == "comma" and buffer.startswith(","):
-            buffer, expect = buffer[1:], "item"
-            continue
         try:
-            if buffer and expect == "comma":
-                raise EventsError("SC502", "expected ',' or ']' after an event", file=name, line=line)
-            item, end = decoder.raw_decode(buffer)
+            item, end = decoder.raw_decode(text.buffer)
         except (ValueError, RecursionError) as error:
-            more = "" if exhausted else text.read(max(_CHUNK, len(buffer)))
-            exhausted = not more
-            if exhausted:
-                raise _bad_json(error, name, line) from None
-            buffer += more
-            continue
-        yield _event(item, name, line)
-        line += buffer[:end].count("\n")
-        buffer, expect = buffer[end:], "comma"
+            if text.read(max(_CHUNK, len(text.buffer))):
+                continue
+            raise _bad_json(error, name, text.line) from None
+        yield _event(item, name, text.line)
+        text.skip(end)
+        text.skip(text.space())
+        needs_item = text.buffer.startswith(",")
+        if needs_item:
+            text.skip(1)
+        elif not text.buffer.startswith("]"):
+            raise EventsError("SC502", "expected ',' or ']' after an event", file=name, line=text.line)
+
+
+class _Text:
+    """The part of a text that has been read and not yet used, and the line on which it begins."""
+
+    def __init__(self, stream: Stream, name: str) -> None:
+        self.stream = stream
+        self.name = name
+        self.decoder = codecs.getincrementaldecoder("utf-8")()
+        self.buffer = ""
+        self.line = 1
+
+    def read(self, size: int) -> bool:
+        """Read on; return False at the end."""
+        data = self.stream.read(size)
+        try:
+            self.buffer += self.decoder.decode(data, final=not data)
+        except UnicodeDecodeError as error:
+            line = self.line + self.buffer.count("\n") + error.object[: error.start].count(b"\n")
+            raise EventsError("SC502", "is not UTF-8", file=self.name, line=line) from None
+        return bool(data)
+
+    def space(self) -> int:
+        """Return how many characters of white space come next, reading on as far as needed."""
+        while not (stripped := self.buffer.lstrip()) and self.read(_CHUNK):
+            pass
+        return len(self.buffer) - len(stripped)
+
+    def skip(self, count: int) -> None:
+        self.line += self.buffer.count("\n", 0, count)
+        self.buffer = self.buffer[count:]
 
 
 def _event(value: Any, name: str, line: int) -> dict[str, Any]:
@@ -181,5 +209,5 @@ def _evtx(stream: Stream, name: str) -> Iterator[dict[str, Any]]:
         # The parser seeks, which standard input and gzip cannot.
         for record in PyEvtxParser(io.BytesIO(stream.read())).records_json():
             yield json.loads(cast("dict[str, str]", record)["data"])
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, OSError) as error:
         raise EventsError("SC502", f"is no whole EVTX file: {error}", file=name) from None

@@ -40,7 +40,7 @@ Streams = Iterator[tuple[str, tuple[Mapping[str, Any], ...]]]
 def correlation_streams(
     rules: Sequence[Mapping[str, Any]], rule: Mapping[str, Any], placeholders: Placeholders | None
 ) -> Streams:
-    """Yield streams of a correlation, at most `MOST_EVENTS` events in all, always the same.
+    """Yield streams of a correlation, always the same: `MOST_EVENTS` events, more for high thresholds.
 
     Raises:
         RuleError: if a rule is not valid Sigma.
@@ -52,7 +52,7 @@ def correlation_streams(
         token = json.dumps(events, sort_keys=True, default=str)
         if not events or token in seen:
             continue
-        if total and total + len(events) > MOST_EVENTS:
+        if total + len(events) > max(MOST_EVENTS, 8 * len(maker.parts)):
             continue
         seen.add(token)
         total += len(events)
@@ -114,7 +114,9 @@ class _Maker:
             member = node.members[piece.member]
             point = end if len(pieces) == 1 else start + (end - start) * number // last
             span = member.correlation.section.timespan_ms if isinstance(member, Chain) else 0
-            width = inner or min(span, gap // 3 if len(pieces) > 1 else end - start)
+            width = min(span, gap // 3 if len(pieces) > 1 else end - start)
+            if inner and span:
+                width = inner
             begin, finish = point - width, point
             if number == 0 and len(pieces) > 1:
                 begin, finish = point, point + width
@@ -170,7 +172,7 @@ class _Maker:
 
     def _counts(self) -> Iterator[tuple[str, list[Placed]]]:
         pieces = list(self.parts)
-        for number in range(len(pieces))[:6]:
+        for number in range(len(pieces))[: 1 if too_many(pieces) else 6]:
             yield f"without part {number + 1}", self.usual(chosen=pieces[:number] + pieces[number + 1 :])
         yield "one more", self.usual(chosen=[*pieces, pieces[0].another(len(pieces))])
         yield "one", self.usual(chosen=pieces[:1])
