@@ -15,6 +15,7 @@ from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
 from sigma.conversion.state import ConversionState
 from sigma.types import SigmaCasedString
 
+from converter.backends.lucene import correlation, dsl
 from converter.backends.lucene.expression import ANY, Node, Part, both, either, negation
 from converter.backends.lucene.fields import Case, Scope, numeral, parts_of
 from converter.backends.lucene.query import query
@@ -51,13 +52,22 @@ class LuceneBackend(UpstreamLuceneBackend):
         condition, reasons = self.condition(base)
         return [Draft(query(condition), reasons=reasons)]
 
+    def event_dsl(self, base: BaseRule) -> list[Draft]:
+        """Return the body of Elasticsearch's query DSL that selects the rule's events, as JSON.
+
+        Raises:
+            Refusal: as `event`.
+        """
+        condition, reasons = self.condition(base)
+        return [Draft(dsl.body(condition), reasons=reasons)]
+
     def correlation(self, plan: CorrelationPlan) -> list[Draft]:
         """Return the threshold rule whose groups hold the correlation's.
 
         Raises:
             Refusal: if no threshold says it.
         """
-        raise Refusal("SC205", "not yet")
+        return [correlation.draft(plan, self.condition)]
 
     def comment(self, lines: Sequence[str]) -> str:
         """Return nothing: query_string has no comments."""

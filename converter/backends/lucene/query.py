@@ -41,9 +41,9 @@ def query(condition: Node) -> str:
     Raises:
         Refusal: SC203 for a regex of more than 1,000 characters or more than 1,024 clauses.
     """
-    if _clauses(condition) > MAX_CLAUSES:
+    if clauses(condition) > MAX_CLAUSES:
         condition = _packed(condition)
-        count = _clauses(condition)
+        count = clauses(condition)
         if count > MAX_CLAUSES:
             raise Refusal(
                 "SC203",
@@ -52,13 +52,14 @@ def query(condition: Node) -> str:
     return _write(condition)
 
 
-def _clauses(node: Node) -> int:
+def clauses(node: Node) -> int:
+    """Return how many clauses Elasticsearch counts over the whole query."""
     match node:
         case And() | Or():
-            return sum(map(_clauses, node.items))
+            return sum(map(clauses, node.items))
         case Not():
             # A level of nothing but NOT costs one more: what it is taken from.
-            return _clauses(node.item) + 1
+            return clauses(node.item) + 1
     return 1
 
 

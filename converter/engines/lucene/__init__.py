@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from converter.columns import Columns
 from converter.engines import jvm
 from converter.engines.base import Result, Stored
+from converter.engines.lucene.dsl import dsl_query
 from converter.engines.lucene.index import Fields, build
 from converter.engines.lucene.queries import Maker
 from converter.engines.lucene.query_string import fields_of, query_of
 from converter.engines.lucene.syntax import parse
+from converter.engines.lucene.threshold import Rule, alerts
 from converter.errors import EngineError
 
 
@@ -53,14 +55,31 @@ class LuceneEngine:
         Raises:
             EngineError: SC402 with the parser's message, or for a field that no table has.
         """
-        session = LuceneSession(self, [], tables)
-        for query in session.texts(text):
-            _accepted_by_lucene(query)
-            known = {name for part in session.parts for name in part.fields.types}
-            for name in sorted(fields_of(parse(query)) - known - {"*"}):
-                if not any(one.startswith(name + ".") for one in known):
-                    raise EngineError("SC402", f"no index has a field '{name}'")
-        session.run(text)
+        body = _json(text)
+        makers = [Maker(Fields(columns, []), self.max_regex_length) for columns in _different(tables)]
+        if body is not None and "threshold" not in body:
+            for maker in makers:
+                dsl_query(_inner(body), maker, lenient=self.lenient)
+            return
+        query = text if body is None else Rule(body).query
+        _accepted_by_lucene(query)
+        known = {name for maker in makers for name in maker.fields.types}
+        for name in sorted(fields_of(parse(query)) - known - {"*"}):
+            if not any(one.startswith(name + ".") for one in known):
+                raise EngineError("SC402", f"no index has a field '{name}'")
+        for maker in makers:
+            query_of(query, maker, lenient=self.lenient)
+
+
+def _different(tables: Mapping[str, Columns]) -> list[Columns]:
+    """Return the tables' columns, each once: patterns of a cell share theirs."""
+    return list({id(columns): columns for columns in tables.values()}.values())
+
+
+def _inner(body: Mapping[str, Any]) -> Any:
+    if set(body) != {"query"}:
+        raise EngineError("SC402", "a body of the query DSL has the key 'query'")
+    return body["query"]
 
 
 def _accepted_by_lucene(query: str) -> None:
@@ -78,8 +97,7 @@ def _accepted_by_lucene(query: str) -> None:
 class _Part:
     """One Elasticsearch index."""
 
-    def __init__(self, engine: LuceneEngine, name: str, events: list[Stored], columns: Columns) -> None:
-        self.name = name
+    def __init__(self, engine: LuceneEngine, events: list[Stored], columns: Columns) -> None:
         self.events = events
         self.fields = Fields(columns, events)
         self.maker = Maker(self.fields, engine.max_regex_length)
@@ -100,12 +118,15 @@ class LuceneSession:
 
     def __init__(self, engine: LuceneEngine, events: Sequence[Stored], tables: Mapping[str, Columns]) -> None:
         self.engine = engine
-        groups: dict[str, list[Stored]] = {name: [] for name in tables}
+        groups: dict[str, list[Stored]] = {}
         for event in events:
-            if event.index not in groups:
+            if event.index not in tables:
                 raise EngineError("SC404", f"no columns are given for index '{event.index}'")
-            groups[event.index].append(event)
-        self.parts = [_Part(engine, name, found, tables[name]) for name, found in groups.items()]
+            groups.setdefault(event.index, []).append(event)
+        if not groups:
+            # A wrong query is wrong without events too.
+            groups = {name: [] for name in tables}
+        self.parts = [_Part(engine, found, tables[name]) for name, found in groups.items()]
 
     def run(self, text: str) -> Result:
         """Execute a query, or the JSON of a query DSL body or a threshold rule.
@@ -114,21 +135,23 @@ class LuceneSession:
             EngineError: SC402 for what Elasticsearch rejects, SC403 for a limit.
         """
         body = _json(text)
+        lenient = self.engine.lenient
         if body is None:
-            return Result(tuple(event.id for event in self.select(text)))
-        raise EngineError("SC404", "JSON is not here yet")
+            return _ids(self._search(lambda maker: query_of(text, maker, lenient=lenient)))
+        if "threshold" not in body:
+            inner = _inner(body)
+            return _ids(self._search(lambda maker: dsl_query(inner, maker, lenient=lenient)))
+        rule = Rule(body)
+        hits = self._search(lambda maker: query_of(rule.query, maker, lenient=lenient))
+        return Result(rows=tuple(alerts(rule, [event for event in hits if rule.searches(event.index)])))
 
-    def texts(self, text: str) -> list[str]:
-        """Return the query_string texts in what `run` takes."""
-        body = _json(text)
-        return [text] if body is None else []
-
-    def select(self, text: str) -> list[Stored]:
-        """Return the events that query_string text selects, in the order of their ids."""
-        found = []
-        for part in self.parts:
-            found.extend(part.search(query_of(text, part.maker, lenient=self.engine.lenient)))
+    def _search(self, make: Callable[[Maker], Any]) -> list[Stored]:
+        found = [event for part in self.parts for event in part.search(make(part.maker))]
         return sorted(found, key=lambda event: event.id)
+
+
+def _ids(events: Sequence[Stored]) -> Result:
+    return Result(tuple(event.id for event in events))
 
 
 def _json(text: str) -> dict[str, Any] | None:

@@ -46,12 +46,13 @@ def test_case(case: Case, request: pytest.FixtureRequest) -> None:
             LuceneBackend().event(base)
         assert error.value.code == refusal
         return
-    [draft] = LuceneBackend().event(base)
     tables = {"Events": base.columns}
-    ENGINE.validate(draft.text, tables)
-    found = ENGINE.load(store(case.events, base.columns, "lucene"), tables).run(draft.text).events
-    losses = {reason.fidelity for reason in draft.reasons}
-    if Fidelity.NARROWER in losses:
-        assert set(found) <= set(case.match), draft.text
-    else:
-        assert list(found) == case.match, draft.text
+    session = ENGINE.load(store(case.events, base.columns, "lucene"), tables)
+    for draft in (*LuceneBackend().event(base), *LuceneBackend().event_dsl(base)):
+        ENGINE.validate(draft.text, tables)
+        found = session.run(draft.text).events
+        losses = {reason.fidelity for reason in draft.reasons}
+        if Fidelity.NARROWER in losses:
+            assert set(found) <= set(case.match), draft.text
+        else:
+            assert list(found) == case.match, draft.text
