@@ -15,7 +15,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sigma.conditions import ConditionAND, ConditionOR
@@ -27,41 +27,45 @@ from sigma.processing.transformations.base import (
 )
 from sigma.rule import SigmaDetection, SigmaDetectionItem
 from sigma.types import (
-    SigmaBool,
     SigmaCIDRExpression,
     SigmaExists,
     SigmaFieldReference,
     SigmaNull,
-    SigmaNumber,
     SigmaString,
     SigmaType,
     SpecialChars,
 )
 
+from converter import case_transformations, path_transformations
+from converter.detection_items import Part, group, linked, plain, refuse, string, typed
+from converter.detection_items import item as made_item
 from converter.errors import Refusal
 
-_Part = SigmaDetection | SigmaDetectionItem
-_Linking = type[ConditionAND] | type[ConditionOR]
 _MANY = SpecialChars.WILDCARD_MULTI
 _ONE = SpecialChars.WILDCARD_SINGLE
 
 
 @dataclass
 class RequireFields(DetectionItemTransformation):
-    """Refuse every field that the events of a logsource do not have; keywords pass.
+    """Refuse every field that the events of a logsource do not have.
 
-    ``fields``: the fields that there are. ``of``: what has them, for the message.
+    ``fields``: the fields that there are. ``of``: what has them, for the message. ``keywords``: whether
+    values without a field can be looked for.
     """
 
     fields: list[str]
     of: str
+    keywords: bool = True
 
     def apply_detection_item(self, detection_item: SigmaDetectionItem) -> None:
         """Check the item's field and the fields that its values refer to.
 
         Raises:
-            Refusal: SC204 for a field that is not in ``fields``, with the nearest that is.
+            Refusal: SC204 for a field that is not in ``fields``, with the nearest that is; SC201 for a
+                keyword where there is no text of the whole event.
         """
+        if detection_item.field is None and not self.keywords:
+            raise Refusal("SC201", f"keywords cannot be looked for in {self.of}")
         named = [value.field for value in detection_item.value if isinstance(value, SigmaFieldReference)]
         for field in (detection_item.field, *named):
             if field is not None and field not in self.fields:
@@ -91,10 +95,10 @@ class MapValues(DetectionItemTransformation):
             if isinstance(value, SigmaNull | SigmaExists):
                 values.append(value)
                 continue
-            written = _plain(value)
+            written = plain(value)
             if written is None or written.lower() not in table:
-                raise _refuse(detection_item, value, f"only {', '.join(self.mapping)} can be compared")
-            values.append(_typed(table[written.lower()]))
+                raise refuse(detection_item, value, f"only {', '.join(self.mapping)} can be compared")
+            values.append(typed(table[written.lower()]))
         detection_item.value = values
         return detection_item
 
@@ -114,7 +118,7 @@ class SplitUser(FieldMappingTransformationBase):
         """Return both fields: in group-by and in field lists an account is the pair."""
         return [self.domain, self.name]
 
-    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> _Part | None:
+    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part | None:
         """Split the values of one item.
 
         Raises:
@@ -124,40 +128,42 @@ class SplitUser(FieldMappingTransformationBase):
             detection_item.field
         ):
             return None
-        return _group(detection_item, [self._split(detection_item, value) for value in detection_item.value])
+        return group(detection_item, [self._split(detection_item, value) for value in detection_item.value])
 
-    def _split(self, item: SigmaDetectionItem, value: SigmaType) -> _Part:
+    def _split(self, item: SigmaDetectionItem, value: SigmaType) -> Part:
         if isinstance(value, SigmaNull | SigmaExists):
-            return _item(item, self.name, value)
+            return made_item(item, self.name, value)
         if not isinstance(value, SigmaString):
-            raise _refuse(item, value, "an account is stored as domain and name")
+            raise refuse(item, value, "an account is stored as domain and name")
         parts = list(value.s)
         cuts = [at for at, part in enumerate(parts) if isinstance(part, str) and "\\" in part]
         if len(cuts) == 1 and str(parts[cuts[0]]).count("\\") == 1:
             left, _, right = str(parts[cuts[0]]).partition("\\")
-            domain = _string(value, [*parts[: cuts[0]], left])
-            name = _string(value, [right, *parts[cuts[0] + 1 :]])
+            domain = string(value, [*parts[: cuts[0]], left])
+            name = string(value, [right, *parts[cuts[0] + 1 :]])
             both = [(self.domain, domain), (self.name, name)]
-            wanted: list[_Part] = [_item(item, field, one) for field, one in both if list(one.s) != [_MANY]]
+            wanted: list[Part] = [
+                made_item(item, field, one) for field, one in both if list(one.s) != [_MANY]
+            ]
             return (
                 SigmaDetection(wanted, item_linking=ConditionAND)
                 if wanted
-                else _item(item, self.name, domain)
+                else made_item(item, self.name, domain)
             )
         if cuts or _ONE in parts:
-            raise _refuse(item, value, "the pattern does not say where the domain ends")
+            raise refuse(item, value, "the pattern does not say where the domain ends")
         match parts:
             case [only] if only == _MANY:
-                return _item(item, self.name, value)
+                return made_item(item, self.name, value)
             case [first, part, last] if first == _MANY == last and isinstance(part, str):
-                halves = [_item(item, field, value) for field in (self.domain, self.name)]
-                return _linked(halves, ConditionOR)
+                halves = [made_item(item, field, value) for field in (self.domain, self.name)]
+                return linked(halves, ConditionOR)
             case [part, last] if last == _MANY and isinstance(part, str):
-                return _item(item, self.domain, value)
+                return made_item(item, self.domain, value)
             case [first, part] if first == _MANY and isinstance(part, str):
-                return _item(item, self.name, value)
+                return made_item(item, self.name, value)
             case _:
-                raise _refuse(item, value, "an account is stored as domain and name, and this has no domain")
+                raise refuse(item, value, "an account is stored as domain and name, and this has no domain")
 
 
 _HASH = re.compile(r"(?P<algorithm>[A-Za-z0-9]+)=(?P<digits>[0-9A-Fa-f]*)")
@@ -180,7 +186,7 @@ class SplitHashes(DetectionItemTransformation):
     zeros: bool = False
     refuse_left: bool = False
 
-    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> _Part | None:
+    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part | None:
         """Split the values of one item; all of them or none.
 
         Raises:
@@ -189,15 +195,13 @@ class SplitHashes(DetectionItemTransformation):
         parts = [self._part(detection_item, value) for value in detection_item.value]
         whole = [part for part in parts if part is not None]
         if len(whole) == len(parts):
-            return _group(detection_item, whole)
+            return group(detection_item, whole)
         if self.refuse_left:
             left = detection_item.value[parts.index(None)]
-            raise _refuse(
-                detection_item, left, f"stored are {', '.join(self.targets)}, each in its own field"
-            )
+            raise refuse(detection_item, left, f"stored are {', '.join(self.targets)}, each in its own field")
         return None
 
-    def _part(self, item: SigmaDetectionItem, value: SigmaType) -> _Part | None:
+    def _part(self, item: SigmaDetectionItem, value: SigmaType) -> Part | None:
         if not isinstance(value, SigmaString):
             return None
         inner = [part for part in value.s if part is not _MANY]
@@ -205,9 +209,9 @@ class SplitHashes(DetectionItemTransformation):
             return None
         starts_open, ends_open = value.s[0] == _MANY, value.s[-1] == _MANY
         if starts_open and ends_open and _BARE.fullmatch(inner[0]):
-            wanted = _string(value, [_MANY, inner[0].lower(), _MANY])
-            fields = [_item(item, field, wanted) for field in self.targets.values()]
-            return _linked(fields, ConditionOR)
+            wanted = string(value, [_MANY, inner[0].lower(), _MANY])
+            fields = [made_item(item, field, wanted) for field in self.targets.values()]
+            return linked(fields, ConditionOR)
         found = _HASH.fullmatch(inner[0])
         algorithm = found["algorithm"].upper() if found else ""
         if not found or algorithm not in self.targets:
@@ -218,8 +222,8 @@ class SplitHashes(DetectionItemTransformation):
         if not (starts_open and ends_open) and not self.anchored:
             return None
         if len(digits) == size or not ends_open:
-            return _item(item, self.targets[algorithm], _string(value, [digits]))
-        return _item(item, self.targets[algorithm], _string(value, [digits, _MANY] if digits else [_MANY]))
+            return made_item(item, self.targets[algorithm], string(value, [digits]))
+        return made_item(item, self.targets[algorithm], string(value, [digits, _MANY] if digits else [_MANY]))
 
 
 @dataclass
@@ -267,88 +271,14 @@ def _networks(value: SigmaType) -> Iterator[SigmaType]:
         yield SigmaCIDRExpression(str(network))
 
 
-def _plain(value: SigmaType) -> str | None:
-    """Return the text of a value that is no pattern, else None."""
-    if isinstance(value, SigmaBool):
-        return str(value.boolean)
-    if isinstance(value, SigmaNumber):
-        return str(value.number)
-    if isinstance(value, SigmaString) and not value.contains_special():
-        return "".join(map(str, value.s))
-    return None
-
-
-def _typed(value: str | int | bool) -> SigmaType:
-    if isinstance(value, bool):
-        return SigmaBool(value)
-    return SigmaNumber(value) if isinstance(value, int) else _string(SigmaString(), [value])
-
-
-def _string(like: SigmaString, parts: Sequence[object]) -> SigmaString:
-    """Return a string of literal texts and wildcards, cased if ``like`` is; nothing in it is parsed."""
-    made = type(like)("")
-    made.s = [part for part in parts if part != ""]  # type: ignore[misc]
-    made.original = str(made)
-    return made
-
-
-def _item(item: SigmaDetectionItem, field: str, value: SigmaType) -> SigmaDetectionItem:
-    made = SigmaDetectionItem(field, [], [value], source=item.source, auto_modifiers=False)
-    made.applied_processing_items = set(item.applied_processing_items)
-    return made
-
-
-def _linked(items: Sequence[_Part], linking: _Linking) -> SigmaDetection:
-    return SigmaDetection(list(items), item_linking=linking)
-
-
-def _group(item: SigmaDetectionItem, parts: Sequence[_Part]) -> _Part:
-    """Link what the values became as the values were linked; values of one field stay one list."""
-    linking = item.value_linking
-    merged: list[_Part] = []
-    lists: dict[str | None, SigmaDetectionItem] = {}
-    for part in _flat(parts, linking):
-        if isinstance(part, SigmaDetectionItem) and part.field in lists:
-            lists[part.field].value += part.value
-            continue
-        if isinstance(part, SigmaDetectionItem):
-            part.value_linking = linking
-            lists[part.field] = part
-        merged.append(part)
-    whole = merged[0] if len(merged) == 1 else _linked(merged, linking)
-    if item.negated:
-        _negate(whole)
-    return whole
-
-
-def _negate(part: _Part) -> None:
-    """Turn a group into its opposite: `neq` negates an item as a whole."""
-    if isinstance(part, SigmaDetectionItem):
-        part.negated = True
-        return
-    part.item_linking = ConditionOR if part.item_linking is ConditionAND else ConditionAND
-    for inner in part.detection_items:
-        _negate(inner)
-
-
-def _flat(parts: Sequence[_Part], linking: _Linking) -> Iterator[_Part]:
-    for part in parts:
-        if isinstance(part, SigmaDetection) and part.item_linking is linking:
-            yield from part.detection_items
-        else:
-            yield part
-
-
-def _refuse(item: SigmaDetectionItem, value: SigmaType, reason: str) -> Refusal:
-    return Refusal("SC201", f"field {item.field} compared with {value}: {reason}")
-
-
 _TYPES: dict[str, type[Transformation]] = {
     "require_fields": RequireFields,
     "map_values": MapValues,
     "split_user": SplitUser,
     "split_hashes": SplitHashes,
     "address_ranges": AddressRanges,
+    **path_transformations.TYPES,
+    **case_transformations.TYPES,
 }
 
 

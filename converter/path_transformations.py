@@ -1,0 +1,297 @@
+"""Transformations of paths for pipelines: a path kept in two fields, or by its last part, and registry paths.
+
+- ``split_path``: a path into the fields that hold what stands before and after one of its backslashes.
+- ``file_name_only``: a path that is given by its file name, where only that name is stored.
+- ``registry_roots``: abbreviated roots (``HKLM\\``) written as the platform writes them.
+- ``control_sets``: ``CurrentControlSet`` as the numbered control set behind it.
+- ``registry_data``: Sysmon's text of a registry value (``DWORD (0x00000001)``) as data and type.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from sigma.conditions import ConditionAND, ConditionOR
+from sigma.processing.transformations.base import (
+    DetectionItemTransformation,
+    FieldMappingTransformationBase,
+    Transformation,
+)
+from sigma.rule import SigmaDetectionItem
+from sigma.types import SigmaExists, SigmaNull, SigmaString, SigmaType, SpecialChars
+
+from converter import detection_items as common
+from converter.errors import PipelineError
+
+_MANY = SpecialChars.WILDCARD_MULTI
+_ONE = SpecialChars.WILDCARD_SINGLE
+_Parts = list[str | SpecialChars]
+
+
+@dataclass
+class SplitPath(FieldMappingTransformationBase):
+    """Map a path to the two fields that hold what is before and after one of its backslashes.
+
+    ``before`` and ``after``: the fields. ``at``: which backslash parts them: ``last`` (a folder and a file
+    name), ``first`` (a root and the rest) or ``any`` (a registry key and a value name, which may hold
+    backslashes itself). Exact for every pattern: each literal backslash and each wildcard that can stand
+    for the one that parts the fields is an alternative.
+    """
+
+    before: str
+    after: str
+    at: str = "last"
+
+    def __post_init__(self) -> None:
+        """Check ``at``.
+
+        Raises:
+            PipelineError: SC302 if it is none of the three.
+        """
+        if self.at not in ("first", "last", "any"):
+            raise PipelineError("SC302", f"split_path: 'at' is first, last or any, not '{self.at}'")
+
+    def apply_field_name(self, field: str | None) -> str | list[str] | None:  # noqa: D102
+        return [self.before, self.after]
+
+    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> common.Part | None:
+        """Split the values of one item.
+
+        Raises:
+            Refusal: SC201 for a value that is not a text or a pattern with wildcards.
+        """
+        if self.processing_item is not None and not self.processing_item.match_field_name(
+            detection_item.field
+        ):
+            return None
+        return common.group(detection_item, [self._one(detection_item, one) for one in detection_item.value])
+
+    def _one(self, item: SigmaDetectionItem, value: SigmaType) -> common.Part:
+        if isinstance(value, SigmaNull | SigmaExists):
+            return common.item(item, self.before, value)
+        if not isinstance(value, SigmaString):
+            raise common.refuse(item, value, "the path is stored in two fields")
+        alternatives = list(dict.fromkeys(self._cuts(_parts(value))))
+        if not alternatives:
+            raise common.refuse(item, value, "it holds no backslash, and the stored path has one")
+        wanted: list[common.Part] = []
+        for before, after in alternatives:
+            sides = [
+                common.item(item, name, common.string(value, list(parts)))
+                for name, parts in ((self.before, before), (self.after, after))
+                if parts != (_MANY,)
+            ] or [common.item(item, self.before, common.string(value, [_MANY]))]
+            wanted.append(sides[0] if len(sides) == 1 else common.linked(sides, ConditionAND))
+        if any(isinstance(one, SigmaDetectionItem) and _is_any(one) for one in wanted):
+            return next(one for one in wanted if isinstance(one, SigmaDetectionItem) and _is_any(one))
+        return wanted[0] if len(wanted) == 1 else common.linked(wanted, ConditionOR)
+
+    def _cuts(self, parts: _Parts) -> Iterator[tuple[tuple[str | SpecialChars, ...], ...]]:
+        for at, part in enumerate(parts):
+            if isinstance(part, str):
+                for found in re.finditer(r"\\", part):
+                    left, right = part[: found.start()], part[found.end() :]
+                    yield from self._allowed([*parts[:at], left], [right, *parts[at + 1 :]])
+            elif part is _MANY:
+                yield from self._allowed(parts[: at + 1], parts[at:])
+            elif part is _ONE:
+                yield from self._allowed(parts[:at], parts[at + 1 :])
+
+    def _allowed(self, before: _Parts, after: _Parts) -> Iterator[tuple[tuple[str | SpecialChars, ...], ...]]:
+        if (self.at == "last" and _has_backslash(after)) or (self.at == "first" and _has_backslash(before)):
+            return
+        yield _clean(before), _clean(after)
+
+
+@dataclass
+class FileNameOnly(DetectionItemTransformation):
+    """Take a path that is given by its file name (``*\\\\name.exe``) where only the name is stored.
+
+    Raises SC201 for a value that says more of the path: the fields cannot tell.
+    """
+
+    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> SigmaDetectionItem | None:
+        """Cut the values of one item down to the file name."""
+        values: list[SigmaType] = []
+        for value in detection_item.value:
+            if isinstance(value, SigmaNull | SigmaExists):
+                values.append(value)
+                continue
+            parts = _parts(value) if isinstance(value, SigmaString) else []
+            match parts:
+                case [only] if only is _MANY:
+                    values.append(value)
+                case [first, str() as text, *rest] if (
+                    first is _MANY
+                    and text.startswith("\\")
+                    and not _has_backslash([text[1:], *rest])
+                    and isinstance(value, SigmaString)
+                ):
+                    values.append(common.string(value, [text[1:], *rest]))
+                case _:
+                    raise common.refuse(detection_item, value, "only the name of the file is stored")
+        detection_item.value = values
+        return detection_item
+
+
+@dataclass
+class RegistryRoots(DetectionItemTransformation):
+    """Write the root of a registry path as the platform does.
+
+    ``roots``: abbreviated root to how the platform writes it, or to several ways. A root is looked for at
+    the begin of a value, also after a leading ``*``. ``default``: how the platform names a key's default
+    value, which Sysmon calls ``(Default)``; several names are alternatives, ``''`` is no name.
+    """
+
+    roots: dict[str, str | list[str]]
+    default: list[str] = field(default_factory=lambda: ["(Default)"])
+
+    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> common.Part | None:
+        """Rewrite the values of one item; None if there is nothing to rewrite."""
+        found = [self._alternatives(value) for value in detection_item.value]
+        if all(len(one) == 1 and one[0] is value for one, value in _pairs(found, detection_item)):
+            return None
+        return common.group(detection_item, [common.any_of(detection_item, one) for one in found])
+
+    def _alternatives(self, value: SigmaType) -> list[SigmaType]:
+        if not isinstance(value, SigmaString):
+            return [value]
+        parts = _parts(value)
+        at = 1 if len(parts) > 1 and parts[0] is _MANY else 0
+        ways: list[_Parts] = [parts]
+        if isinstance(parts[at], str):
+            root, backslash, rest = str(parts[at]).partition("\\")
+            written = self.roots.get(root.upper()) if backslash else None
+            if written is not None:
+                many = [written] if isinstance(written, str) else written
+                ways = [[*parts[:at], f"{one}\\{rest}", *parts[at + 1 :]] for one in many]
+        last = ways[0][-1]
+        if self.default != ["(Default)"] and isinstance(last, str) and last.lower().endswith("\\(default)"):
+            ways = [
+                [*way[:-1], str(way[-1])[: -len("(Default)")] + name] for way in ways for name in self.default
+            ]
+        if ways == [parts]:
+            return [value]
+        return [common.string(value, way) for way in ways]
+
+
+@dataclass
+class ControlSets(DetectionItemTransformation):
+    """Write ``CurrentControlSet`` as ``ControlSet00?``, any numbered control set.
+
+    The current one is one of them, so the result is broader: declare the item so.
+    """
+
+    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> SigmaDetectionItem | None:
+        """Rewrite the values of one item; None if none names the control set."""
+        values = [self._one(value) for value in detection_item.value]
+        if all(new is old for new, old in zip(values, detection_item.value, strict=True)):
+            return None
+        detection_item.value = values
+        return detection_item
+
+    def _one(self, value: SigmaType) -> SigmaType:
+        if not isinstance(value, SigmaString):
+            return value
+        made: _Parts = []
+        for part in value.s:
+            if not isinstance(part, str):
+                made.append(part if isinstance(part, SpecialChars) else str(part))
+                continue
+            for at, piece in enumerate(re.split(r"(?i)(?<![^\\])CurrentControlSet(?![^\\])", part)):
+                made += ["ControlSet00", _ONE] if at else []
+                made.append(piece)
+        return common.string(value, made) if len(made) > len(value.s) else value
+
+
+_NUMBER = re.compile(r"(?i)DWORD \(0x([0-9a-f]{8})\)|QWORD \(0x([0-9a-f]{8})-0x([0-9a-f]{8})\)")
+
+
+@dataclass
+class RegistryData(DetectionItemTransformation):
+    """Map Sysmon's text of a registry value to the platform's data, where that is the bare value.
+
+    ``DWORD (0x0000000N)`` and QWORD become decimal text (``number``); ``Binary Data`` asks the field
+    ``type`` for ``binary_type`` (``binary``); ``(Empty)`` and null are missing data (``empty``). Other texts
+    pass. ``take``: which of the three this item is for, as they lose different things.
+    """
+
+    type: str
+    take: list[str] = field(default_factory=lambda: ["number", "binary", "empty"])
+    binary_type: str = "Binary"
+
+    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> common.Part | None:
+        """Map the values of one item; None if none is one of Sysmon's texts.
+
+        Raises:
+            Refusal: SC201 for a part of such a text.
+        """
+        parts = [self._one(detection_item, value) for value in detection_item.value]
+        if all(part is None for part in parts):
+            return None
+        kept = [
+            part if part is not None else common.item(detection_item, str(detection_item.field), value)
+            for part, value in zip(parts, detection_item.value, strict=True)
+        ]
+        return common.group(detection_item, kept)
+
+    def _one(self, item: SigmaDetectionItem, value: SigmaType) -> common.Part | None:
+        name = str(item.field)
+        if isinstance(value, SigmaNull) and "empty" in self.take:
+            return common.item(item, name, value)
+        if not isinstance(value, SigmaString):
+            return None
+        inner = [part for part in _parts(value) if part is not _MANY]
+        text = inner[0] if len(inner) == 1 and isinstance(inner[0], str) else ""
+        if (found := _NUMBER.fullmatch(text)) and "number" in self.take:
+            dword, high, low = found.groups()
+            number = int(dword, 16) if dword else (int(high, 16) << 32) + int(low, 16)
+            return common.item(item, name, common.string(value, [str(number)]))
+        if text.lower() == "binary data" and "binary" in self.take:
+            return common.item(item, self.type, common.string(value, [self.binary_type]))
+        if text.lower() == "(empty)" and "empty" in self.take:
+            return common.item(item, name, SigmaNull())
+        if "number" in self.take and any(
+            isinstance(part, str) and re.search(r"(?i)[dq]word \(|^\(?0x[0-9a-f]{4,}", part) for part in inner
+        ):
+            raise common.refuse(item, value, "a number is stored in decimal, without its type")
+        return None
+
+
+def _pairs(
+    found: Sequence[list[SigmaType]], item: SigmaDetectionItem
+) -> Iterator[tuple[list[SigmaType], SigmaType]]:
+    yield from zip(found, item.value, strict=True)
+
+
+def _parts(value: SigmaString) -> _Parts:
+    return [part if isinstance(part, SpecialChars) else str(part) for part in value.s]
+
+
+def _clean(parts: _Parts) -> tuple[str | SpecialChars, ...]:
+    """Return the parts without empty texts and repeated ``*``."""
+    made: _Parts = []
+    for part in parts:
+        if part != "" and not (part is _MANY and made[-1:] == [_MANY]):
+            made.append(part)
+    return tuple(made)
+
+
+def _has_backslash(parts: Sequence[object]) -> bool:
+    return any(isinstance(part, str) and "\\" in part for part in parts)
+
+
+def _is_any(item: SigmaDetectionItem) -> bool:
+    value = item.value[0]
+    return isinstance(value, SigmaString) and list(value.s) == [_MANY]
+
+
+TYPES: dict[str, type[Transformation]] = {
+    "split_path": SplitPath,
+    "file_name_only": FileNameOnly,
+    "registry_roots": RegistryRoots,
+    "control_sets": ControlSets,
+    "registry_data": RegistryData,
+}
