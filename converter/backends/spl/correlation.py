@@ -78,8 +78,8 @@ def _read(script: Script, rows: Rows, ways: Sequence[Lane]) -> None:
     several = len(ways) > 1
     names = [step.member.name for lane in ways for step in lane.steps]
     apart = not several or (rows.parts is not None and len(set(names)) == len(names))
-    # A single list of rules whose events are counted alike need not be told apart.
-    told = several or ways[0].stage.ordered
+    # Rules whose events are counted alike need not be told apart.
+    told = several or script.nested or ways[0].stage.ordered
     if not told:
         script.add(*rows.filter())
     assignments = [f"time_us={rows.time()}"]
@@ -195,6 +195,10 @@ def _hand_on(script: Script, stage: Stage) -> None:
     script.raised.add(step.column)
     here = f"stage={stage.label}"
     assignments = [f"{step.column}=if({here}, start_us, null())"]
+    if above.plan.type.startswith("value_"):
+        columns = [stage.slots[stage.plan.group_by.index(names[0])] for names in step.member.values]
+        taken = value([(name,) for name in columns], above.plan.type != "value_count")
+        assignments.append(f"value=if({here}, {taken}, value)")
     kept = set()
     for slot, names in zip(above.slots, step.member.group_by, strict=True):
         source = stage.slots[stage.plan.group_by.index(names[0])]

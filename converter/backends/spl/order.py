@@ -70,10 +70,10 @@ def _apart(script: Script, stage: Stage) -> None:
             # What had begun when the alert began: seen at its mark, found again by the alert's begin.
             script.add(
                 f"eval seen=if(role={number}, start_{number - 1}, null())",
-                f"streamstats max(seen) as seen{script.by('mark')}",
+                f"streamstats max(seen) as seen{script.by(f'mark_{number}')}",
             )
-            now = f"{step.column}=time_us, start_{number - 1}"
-            start = f"if(isnotnull({step.column}), case({now}, true(), seen), null())"
+            now = f"if({step.column}=time_us, start_{number - 1}, seen)"
+            start = f"if(isnotnull({step.column}), {now}, null())"
         if number > 1:
             script.add(f"eval start_{number}={start}")
         if number < len(stage.steps):
@@ -84,17 +84,24 @@ def _apart(script: Script, stage: Stage) -> None:
 
 
 def _marks(script: Script, stage: Stage, late: Sequence[Step]) -> None:
-    """Add a row at the begin of each alert, after all others of that instant (its role is not 0)."""
-    roles = []
-    for step in late:
-        test = script.mine(stage, f"{step.column}<time_us")
-        roles.append(f'if({test}, "{stage.steps.index(step) + 1}", null())')
-    starts = [f"role={stage.steps.index(step) + 1}, {step.column}" for step in late]
-    script.add(
-        f'eval role=mvappend("0", {", ".join(roles)})',
-        "mvexpand role",
-    )
-    script.add(f"eval mark=case({', '.join(starts)}, true(), 0)")
+    """Add a row at the begin of each alert, after all others of that instant (its role is not 0).
+
+    It only looks: it stands for no event. Alert and row have the alert's begin in common.
+    """
+    numbers = {step.column: stage.steps.index(step) + 1 for step in late}
+    roles = [
+        f'if({script.mine(stage, f"{column}<time_us")}, "{number}", null())'
+        for column, number in numbers.items()
+    ]
+    script.add(f'eval role=mvappend("0", {", ".join(roles)})', "mvexpand role")
+    begins = [f"role={number}, {column}" for column, number in numbers.items()]
+    columns = [step.column for step in stage.steps]
+    assignments = [
+        *(f"mark_{number}=coalesce({column}, 0)" for column, number in numbers.items()),
+        f"time_us=case({', '.join(begins)}, true(), time_us)",
+        *(f"{column}=if(role=0, {column}, null())" for column in columns),
+    ]
+    script.add("eval " + ", ".join(assignments))
 
 
 def _together(script: Script, stage: Stage) -> None:
