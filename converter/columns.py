@@ -23,7 +23,8 @@ class Column:
     multi: bool = False
     """The field can hold several values."""
     via: str | None = None
-    """Kusto: how the value is got out of another column (a key of the backend's accessors)."""
+    """Kusto: how the value is got out of other columns: a key of the backend's accessors, or ``=`` and an
+    expression in KQL that has the column's type, such as ``=tostring(parse_json(AdditionalFields).X)``."""
 
 
 Columns = Mapping[str, Column]

@@ -145,6 +145,8 @@ def _extend(field: str, columns: Columns, needs: set[str]) -> str:
         bare = name(field)
         inner = f"EventData.{bare}" if bare == field else f"EventData[{string(field)}]"
         value = f"tostring({inner})"
+    elif column.via is not None and column.via.startswith("="):
+        return f"{name(field)} = {column.via[1:]}"
     else:
         raise Refusal("SC204", f"column {field!r}: there is no way {column.via!r} to get at it")
     if cast := _CASTS.get(column.type):
