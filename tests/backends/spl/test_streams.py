@@ -1,6 +1,6 @@
 """Correlations in SPL over random streams: the alerts must be the reference matcher's.
 
-Times are `_time` in seconds here; the begin of an alert (first_time) is compared too, where the matcher says it.
+Times are `_time` in seconds here; the begin of an alert (first_time) is compared too, where both say it.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ SIMPLE = [
 @pytest.mark.parametrize(
     "rule", SIMPLE, ids=lambda r: f"{r['correlation']['type']}-{r['correlation'].get('condition')}"
 )
-@settings(max_examples=25, derandomize=True, deadline=None)
+@settings(max_examples=15, derandomize=True, deadline=None)
 @given(stream=STREAM)
 def test_one_correlation(bases: str, rule: dict[str, Any], stream: list[dict[str, Any]]) -> None:
     agree([*BASES[bases], rule], stream, begin=rule["correlation"]["type"].startswith("temporal_o"))
@@ -203,31 +203,29 @@ OUTER = [
 ]
 
 
-@pytest.mark.parametrize("bases", ["overlapping", "wider"])
+@pytest.mark.parametrize("bases", BASES)
 @pytest.mark.parametrize(
     "outer", OUTER, ids=lambda r: f"{r['correlation']['type']}-{r['correlation']['rules']}"
 )
 @pytest.mark.parametrize(
     "inner", INNER, ids=lambda r: f"{r['correlation']['type']}-{r['correlation']['group-by']}"
 )
-@settings(max_examples=25, derandomize=True, deadline=None)
+@settings(max_examples=12, derandomize=True, deadline=None)
 @given(stream=DENSE)
 def test_correlation_of_a_correlation(
     bases: str, inner: dict[str, Any], outer: dict[str, Any], stream: list[dict[str, Any]]
 ) -> None:
     below = {**inner, "title": "inner", "name": "inner"}
     rules = [*BASES[bases], below, outer]
-    try:
-        query(rules)
-    except Refusal as refusal:
+    if outer["correlation"]["rules"] == ["c", "inner", "b"] and bases != "apart":
         # Rules that one event may match together are kept in order, but not around a correlation.
-        assert outer["correlation"]["rules"] == ["c", "inner", "b"]
-        assert refusal.code == "SC205"
+        with pytest.raises(Refusal, match="SC205"):
+            query(rules)
         return
     agree(rules, stream, begin=outer["correlation"]["type"] == "temporal_ordered")
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@settings(max_examples=100, derandomize=True, deadline=None)
 @given(stream=DENSE, data=st.data())
 def test_three_levels(stream: list[dict[str, Any]], data: st.DataObject) -> None:
     first = {**data.draw(st.sampled_from(INNER)), "title": "first", "name": "first"}
