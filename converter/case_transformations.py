@@ -25,6 +25,7 @@ from sigma.processing.transformations.base import (
 )
 from sigma.rule import SigmaDetection, SigmaDetectionItem
 from sigma.types import (
+    SigmaCasedString,
     SigmaCIDRExpression,
     SigmaExists,
     SigmaNull,
@@ -113,9 +114,11 @@ class MapAlternatives(DetectionItemTransformation):
     """Replace each value by the table's value or values, comparing texts without case.
 
     ``mapping``: text of the rule's value to the stored value, or to a list of which any may hold.
+    ``cased``: compare the stored texts as written, which platforms say more simply.
     """
 
     mapping: dict[str, str | int | bool | list[str | int | bool]]
+    cased: bool = False
 
     def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part | None:
         """Map the values of one item.
@@ -135,8 +138,16 @@ class MapAlternatives(DetectionItemTransformation):
                 raise common.refuse(detection_item, value, f"only {known} can be compared")
             found = table[written.lower()]
             many = found if isinstance(found, list) else [found]
-            parts.append(common.any_of(detection_item, [common.typed(one) for one in many]))
+            parts.append(common.any_of(detection_item, [self._stored(one) for one in many]))
         return common.group(detection_item, parts)
+
+    def _stored(self, value: str | int | bool) -> SigmaType:
+        typed = common.typed(value)
+        return (
+            common.string(SigmaCasedString(""), list(typed.s))
+            if self.cased and isinstance(typed, SigmaString)
+            else typed
+        )
 
 
 @dataclass
@@ -275,7 +286,7 @@ class NullText(DetectionItemTransformation):
 class JsonText(FieldMappingTransformationBase):
     """Look for a property of an object that is stored as its JSON text, without blanks outside texts.
 
-    ``field``: the field with the text. ``property``: the property, whose value is a text; without it only
+    ``field``: the field with the text. ``property``: the property, a text or a number; without it only
     parts of texts (``contains``) can be looked for, anywhere. ``prefix``: what the stored value has before
     the rule's.
     """
@@ -300,6 +311,9 @@ class JsonText(FieldMappingTransformationBase):
         return common.group(detection_item, [self._one(detection_item, one) for one in detection_item.value])
 
     def _one(self, item: SigmaDetectionItem, value: SigmaType) -> Part:
+        if type(value) is SigmaNumber and self.property is not None:
+            number = rf'"{re.escape(self.property)}":{value.number}\b'
+            return common.item(item, self.field, SigmaRegularExpression(number))
         if not isinstance(value, SigmaString):
             raise common.refuse(item, value, f"it is a part of the text {self.field}")
         inside = r'(?:[^"\\]|\\.)'

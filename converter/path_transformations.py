@@ -214,11 +214,11 @@ class RegistryData(DetectionItemTransformation):
     """Map Sysmon's text of a registry value to the platform's data, where that is the bare value.
 
     ``DWORD (0x0000000N)`` and QWORD become decimal text (``number``); ``Binary Data`` asks the field
-    ``type`` for ``binary_type`` (``binary``); ``(Empty)`` and null are missing data (``empty``). Other texts
+    ``type_field`` for ``binary_type`` (``binary``); ``(Empty)`` and null are missing data (``empty``). Other texts
     pass. ``take``: which of the three this item is for, as they lose different things.
     """
 
-    type: str
+    type_field: str
     take: list[str] = field(default_factory=lambda: ["number", "binary", "empty"])
     binary_type: str = "Binary"
 
@@ -250,7 +250,7 @@ class RegistryData(DetectionItemTransformation):
             number = int(dword, 16) if dword else (int(high, 16) << 32) + int(low, 16)
             return common.item(item, name, common.string(value, [str(number)]))
         if text.lower() == "binary data" and "binary" in self.take:
-            return common.item(item, self.type, common.string(value, [self.binary_type]))
+            return common.item(item, self.type_field, common.string(value, [self.binary_type]))
         if text.lower() == "(empty)" and "empty" in self.take:
             return common.item(item, name, SigmaNull())
         if "number" in self.take and any(
