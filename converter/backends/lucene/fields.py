@@ -23,7 +23,6 @@ from converter.backends.lucene.expression import (
     both,
     either,
     has_letters,
-    negation,
 )
 from converter.backends.lucene_regex import ANYTHING, to_lucene, tree_of
 from converter.columns import Column, Columns
@@ -40,6 +39,7 @@ _FAMILIES = {
 }
 _NUMERAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _WORD = re.compile(r"[A-Za-z0-9]+")
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 # Elasticsearch's standard analyzer cuts longer words in two.
 _MAX_WORD = 255
 
@@ -82,7 +82,8 @@ class Scope:
             self.lose(Fidelity.NARROWER, f"the case of the value must be that of {where}")
             folds = False
         if len(parts) > 2:
-            limits.check(limits.tree_of(parts), shown(parts))
+            alike = tuple(_lower(p) if folds and isinstance(p, str) else p for p in parts)
+            limits.check(limits.tree_of(alike), shown(parts))
         return Text(name, parts, folds)
 
     def regex(self, name: str | None, value: SigmaRegularExpression) -> Node:
@@ -196,11 +197,13 @@ class Target:
     def _network(self, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> Node:
         if network.num_addresses == 1:
             return Value(self.name, str(network.network_address))
-        node: Node = Value(self.name, str(network))
-        if addresses.holds_v4(str(network)):
+        found = [network]
+        if isinstance(network, ipaddress.IPv6Network) and network.overlaps(_MAPPED):
             # Elasticsearch keeps IPv4 as ::ffff:0:0/96; Sigma's networks of IPv6 hold IPv6 only.
-            return both([node, negation(Value(self.name, "0.0.0.0/0"))])
-        return node
+            if network.subnet_of(_MAPPED):
+                raise self.refused(f"the network {network}, as it cannot be told from IPv4")
+            found = sorted(network.address_exclude(_MAPPED))
+        return either([Value(self.name, str(one)) for one in found])
 
     def network(self, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> Node:
         """Compare with a network: natively, or the dotted text of IPv4 by a regex."""

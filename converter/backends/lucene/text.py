@@ -26,7 +26,7 @@ def field(name: str) -> str:
     _check(name)
     if name in _RESERVED:
         return "\\" + name
-    return name[0] + "".join(map(_escaped, name[1:])) if _safe(name[0]) else "".join(map(_escaped, name))
+    return _escaped_all(name, first=True)
 
 
 def term(text: str) -> str:
@@ -40,10 +40,7 @@ def term(text: str) -> str:
 def wildcard_part(text: str, first: bool) -> str:
     """Return literal text within a pattern with wildcards; ``first`` if the pattern begins with it."""
     _check(text)
-    parts = [_escaped(char) for char in text]
-    if first and parts and parts[0] in ("-", "+"):
-        parts[0] = "\\" + parts[0]
-    return "".join(parts)
+    return _escaped_all(text, first)
 
 
 def regex(pattern: str) -> str:
@@ -67,9 +64,13 @@ def _safe(char: str) -> bool:
     return char.isalnum() or char in "_@."
 
 
-def _escaped(char: str) -> str:
+def _escaped_all(text: str, first: bool) -> str:
     # Escaping what needs none is harmless, but for letters and digits: \u begins a code.
-    return char if _safe(char) or char == "-" else "\\" + char
+    escaped = [char if _safe(char) or char == "-" else "\\" + char for char in text]
+    if first and escaped[:1] == ["-"]:
+        # At the start it would be an operator.
+        escaped[0] = "\\-"
+    return "".join(escaped)
 
 
 def _check(text: str) -> None:
