@@ -277,7 +277,7 @@ _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "gt": lambda found, wanted: found > wanted,
     "gte": lambda found, wanted: found >= wanted,
 }
-_TIME_PART: Mapping[str, Callable[[datetime], int]] = {
+TIME_PART: Mapping[str, Callable[[datetime], int]] = {
     "minute": lambda time: time.minute,
     "hour": lambda time: time.hour,
     "day": lambda time: time.day,
@@ -296,7 +296,7 @@ def _comparison(value: Number) -> ValueTest:
             return number is not None and compare(number, wanted)
 
         return test
-    part = _TIME_PART[value.part]
+    part = TIME_PART[value.part]
 
     def time_test(found: object) -> bool:
         time = datetime_of(found)

@@ -9,7 +9,7 @@ from typing import Any
 
 from converter.matcher.rules import Correlation
 from converter.matcher.section import Section
-from converter.matcher.window import AGGREGATES, Entry, exact
+from converter.matcher.window import AGGREGATES, Entry, compare, exact
 
 _MANY = 200
 
@@ -37,7 +37,7 @@ def parts(correlation: Correlation) -> list[Part]:
     section = correlation.section
     members = len(section.references)
     for pieces in _attempts(section, members):
-        if _satisfy(section, pieces):
+        if pieces and _satisfy(section, pieces):
             return pieces
     return [Part(member, 1 if section.fields else None) for member in range(members)]
 
@@ -47,10 +47,11 @@ def _attempts(section: Section, members: int) -> Iterator[list[Part]]:
     if section.type in ("temporal", "temporal_ordered"):
         for count in range(1, members + 1):
             yield from ([Part(member) for member in chosen] for chosen in combinations(range(members), count))
-    elif section.type == "event_count":
-        yield from ([Part(n % members) for n in range(count)] for count in range(1, highest + 1))
-    elif section.type == "value_count":
-        yield from ([Part(n % members, str(n)) for n in range(count)] for count in range(1, highest + 1))
+    elif section.type in ("event_count", "value_count"):
+        holds = compare(section.thresholds)
+        count = next((number for number in range(1, highest + 1) if holds(number)), 0)
+        counts_values = section.type == "value_count"
+        yield [Part(n % members, str(n) if counts_values else None) for n in range(count)]
     else:
         numbers = [value for _, threshold in section.thresholds for value in _near(threshold)]
         for count in (3, 2, 1):

@@ -10,7 +10,7 @@ from typing import Any
 from converter.matcher import compile_detection, is_candidate
 from converter.matcher.event import Event
 from converter.matcher.modifiers import Placeholders
-from converter.matcher.value import FieldRef, Null
+from converter.matcher.value import Exists, FieldRef, Null, Regex, Text
 from converter.witness import defaults
 from converter.witness.build import Builder, values_on
 from converter.witness.formula import alternatives, formula, near_misses, plain
@@ -21,6 +21,8 @@ MOST_EVENTS = 2000
 _MOST_HITS = 800
 _MOST_NEAR_MISSES = 500
 _ENOUGH_HITS = 8
+# Values of fields that hold text: only these can be empty.
+_TEXTUAL = (Text, Regex, Null, Exists, FieldRef)
 _ENOUGH_EVENTS = 40
 # Another event of Sysmon with some of the same fields, and another log.
 _OTHER_ID = {
@@ -94,9 +96,11 @@ class Single:
             values = values_on(self.builder, field)
             if self._free(field):
                 yield {key: value for key, value in event.items() if key != field}
-                if self.builder.storable(field, "") and self._is_text(event.get(field)):
+                if self.builder.storable(field, "") and any(isinstance(one, _TEXTUAL) for one in values):
                     yield {**event, field: ""}
             if field not in event:
+                if self.builder.storable(field, "present"):
+                    yield {**event, field: "present"}
                 continue
             satisfied = [leaf for leaf in self.builder.by_field.get(field, []) if leaf.holds(event)]
             chosen = [leaf.value for leaf in satisfied] or values[:2]
@@ -108,8 +112,6 @@ class Single:
                     yield {**event, value.name: event[value.name].swapcase()}
                     yield {**event, value.name: event[value.name] + "x"}
                     yield {key: event[key] for key in event if key != value.name}
-                if isinstance(value, Null):
-                    yield {**event, field: "present"}
 
     def elsewhere(self, event: Event) -> Iterator[dict[str, Any]]:
         """Yield copies that another event of Sysmon, or another log, might be."""
@@ -124,9 +126,6 @@ class Single:
 
     def _free(self, field: str) -> bool:
         return not (self.builder.sysmon and field in (*defaults.FIXED, "EventID", "Computer"))
-
-    def _is_text(self, value: Any) -> bool:
-        return isinstance(value, str)
 
     def events(self) -> list[dict[str, Any]]:
         """Return the rule's witnesses, without their time, each once."""

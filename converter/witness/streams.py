@@ -249,6 +249,10 @@ class _Maker:
             )
             usual = self.usual()
             for name in usual[-1].more:
+                if len(usual[-1].more) > 1:
+                    first = {key: value for key, value in usual[0].more.items() if key != name}
+                    only = [replace(one, more={**one.more, **first}) for one in usual]
+                    yield f"only {name} differs", only
                 yield f"the last without {name}", self._with(usual, len(usual) - 1, drop=frozenset({name}))
                 value = usual[0].more.get(name)
                 if isinstance(value, str) and value.swapcase() != value and value.isascii():

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from converter.events import datetime_of
+from converter.matcher.detection import TIME_PART
 from converter.matcher.pcre import compile_regex
 from converter.matcher.value import Bool, Cidr, FieldRef, Number, Part, Regex, Text, Value, Wild
 from converter.witness import regexes
@@ -36,12 +38,45 @@ def instances(value: Value) -> Iterator[Any]:
             yield str(network[-1])
 
 
+# For each part of a time, steps that pass through all of its values.
+_STEPS = {
+    "minute": (timedelta(minutes=1), 60),
+    "hour": (timedelta(hours=1), 24),
+    "day": (timedelta(days=1), 31),
+    "week": (timedelta(days=7), 53),
+    "month": (timedelta(days=28), 14),
+    "year": (timedelta(days=365), 80),
+}
+
+
 def _times(value: Number) -> Iterator[str]:
-    """Search for a time whose part compares as wanted: by minutes of a day, days of a year, and years."""
-    start = datetime(2024, 3, 5, 10, 20, 30, tzinfo=UTC)
-    for step, count in ((timedelta(minutes=7), 210), (timedelta(days=1), 366), (timedelta(days=366), 60)):
-        for number in range(count):
-            yield f"{start + step * number:%Y-%m-%dT%H:%M:%S}.000Z"
+    """Yield times with each value of the part that the rule looks at."""
+    step, count = _STEPS[value.part or "minute"]
+    start = datetime(2024 if value.part != "year" else 1980, 3, 5, 10, 20, 30, tzinfo=UTC)
+    for number in range(count):
+        yield _iso(start + step * number)
+
+
+def _other_times(value: Number, present: Any) -> Iterator[str]:
+    """Yield times just before, in and after the rule's value, and near `present`."""
+    for text in _times(value):
+        time = datetime_of(text)
+        if time and abs(TIME_PART[value.part or "minute"](time) - value.value) <= 1:
+            yield text
+    time = datetime_of(present)
+    if time:
+        # The last moment of an hour, of a day and of a year, and the first of the next.
+        for end in (
+            time.replace(minute=59, second=59),
+            time.replace(hour=23, minute=59, second=59),
+            time.replace(month=12, day=31, hour=23, minute=59, second=59),
+        ):
+            yield _iso(end)
+            yield _iso(end + timedelta(seconds=1))
+
+
+def _iso(time: datetime) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%S}.000Z"
 
 
 def _fill(parts: Sequence[Part], filler: str) -> str:
@@ -102,6 +137,9 @@ def changed(value: Value, present: Any) -> Iterator[Any]:
     match value:
         case Number(number, _, None):
             yield from (number - 1, number, number + 1, -number, number * 10)
+            return
+        case Number():
+            yield from _other_times(value, present)
             return
         case Cidr(network):
             first, last = int(network[0]), int(network[-1])
