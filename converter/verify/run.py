@@ -12,7 +12,7 @@ from converter import pipelines, ruletests
 from converter.columns import Columns
 from converter.convert import Conversion, convert
 from converter.engines import engine_for
-from converter.engines.base import Engine, Stored
+from converter.engines.base import Engine, Result, Stored
 from converter.errors import EngineError, Refusal, SigconvError
 from converter.events import time_of
 from converter.matcher import Matcher, compile_detection
@@ -98,7 +98,7 @@ def _check(rules: RuleSet, conversion: Conversion, streams: Sequence[_Stream]) -
     verdict = Verdict()
     docs = [one.doc for one in rules.closure(rule)]
     for query in conversion.queries:
-        engine.validate(query.text, _tables(plan, columns, ()))
+        engine.validate(query.text, tables_of(conversion))
     for stream in streams:
         events, stored = _shaped(stream.events, cell, columns)
         if cell.target == "eql" and isinstance(plan, CorrelationPlan) and _has_ties(events):
@@ -131,31 +131,44 @@ def _run(
     verdict: Verdict,
 ) -> None:
     """Run the queries of a rule over one stream and add the comparison to the verdict."""
-    plan, target = conversion.plan, conversion.cell.target
-    session = engine.load(stored, _tables(plan, _columns(plan), stored))
-    results = [session.run(query.text) for query in conversion.queries]
-    if isinstance(plan, BaseRule):
-        selected = {event for result in results for event in result.events}
-        verdict.compare(name, expected, (Mark((), _time(events[e]), e) for e in selected))
-    elif target == "eql":
-        found = {
-            Mark(_texts(row["keys"]), _time(events[row["events"][-1]]))
-            for result in results
-            for row in result.rows
-        }
+    plan = conversion.plan
+    session = engine.load(stored, tables_of(conversion, stored))
+    found = alerts_of(conversion, events, [session.run(query.text) for query in conversion.queries])
+    if isinstance(plan, CorrelationPlan) and conversion.cell.target == "eql":
         verdict.compare_first_of_burst(name, expected, found, plan.timespan_ms)
-    elif target == "lucene":
-        groups = {_texts(row["group"].values()) for result in results for row in result.rows}
-        verdict.compare_groups(name, expected, groups)
+    elif isinstance(plan, CorrelationPlan) and conversion.cell.target == "lucene":
+        verdict.compare_groups(name, expected, {mark.group for mark in found})
     else:
-        found = set()
-        for query, result in zip(conversion.queries, results, strict=True):
-            if query.alert is None:
-                raise EngineError("SC404", "the backend does not say which columns carry the alert")
-            for row in result.rows:
-                group = _texts(row[column] for column in query.alert.group)
-                found.add(Mark(group, _milliseconds(row[query.alert.last])))
         verdict.compare(name, expected, found)
+
+
+def alerts_of(conversion: Conversion, events: Sequence[Event], results: Sequence[Result]) -> set[Mark]:
+    """Return what the queries of a rule selected: events, or alerts (a threshold's without their time).
+
+    Args:
+        conversion: the rule in a cell.
+        events: the events that were searched, by position.
+        results: of each of the conversion's queries, in order.
+
+    Raises:
+        EngineError: SC404 if a query does not say which columns carry its alerts.
+    """
+    if isinstance(conversion.plan, BaseRule):
+        return {Mark((), _time(events[e]), e) for result in results for e in result.events}
+    rows = [
+        (query, row) for query, result in zip(conversion.queries, results, strict=True) for row in result.rows
+    ]
+    if conversion.cell.target == "eql":
+        return {Mark(_texts(row["keys"]), _time(events[row["events"][-1]])) for _, row in rows}
+    if conversion.cell.target == "lucene":
+        return {Mark(_texts(row["group"].values()), 0) for _, row in rows}
+    found = set()
+    for query, row in rows:
+        if query.alert is None:
+            raise EngineError("SC404", "the backend does not say which columns carry the alert")
+        group = _texts(row[column] for column in query.alert.group)
+        found.add(Mark(group, _milliseconds(row[query.alert.last])))
+    return found
 
 
 def _shaped(events: Sequence[Event], cell: Cell, columns: Columns) -> tuple[list[Event], list[Stored]]:
@@ -190,12 +203,11 @@ def _columns(plan: BaseRule | CorrelationPlan) -> Columns:
     return {name: column for member in plan.members for name, column in _columns(member.source).items()}
 
 
-def _tables(
-    plan: BaseRule | CorrelationPlan, columns: Columns, stored: Iterable[Stored]
-) -> dict[str, Columns]:
-    """Return the columns of every table that the plan names or that has events."""
+def tables_of(conversion: Conversion, stored: Iterable[Stored] = ()) -> dict[str, Columns]:
+    """Return the columns of every table that the rule's query names or that has events."""
+    columns = _columns(conversion.plan)
     names = {one.index for one in stored}
-    stack: list[BaseRule | CorrelationPlan] = [plan]
+    stack: list[BaseRule | CorrelationPlan] = [conversion.plan]
     while stack:
         one = stack.pop()
         if isinstance(one, CorrelationPlan):
