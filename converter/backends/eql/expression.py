@@ -184,7 +184,7 @@ def _layout_values(node: Values, indent: str, out: _Lines) -> None:
     if len(items) == 1:
         out.add(f"{head}{items[0]}{tail}")
         return
-    out.add(head)
+    out.add(head.rstrip())
     # Short values fill lines; paths and the like stand one a line.
     fill = max(map(len, items)) <= SHORT
     for number, item in enumerate(items):

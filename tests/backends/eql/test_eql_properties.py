@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from sigma.exceptions import SigmaError
 
 from converter.backends.eql import EqlBackend
 from converter.columns import Column
+from converter.engines.base import Stored
 from converter.engines.eql import EqlEngine
 from converter.engines.eql.nodes import Compare, Field, Literal, Predicate
 from converter.engines.eql.syntax import parse
@@ -24,7 +27,7 @@ from converter.plan import Draft
 from converter.shapes.none import store
 from tests.support import none_base
 
-many = settings(max_examples=200, derandomize=True, deadline=None)
+many = settings(max_examples=100, derandomize=True, deadline=None)
 
 NASTY = "\\\"'`*?.:;,|&~#@<>(){}[]^$%/+-= \n\r\t\x00\x1b\x85\u2028äßK😀aAzZ09"
 texts = st.one_of(
@@ -161,6 +164,53 @@ def test_numbers(value: float, others: list[int]) -> None:
     assert 0 in found
     assert 2 not in found
     assert all((position in found) == (one == value) for position, one in enumerate(others, 3))
+
+
+@many
+@given(
+    st.ip_addresses(v=4).map(str) | st.just("10.2.250.9"),
+    st.integers(1, 12),
+    st.lists(
+        st.ip_addresses().map(str) | st.sampled_from(["10.2.25.1", "10.25.0.1", "102.1.1.1", "10.2.2.50"])
+    ),
+)
+def test_address_prefixes(address: str, length: int, others: list[str]) -> None:
+    """A prefix of an address's text on a field of type ip selects what it selects of the text."""
+    prefix = address[:length]
+    base = none_base({"s": {"F|startswith": prefix}, "condition": "s"}, "eql")
+    columns = {"F": Column("ip")}
+    if "." not in prefix or (prefix.count(".") == 3 and len(prefix) == len(address)):
+        return  # could be IPv6, or is all of it
+    (draft,) = EqlBackend().event(replace(base, columns=columns))
+    held = [address, *others]
+    session = EqlEngine().load(
+        [Stored(n, "Events", {"F": one}) for n, one in enumerate(held)], {"Events": columns}
+    )
+    assert set(session.run(draft.text).events) == {n for n, one in enumerate(held) if one.startswith(prefix)}
+
+
+@many
+@given(st.integers(0, 32), st.ip_addresses(v=4), st.lists(st.ip_addresses(v=4).map(str), max_size=5))
+def test_networks_on_text(bits: int, address: Any, others: list[str]) -> None:
+    """A network on a string field is the same network as on a field of type ip."""
+    network = ip_network(f"{address}/{bits}", strict=False)
+    base = none_base({"s": {"F|cidr": str(network)}, "condition": "s"}, "eql")
+    held = [str(address), *others, "10", "x", "10.0.0.256", f"{address}0", f" {address}"]
+    for kind in ("ip", "keyword"):
+        columns = {"F": Column(kind)}
+        (draft,) = EqlBackend().event(replace(base, columns=columns))
+        events = [Stored(n, "Events", {"F": one}) for n, one in enumerate(held)]
+        found = EqlEngine().load(events, {"Events": columns}).run(draft.text).events
+        inside = {n for n, one in enumerate(held) if _is_address(one) and ip_address(one) in network}
+        assert set(found) == inside, kind
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 names = st.sampled_from(["a", "b", "c"])
