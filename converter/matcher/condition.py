@@ -79,7 +79,8 @@ class _Parser:
             if wants_item and token in ("(", "not"):
                 self.operators.append(token)
             elif wants_item and self._is_quantifier(position):
-                self.items.append(self._quantified(token, self.tokens[position + 2]))
+                pattern = self.tokens[position + 2] if position + 2 < len(self.tokens) else None
+                self.items.append(self._quantified(token, pattern))
                 position += 2
                 wants_item = False
             elif wants_item and token not in ("and", "or", ")"):
@@ -126,7 +127,9 @@ class _Parser:
         op = _QUANTIFIERS.get(quantifier)
         if op is None:
             raise self._error(f"'{quantifier} of' is not Sigma; it has '1 of', 'any of' and 'all of'")
-        found = [name for name in self.names if _selects(str(pattern), name)]
+        if pattern is None or pattern in "()":
+            raise self._error(f"'them' or a name must follow '{quantifier} of'")
+        found = [name for name in self.names if _selects(pattern, name)]
         if not found:
             raise RuleError("SC105", f"no selection matches '{quantifier} of {pattern}'")
         return junction("and" if op == "and" else "or", [Name(name) for name in found])

@@ -1,7 +1,7 @@
 """Which events a rule's logsource means.
 
-Sigma specification 2.1, appendix "Taxonomy", tables of the Windows and Linux folders. A logsource that is
-not in the tables, or an event that does not tell where it comes from, excludes nothing.
+Sigma specification 2.1, appendix "Taxonomy", tables of the folders. A logsource that is not in the tables, or
+an event that does not tell where it comes from, excludes nothing.
 """
 
 from __future__ import annotations
@@ -60,6 +60,13 @@ _WINDOWS_CATEGORIES: Mapping[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
     "ps_module": (_POWERSHELL, (4103,)),
     "ps_script": (_POWERSHELL, (4104,)),
 }
+# The Cloud, Linux, Macos and Network folders: their events are not in a Windows event log.
+_NOT_WINDOWS = frozenset(
+    (
+        *("aws", "azure", "bitbucket", "cisco", "gcp", "github", "m365", "okta", "onelogin"),
+        *("linux", "macos", "huawei", "juniper", "zeek", "fortigate", "paloalto", "kubernetes"),
+    )
+)
 # From event tracing, not from a channel.
 _PROVIDERS = {"file_access": "Microsoft-Windows-Kernel-File", "file_rename": "Microsoft-Windows-Kernel-File"}
 CHANNELS: Mapping[str, tuple[str, ...]] = {
@@ -134,6 +141,8 @@ class Need:
     providers: frozenset[str] = frozenset()
     event_ids: frozenset[str] = frozenset()
     """As text: exporters write numbers or strings."""
+    foreign: bool = False
+    """Not from a Windows event log (which has channel and event id)."""
 
 
 def needs(logsource: Mapping[str, Any]) -> tuple[Need, ...]:
@@ -151,6 +160,8 @@ def needs(logsource: Mapping[str, Any]) -> tuple[Need, ...]:
             found.append(_need((*channels, _LINUX_SYSMON) if on_linux else channels, ids))
     elif product == "windows" and category in _PROVIDERS:
         found.append(Need(providers=frozenset({fold(_PROVIDERS[category])})))
+    if not found and product in _NOT_WINDOWS:
+        found.append(Need(foreign=True))
     if product == "windows" and service in CHANNELS:
         found.append(_need(CHANNELS[service], ()))
     return tuple(found)
@@ -183,6 +194,8 @@ def fits(given: tuple[Need, ...], identity: tuple[str, str, str]) -> bool:
 
 @lru_cache(maxsize=65536)
 def _fits(need: Need, channel: str, provider: str, event_id: str) -> bool:
+    if need.foreign:
+        return not (channel and event_id) or channel == fold(_LINUX_SYSMON)
     if need.channels and channel:
         # Forwarded events keep their provider; their channel may be the collector's.
         if channel not in need.channels and not (channel == "forwardedevents" and provider in need.providers):

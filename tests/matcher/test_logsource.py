@@ -52,6 +52,11 @@ def windows(category: str | None = None, service: str | None = None) -> dict[str
         ({"category": "process_creation"}, {**LINUX, "EventID": 1}, True),
         ({"category": "process_creation"}, {**SYSMON, "EventID": 2}, False),
         ({"category": "proxy"}, {"c-uri": "x"}, True),
+        ({"product": "zeek", "service": "rdp"}, {"id.orig_h": "10.0.0.1"}, True),
+        ({"product": "zeek", "service": "rdp"}, {**SYSMON, "EventID": 3}, False),
+        ({"product": "macos", "category": "process_creation"}, {**SYSMON, "EventID": 1}, False),
+        ({"product": "linux"}, {**LINUX, "EventID": 1}, True),
+        ({"product": "rpc_firewall", "category": "application"}, {"Channel": "RPCFW", "EventID": 3}, True),
         ({"product": "okta", "service": "okta"}, {"actor": "x"}, True),
     ],
 )
