@@ -21,7 +21,8 @@ from converter.backends.lucene.expression import (
     Text,
     Value,
 )
-from converter.backends.lucene.query import MAX_CLAUSES, MAX_REGEX, clauses, query
+from converter.backends.lucene.query import MAX_CLAUSES, clauses, query
+from converter.backends.lucene.text import MAX_REGEX
 from converter.errors import Refusal
 
 _OPERATORS = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}

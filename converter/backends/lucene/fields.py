@@ -83,7 +83,7 @@ class Scope:
             folds = False
         if len(parts) > 2:
             alike = tuple(_lower(p) if folds and isinstance(p, str) else p for p in parts)
-            limits.check(limits.tree_of(alike), shown(parts))
+            limits.check_text(alike, shown(parts))
         return Text(name, parts, folds)
 
     def regex(self, name: str | None, value: SigmaRegularExpression) -> Node:

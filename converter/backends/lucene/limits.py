@@ -10,6 +10,8 @@ from converter.backends.lucene_regex import ANYTHING
 from converter.backends.regex_syntax import EVERY, Chars, Node, Seq
 from converter.errors import Refusal
 
+_SHORT = 300
+
 
 def check(tree: Node, shown: str) -> None:
     """Refuse an expression that Lucene would not determinise within 10,000 states' worth of work.
@@ -27,6 +29,18 @@ def check(tree: Node, shown: str) -> None:
             f"Elasticsearch would find {shown!r:.100} too complex to determinize (10,000 states); "
             "KQL and SPL have no such limit",
         )
+
+
+def check_text(parts: Sequence[Part], shown: str) -> None:
+    """Refuse text with wildcards that Lucene would not determinise.
+
+    Raises:
+        Refusal: SC203.
+    """
+    literals = [part for part in parts if isinstance(part, str)]
+    # One short text between stars cannot come near the limit: at worst half the square of its length.
+    if len(parts) - len(literals) > 2 or len(literals) > 1 or len("".join(literals)) > _SHORT:
+        check(tree_of(parts), shown)
 
 
 def tree_of(parts: Sequence[Part]) -> Node:

@@ -14,7 +14,6 @@ from converter.backends.lucene.expression import (
     And,
     Compare,
     Exists,
-    Leaf,
     Node,
     Not,
     Or,
@@ -22,15 +21,12 @@ from converter.backends.lucene.expression import (
     Regex,
     Text,
     Value,
-    both,
-    either,
-    negation,
 )
-from converter.backends.lucene_regex import either_case, literal
+from converter.backends.lucene.packing import packed
+from converter.backends.lucene.text import MAX_REGEX
+from converter.backends.lucene_regex import either_case
 from converter.errors import Refusal
 
-MAX_REGEX = 1000
-"""Elasticsearch's default of `index.max_regex_length`, in UTF-16 units."""
 MAX_CLAUSES = 1024
 """Elasticsearch's least maximum of clauses, counted over the whole query."""
 
@@ -42,7 +38,7 @@ def query(condition: Node) -> str:
         Refusal: SC203 for a regex of more than 1,000 characters or more than 1,024 clauses.
     """
     if clauses(condition) > MAX_CLAUSES:
-        condition = _packed(condition)
+        condition = packed(condition)
         count = clauses(condition)
         if count > MAX_CLAUSES:
             raise Refusal(
@@ -175,46 +171,3 @@ def _regex(pattern: str) -> str:
             hint="case=as-is needs no regex for values",
         )
     return text.regex(pattern)
-
-
-def _packed(node: Node) -> Node:
-    """Write the alternatives of one field as few long regexes, for lists beyond the limit of clauses."""
-    match node:
-        case Not():
-            return negation(_packed(node.item))
-        case And():
-            return both([_packed(item) for item in node.items])
-        case Or():
-            return either(_packed_alternatives(node.items))
-    return node
-
-
-def _packed_alternatives(items: Iterable[Node]) -> list[Node]:
-    groups: dict[str | None, list[str]] = {}
-    others: list[Node] = []
-    for item in items:
-        if isinstance(item, Text | Regex):
-            groups.setdefault(item.field, []).append(_as_regex(item))
-        else:
-            others.append(_packed(item))
-    packed: list[Node] = []
-    for name, patterns in groups.items():
-        batch: list[str] = []
-        for pattern in patterns:
-            if batch and text.regex_length("|".join([*batch, pattern])) > MAX_REGEX:
-                packed.append(Regex(name, "|".join(batch)))
-                batch = []
-            batch.append(pattern)
-        packed.append(Regex(name, "|".join(batch)))
-    return [*packed, *others]
-
-
-def _as_regex(leaf: Leaf) -> str:
-    if isinstance(leaf, Regex):
-        return leaf.pattern
-    assert isinstance(leaf, Text)
-    if leaf.folds:
-        return _pattern(leaf.parts)
-    return "".join(
-        literal(part) if isinstance(part, str) else ".*" if part is ANY else "." for part in leaf.parts
-    )

@@ -11,6 +11,8 @@ import unicodedata
 
 from converter.errors import Refusal
 
+MAX_REGEX = 1000
+"""Elasticsearch's default of `index.max_regex_length`, in UTF-16 units."""
 _PLAIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.\-]*[A-Za-z0-9_\-])?")
 _RESERVED = frozenset({"AND", "OR", "NOT", "TO"})
 
