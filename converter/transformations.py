@@ -36,7 +36,12 @@ from sigma.types import (
     SpecialChars,
 )
 
-from converter import case_transformations, path_transformations
+from converter import (
+    case_transformations,
+    crowdstrike_registry,
+    crowdstrike_transformations,
+    path_transformations,
+)
 from converter.detection_items import Part, group, linked, plain, refuse, string, typed
 from converter.detection_items import item as made_item
 from converter.errors import Refusal
@@ -279,6 +284,8 @@ _TYPES: dict[str, type[Transformation]] = {
     "address_ranges": AddressRanges,
     **path_transformations.TYPES,
     **case_transformations.TYPES,
+    **crowdstrike_transformations.TYPES,
+    **crowdstrike_registry.TYPES,
 }
 
 

@@ -1,0 +1,344 @@
+"""Transformations for pipelines of Falcon Data Replicator (FDR) events: device paths, names, SIDs, families.
+
+- ``device_path``: ``C:\\...`` as the path of a numbered volume, ``\\\\server\\...`` as the redirector's.
+- ``base_name``: a path where only the name of the file is stored.
+- ``well_known_accounts``: an account by its SID, where only the SID is stored.
+- ``address_families``: an address that is kept in one of two fields, by its version.
+- ``any_field``: a value that may be in any of several fields.
+
+Paths: CrowdStrike's events name volumes as the kernel does (``\\Device\\HarddiskVolume3\\``); the letters are
+nowhere in the event.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+from sigma.conditions import ConditionAND, ConditionOR
+from sigma.processing.transformations.base import (
+    DetectionItemTransformation,
+    FieldMappingTransformationBase,
+    Transformation,
+)
+from sigma.rule import SigmaDetectionItem
+from sigma.types import (
+    SigmaCIDRExpression,
+    SigmaExists,
+    SigmaNull,
+    SigmaRegularExpression,
+    SigmaString,
+    SigmaType,
+    SpecialChars,
+)
+
+from converter import detection_items as common
+from converter.detection_items import Part
+from converter.errors import PipelineError
+
+_MANY = SpecialChars.WILDCARD_MULTI
+_ONE = SpecialChars.WILDCARD_SINGLE
+_Parts = list[str | SpecialChars]
+
+_VOLUME = "\\Device\\HarddiskVolume"
+_REDIRECTOR = "\\Device\\Mup\\"
+# Volumes have numbers of one or two digits: a pattern for each, because `*` would let folders in.
+_VOLUMES: tuple[_Parts, ...] = ([_VOLUME, _ONE], [_VOLUME, _ONE, _ONE])
+
+
+@dataclass
+class DevicePath(DetectionItemTransformation):
+    """Write a path as the kernel does.
+
+    ``?:\\``, ``*:\\`` and shares (``\\\\server\\share\\``) are exact. ``letters``: also take drive letters,
+    for which any volume is found: declare the item broader. Values without a drive pass: folders and
+    names are the same.
+    """
+
+    letters: bool = False
+
+    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part | None:
+        """Rewrite the values of one item; None if there is nothing to rewrite.
+
+        Raises:
+            Refusal: SC201 for a regular expression that says how the path begins, and for a drive in the
+                middle of a pattern.
+        """
+        found = [self._ways(detection_item, value) for value in detection_item.value]
+        if all(ways is None for ways in found):
+            return None
+        parts = [
+            common.any_of(detection_item, self._written(value, ways))
+            for ways, value in zip(found, detection_item.value, strict=True)
+        ]
+        return common.group(detection_item, parts)
+
+    @staticmethod
+    def _written(value: SigmaType, ways: list[_Parts] | None) -> list[SigmaType]:
+        if ways is None or not isinstance(value, SigmaString):
+            return [value]
+        return [common.string(value, list(way)) for way in ways]
+
+    def _ways(self, item: SigmaDetectionItem, value: SigmaType) -> list[_Parts] | None:
+        if isinstance(value, SigmaRegularExpression):
+            if re.search(r"\^|:|\\A", str(value.regexp)):
+                raise common.refuse(item, value, "the path begins with a volume and not with a drive")
+            return None
+        if not isinstance(value, SigmaString):
+            return None
+        drive, rest = _drive(_parts(value))
+        if any(isinstance(part, str) and re.search(r":\\", part) for part in rest):
+            raise common.refuse(item, value, "a path has a drive at its begin only")
+        if drive is None or (drive.isalpha() and not self.letters):
+            return None
+        return [[_REDIRECTOR, *rest]] if drive == "\\" else [[*volume, *rest] for volume in _VOLUMES]
+
+
+def _drive(parts: _Parts) -> tuple[str | None, _Parts]:
+    """Return the drive that a pattern begins with, and the rest from the backslash on.
+
+    The drive is a letter, ``?`` for any, a backslash for a share (the rest is then from the server on),
+    or None.
+    """
+    at = 1 if len(parts) > 1 and parts[0] is _MANY else 0
+    head, tail = (parts[at] if len(parts) > at else ""), parts[at + 1 :]
+    if isinstance(head, str):
+        if found := re.match(r"([A-Za-z]?):(?=\\|\Z)", head):
+            letter, after = found[1], head[found.end() :]
+            if (letter or at) and (after or tail[:1] == [_MANY]):
+                return letter or "?", [after, *tail] if after else tail
+        if not at and head.startswith("\\\\") and re.match(r"\\\\[^?.\\]", head + "x"):
+            return "\\", [head[2:], *tail]
+    elif head is _ONE and tail and isinstance(tail[0], str) and tail[0].startswith(":\\"):
+        return "?", [tail[0][1:], *tail[1:]]
+    return None, parts
+
+
+@dataclass
+class BaseName(FieldMappingTransformationBase):
+    """Map a path to the field that holds the name of its file.
+
+    ``to``: the field. ``loss``: ``none`` takes values that say nothing but the name (``*\\name.exe``);
+    ``broader`` those that name the file by its whole path; ``narrower`` names with ``*``, which could also
+    stand for folders, and parts of a path, which are looked for in the name only. What an item does not
+    take is left to the next; ``refuse_left`` refuses it.
+    """
+
+    to: str
+    loss: str = "none"
+    refuse_left: bool = False
+
+    def __post_init__(self) -> None:
+        """Check ``loss``.
+
+        Raises:
+            PipelineError: SC302 if it is none of the three.
+        """
+        if self.loss not in ("none", "broader", "narrower"):
+            raise PipelineError("SC302", f"base_name: 'loss' is none, broader or narrower, not '{self.loss}'")
+
+    def apply_field_name(self, field: str | None) -> str | list[str] | None:  # noqa: D102
+        return field
+
+    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> SigmaDetectionItem | None:
+        """Cut the values of one item down to the name; all of them or none.
+
+        Raises:
+            Refusal: SC201 if ``refuse_left`` and a value says nothing of the name.
+        """
+        if self.processing_item is not None and not self.processing_item.match_field_name(
+            detection_item.field
+        ):
+            return None
+        values = [self._name(value) for value in detection_item.value]
+        kept = [value for value in values if value is not None]
+        if len(kept) < len(values):
+            if self.refuse_left:
+                left = detection_item.value[values.index(None)]
+                raise common.refuse(detection_item, left, "only the name of the file is stored")
+            return None
+        detection_item.value = kept
+        detection_item.field = self.to
+        return detection_item
+
+    def _name(self, value: SigmaType) -> SigmaType | None:
+        if isinstance(value, SigmaNull | SigmaExists):
+            return value
+        if not isinstance(value, SigmaString):
+            return None
+        parts = _parts(value)
+        if parts in ([], [_MANY]):
+            return value
+        last = max(
+            (at for at, part in enumerate(parts) if isinstance(part, str) and "\\" in part), default=-1
+        )
+        if last < 0:
+            opened = parts[0] is _MANY and _MANY not in parts[1:]
+            return value if opened or (self.loss != "none" and self._takes_part(parts)) else None
+        before, _, text = str(parts[last]).rpartition("\\")
+        name: _Parts = [part for part in (text, *parts[last + 1 :]) if part != ""]
+        if not name or name == [_MANY]:
+            return None
+        if _MANY in name and self.loss != "narrower":
+            return None
+        whole = parts[:last] == [_MANY] and not before
+        if not whole and self.loss == "none":
+            return None
+        return common.string(value, list(name))
+
+    def _takes_part(self, parts: _Parts) -> bool:
+        """Tell whether a pattern without a backslash is taken: a bare name, or a part of a path."""
+        return _MANY not in parts if self.loss == "broader" else True
+
+
+_ACCOUNTS = {
+    "S-1-5-7": ("NT AUTHORITY\\ANONYMOUS LOGON",),
+    "S-1-5-17": ("NT AUTHORITY\\IUSR", "NT-AUTORITÄT\\IUSR", "AUTORITE NT\\IUSR"),
+    "S-1-5-18": ("NT AUTHORITY\\SYSTEM", "NT-AUTORITÄT\\SYSTEM", "AUTORITE NT\\Système"),
+    "S-1-5-19": ("NT AUTHORITY\\LOCAL SERVICE", "NT-AUTORITÄT\\LOKALER DIENST", "AUTORITE NT\\SERVICE LOCAL"),
+    "S-1-5-20": (
+        "NT AUTHORITY\\NETWORK SERVICE",
+        "NT-AUTORITÄT\\NETZWERKDIENST",
+        "AUTORITE NT\\SERVICE RÉSEAU",
+    ),
+    "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464": ("NT SERVICE\\TrustedInstaller",),
+}
+"""SIDs that are the same on every Windows (learn.microsoft.com, Well-known SIDs), with names of English,
+German and French systems."""
+
+
+@dataclass
+class WellKnownAccounts(DetectionItemTransformation):
+    """Replace accounts by their SIDs.
+
+    Exact for the whole English name of an account that every Windows has. ``patterns``: also take parts
+    of names and names of other languages, for which those accounts stand whose name fits: declare the
+    item narrower. ``refuse_left`` refuses what is left: other accounts have other SIDs everywhere.
+    """
+
+    patterns: bool = False
+    refuse_left: bool = False
+
+    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part | None:
+        """Replace the values of one item; all of them or none.
+
+        Raises:
+            Refusal: SC201 if ``refuse_left`` and a value is no well-known account.
+        """
+        found = [self._sids(value) for value in detection_item.value]
+        if all(found):
+            return common.group(
+                detection_item, [common.any_of(detection_item, sids) for sids in found if sids]
+            )
+        if self.refuse_left:
+            left = detection_item.value[found.index([])]
+            raise common.refuse(
+                detection_item, left, "only the SID is stored, and this is no well-known account"
+            )
+        return None
+
+    def _sids(self, value: SigmaType) -> list[SigmaType]:
+        if isinstance(value, SigmaNull | SigmaExists):
+            return [value]
+        if not isinstance(value, SigmaString) or list(value.s) == []:
+            return []
+        if list(value.s) == [_MANY]:
+            return [value]
+        pattern = re.compile(
+            "".join(
+                ".*" if part is _MANY else "." if part is _ONE else re.escape(str(part)) for part in value.s
+            ),
+            re.IGNORECASE | re.DOTALL,
+        )
+        if not self.patterns and value.contains_special():
+            return []
+        return [
+            common.string(SigmaString(), [sid])
+            for sid, names in _ACCOUNTS.items()
+            if any(map(pattern.fullmatch, names if self.patterns else names[:1]))
+        ]
+
+
+@dataclass
+class AddressFamilies(DetectionItemTransformation):
+    """Map an address to the field of its version: ``v4`` or ``v6``; what says neither may be in either.
+
+    IPv6 addresses are written in their short form, as CrowdStrike does.
+    """
+
+    v4: str
+    v6: str
+
+    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part:
+        """Map the values of one item.
+
+        Raises:
+            Refusal: SC201 for a part of an IPv6 address that the short form may not have.
+        """
+        return common.group(detection_item, [self._one(detection_item, one) for one in detection_item.value])
+
+    def _one(self, item: SigmaDetectionItem, value: SigmaType) -> Part:
+        if isinstance(value, SigmaCIDRExpression):
+            return common.item(item, self.v4 if value.network.version == 4 else self.v6, value)
+        if not isinstance(value, SigmaString):
+            return _in_any(item, value, [self.v4, self.v6])
+        texts = [str(part) for part in value.s if isinstance(part, str)]
+        joined = "".join(texts)
+        if ":" not in joined:
+            in_six = not texts or (value.s[0] is _MANY and "." not in joined)
+            return _in_any(item, value, [self.v4, self.v6]) if in_six else common.item(item, self.v4, value)
+        if len(value.s) == 1:
+            try:
+                short = str(ipaddress.IPv6Address(joined))
+            except ValueError:
+                return common.item(item, self.v6, value)
+            return common.item(item, self.v6, common.string(value, [short]))
+        if (
+            len(value.s) == 2
+            and value.s[1] is _MANY
+            and re.fullmatch(r"([1-9a-f][0-9a-f]{0,3}:)+", joined.lower())
+        ):
+            return common.item(item, self.v6, value)
+        raise common.refuse(item, value, "IPv6 addresses are stored in their short form")
+
+
+@dataclass
+class AnyField(FieldMappingTransformationBase):
+    """Map a field to several, any of which may hold the value; it is missing where all are.
+
+    ``fields``: the fields. Unlike a mapping to several names, null is a condition on all of them.
+    """
+
+    fields: list[str]
+
+    def apply_field_name(self, field: str | None) -> str | list[str] | None:  # noqa: D102
+        return self.fields
+
+    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part | None:
+        """Map the values of one item."""
+        if self.processing_item is not None and not self.processing_item.match_field_name(
+            detection_item.field
+        ):
+            return None
+        parts = [_in_any(detection_item, value, self.fields) for value in detection_item.value]
+        return common.group(detection_item, parts)
+
+
+def _in_any(item: SigmaDetectionItem, value: SigmaType, fields: list[str]) -> Part:
+    missing = isinstance(value, SigmaNull) or (isinstance(value, SigmaExists) and not value.exists)
+    linking = ConditionAND if missing else ConditionOR
+    return common.linked([common.item(item, field, value) for field in fields], linking)
+
+
+def _parts(value: SigmaString) -> _Parts:
+    return [part if isinstance(part, SpecialChars) else str(part) for part in value.s]
+
+
+TYPES: dict[str, type[Transformation]] = {
+    "device_path": DevicePath,
+    "base_name": BaseName,
+    "well_known_accounts": WellKnownAccounts,
+    "address_families": AddressFamilies,
+    "any_field": AnyField,
+}
