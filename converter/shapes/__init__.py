@@ -12,7 +12,14 @@ from typing import Any
 
 from converter.engines.base import Stored
 from converter.errors import UsageError
-from converter.shapes import sysmon_elastic, sysmon_sentinel, sysmon_splunk
+from converter.shapes import (
+    defender_elastic,
+    defender_kusto,
+    defender_splunk,
+    sysmon_elastic,
+    sysmon_sentinel,
+    sysmon_splunk,
+)
 
 Event = Mapping[str, Any]
 
@@ -29,6 +36,9 @@ class Shape:
 
 
 _SHAPES: dict[tuple[str, str], Shape] = {
+    ("defender", "elastic"): Shape(defender_elastic.store, defender_elastic.view),
+    ("defender", "splunk"): Shape(defender_splunk.store, defender_splunk.view),
+    ("defender", "kusto"): Shape(defender_kusto.store, defender_kusto.view),
     ("sysmon", "elastic"): Shape(sysmon_elastic.store, sysmon_elastic.view),
     ("sysmon", "elastic-winlogbeat"): Shape(sysmon_elastic.store_winlogbeat, sysmon_elastic.view),
     ("sysmon", "splunk"): Shape(sysmon_splunk.store, sysmon_splunk.view),
