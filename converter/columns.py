@@ -25,6 +25,8 @@ class Column:
     via: str | None = None
     """Kusto: how the value is got out of other columns: a key of the backend's accessors, or ``=`` and an
     expression in KQL that has the column's type, such as ``=tostring(parse_json(AdditionalFields).X)``."""
+    null: str | None = None
+    """Splunk: the text that is stored where there is no value (JSON null is extracted as ``null``)."""
 
 
 Columns = Mapping[str, Column]

@@ -23,7 +23,7 @@ WINDOW = Reason(
     Fidelity.EXACT,
     "streamstats keeps max_stream_window (limits.conf, 10,000) events: raise it if a search has more",
 )
-_WORD = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
+_WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 def draft(plan: CorrelationPlan) -> Draft:
@@ -63,7 +63,8 @@ def _slots(found: Sequence[Stage], ways: Sequence[Lane]) -> None:
             lane.keys[lane.stage.slots.index(slot)] if slot in lane.stage.slots else () for lane in ways
         }
         only = columns.pop()
-        if not columns and len(only) == 1 and _WORD.fullmatch(only[0]):
+        plain = all(key(only, lane.columns) == only[0] for lane in ways) if len(only) == 1 else False
+        if not columns and plain and _WORD.fullmatch(only[0]):
             for stage in found:
                 stage.slots = [only[0] if name == slot else name for name in stage.slots]
 
@@ -140,7 +141,7 @@ def _keys(found: Sequence[Stage], ways: Sequence[Lane], apart: bool) -> list[str
         for lane in ways:
             if slot in lane.stage.slots:
                 names = lane.keys[lane.stage.slots.index(slot)]
-                pairs.append((_place(lane, ways, apart), key(names)))
+                pairs.append((_place(lane, ways, apart), key(names, lane.columns)))
         if len({expression for _, expression in pairs}) == 1 and len(pairs) == len(ways):
             if pairs[0][1] != slot:
                 assignments.append(f"{slot}={pairs[0][1]}")
@@ -166,10 +167,10 @@ def _values(script: Script, ways: Sequence[Lane], apart: bool) -> list[str]:
             hint="sigconv match can",
         )
     number = having[0].stage.plan.type != "value_count"
-    each = {value(lane.values, number) for lane in having}
+    each = {value(lane.values, number, lane.columns) for lane in having}
     if len(each) == 1 and len(having) == len(ways):
         return [f"value={each.pop()}"]
-    pairs = [f"{_place(lane, ways, apart)}, {value(lane.values, number)}" for lane in having]
+    pairs = [f"{_place(lane, ways, apart)}, {value(lane.values, number, lane.columns)}" for lane in having]
     return [f"value=case({', '.join(pairs)})"]
 
 
@@ -197,7 +198,7 @@ def _hand_on(script: Script, stage: Stage) -> None:
     assignments = [f"{step.column}=if({here}, start_us, null())"]
     if above.plan.type.startswith("value_"):
         columns = [stage.slots[stage.plan.group_by.index(names[0])] for names in step.member.values]
-        taken = value([(name,) for name in columns], above.plan.type != "value_count")
+        taken = value([(name,) for name in columns], above.plan.type != "value_count", {})
         assignments.append(f"value=if({here}, {taken}, value)")
     kept = set()
     for slot, names in zip(above.slots, step.member.group_by, strict=True):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from converter.backends.spl import condition
 from converter.backends.spl.nodes import Junction, Leaf, Node
+from converter.columns import Columns as ColumnList
 from converter.errors import Refusal
 from converter.plan import BaseRule, CorrelationPlan, Member
 
@@ -72,6 +73,12 @@ class Lane:
     keys: Columns
     values: Columns
     steps: list[Step]
+
+    @property
+    def columns(self) -> ColumnList:
+        """The columns of the cell."""
+        source = self.steps[0].member.source
+        return source.columns if isinstance(source, BaseRule) else {}
 
 
 def stages(plan: CorrelationPlan) -> list[Stage]:

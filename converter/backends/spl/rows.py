@@ -8,6 +8,7 @@ from converter.backends.spl import condition, expressions, searching
 from converter.backends.spl.lanes import Stage, Step, base_rules, discriminators
 from converter.backends.spl.nodes import Leaf, Node, join
 from converter.backends.spl.text import eval_field, quoted
+from converter.columns import Columns
 from converter.plan import BaseRule, CorrelationPlan
 
 
@@ -97,15 +98,23 @@ def _seconds(base: BaseRule) -> str:
     return f'strptime({subject}." +0000", {quoted(f"{form} %z")})'
 
 
-def key(columns: tuple[str, ...]) -> str:
+def key(columns: tuple[str, ...], known: Columns) -> str:
     """Return a group-by key as an expression; several columns are joined as a domain and a name are."""
-    return '."\\\\".'.join(map(eval_field, columns))
+    return '."\\\\".'.join(_held(name, known) for name in columns)
 
 
-def value(columns: Sequence[tuple[str, ...]], number: bool) -> str:
+def _held(name: str, known: Columns) -> str:
+    """Return a field as an expression that is null where the field has no value."""
+    subject, column = eval_field(name), known.get(name)
+    if column is None or column.null is None:
+        return subject
+    return f"if({subject}={quoted(column.null)}, null(), {subject})"
+
+
+def value(columns: Sequence[tuple[str, ...]], number: bool, known: Columns) -> str:
     """Return the value that a condition looks at; of several fields, a text that no other values give."""
     flat = [name for names in columns for name in names]
     if number:
         return f"tonumber({eval_field(flat[0])})"
-    parts = [eval_field(name) for name in flat]
+    parts = [_held(name, known) for name in flat]
     return ".".join([*(f'len({part}).":".{part}' for part in parts[:-1]), parts[-1]])
