@@ -26,6 +26,7 @@ from sigma.types import (
 
 from converter.backends.kql.expression import Expr, all_of, any_of, call, negation
 from converter.backends.kql.leaves import Leaves
+from converter.backends.kql.literals import has_case
 from converter.columns import Columns
 from converter.errors import Refusal
 from converter.plan import Tree
@@ -128,7 +129,10 @@ class Conditions(KustoBackend):
         field = args[0].field
         listed = [pair for arg in args if (pair := self._leaves.listable(field, arg.value)) is not None]
         literals = list(dict.fromkeys(literal for _, literal in listed))
-        return f"{self._leaves.field(field)} {listed[0][0]} ", literals
+        operator = listed[0][0]
+        if operator == "in~" and not any(map(has_case, literals)):
+            operator = "in"
+        return f"{self._leaves.field(field)} {operator} ", literals
 
     def _one_list(self, cond: ConditionOR) -> tuple[str, list[str]] | None:
         """Return head and items if all alternatives are one list."""

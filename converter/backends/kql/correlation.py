@@ -17,7 +17,7 @@ from converter.backends.kql.expression import INDENT
 from converter.backends.kql.literals import name
 from converter.backends.kql.members import Names, Shape
 from converter.backends.kql.query import table_of
-from converter.backends.kql.script import Script, piped, timespan
+from converter.backends.kql.script import Script, piped
 from converter.errors import Refusal
 from converter.plan import AlertColumns, BaseRule, CorrelationPlan, Member, Threshold
 
@@ -58,8 +58,10 @@ class Scope:
     plan: CorrelationPlan
     shape: Shape
     script: Script
+    columns: Script
+    """Hands out names of columns."""
     window: str
-    """The timespan: a literal, or the name of one."""
+    """The name of the timespan."""
     alert: AlertColumns
     bin_column: str
     nested: bool
@@ -72,6 +74,12 @@ class Scope:
     def taken_fields(self) -> list[tuple[str, str]]:
         """Return, for `summarize`, the fields of the completing event."""
         return [(field, f"take_any({name(field)})") for field, _ in self.shape.fields]
+
+    def latest(self, first: str) -> list[tuple[str, str]]:
+        """Return, for `summarize`, the latest of some starts, and the fields of a completing event."""
+        fields = [name(field) for field, _ in self.shape.fields]
+        value = f"arg_max({', '.join([first, *fields])})" if fields else f"max({first})"
+        return [(self.alert.first, value)]
 
 
 def correlate(plan: CorrelationPlan) -> tuple[str, AlertColumns]:
@@ -129,6 +137,7 @@ def lower_bound(thresholds: Sequence[Threshold]) -> int | None:
 
 
 def _scope(plan: CorrelationPlan, script: Script, nested: bool) -> Scope:
+    columns = script.columns()
     last = plan.members[-1].source
     fields = tuple(
         (field, last.columns[field].type)
@@ -136,11 +145,11 @@ def _scope(plan: CorrelationPlan, script: Script, nested: bool) -> Scope:
         if isinstance(last, BaseRule) and field in last.columns and field not in plan.group_by
     )
     values: list[str] = []
-    for columns in plan.members[0].values:
+    for found in plan.members[0].values:
         held = {*plan.group_by, *(field for field, _ in fields), *values}
-        own = len(columns) == 1 and columns[0] not in held
-        values.append(columns[0] if own else script.fresh("Value"))
-    names = Names(script.fresh("Time"), script.fresh("Start"), script.fresh("Rule"), tuple(values))
+        own = len(found) == 1 and found[0] not in held
+        values.append(found[0] if own else columns.fresh("Value"))
+    names = Names(columns.fresh("Time"), columns.fresh("Start"), columns.fresh("Rule"), tuple(values))
     shape = Shape(
         names,
         plan.group_by,
@@ -150,13 +159,13 @@ def _scope(plan: CorrelationPlan, script: Script, nested: bool) -> Scope:
         fields,
     )
     alert = AlertColumns(
-        script.fresh("FirstTime"),
-        script.fresh("LastTime"),
+        columns.fresh("FirstTime"),
+        columns.fresh("LastTime"),
         plan.group_by,
-        script.fresh(_MEASURED.get(plan.type, "EventCount")),
+        columns.fresh(_MEASURED.get(plan.type, "EventCount")),
     )
-    window = script.let("Timespan", timespan(plan.timespan_ms))
-    return Scope(plan, shape, script, window, alert, script.fresh("Bin"), nested)
+    window = script.timespan(plan.timespan_ms)
+    return Scope(plan, shape, script, columns, window, alert, columns.fresh("Bin"), nested)
 
 
 def _defender(plan: CorrelationPlan) -> tuple[str, ...]:
@@ -187,7 +196,18 @@ def member_rows(scope: Scope) -> Rows:
             return Rows(name(stages.table), stages.operators, False)
     _check_overlap(scope, bases)
     intervals = len(bases) < len(plan.members)
-    lets = [member_let(scope, member, intervals) for member in plan.members]
+    # Where all rules must be there, no group of empty keys is complete if one rule leaves them out.
+    every = plan.type == "temporal" and plan.expression is None
+    every = every and (not plan.thresholds or lower_bound(plan.thresholds) == len(plan.members))
+    lets = [
+        member_let(
+            scope,
+            member,
+            intervals,
+            with_check=not every or (member is plan.members[0] and not intervals),
+        )
+        for member in plan.members
+    ]
     return Rows(f"union {', '.join(lets)}" if len(lets) > 1 else lets[0], (), intervals)
 
 
@@ -215,12 +235,15 @@ def member_let(
     intervals: bool,
     *,
     with_fields: bool = True,
+    with_check: bool = True,
     event: rows.Numbered | None = None,
 ) -> str:
     """Add the rows of one member as a `let`, and return its name (see `members.event_rows`)."""
     script, names = scope.script, scope.shape.names
     if isinstance(member.source, BaseRule):
-        stages = rows.event_rows(member, scope.shape, with_fields=with_fields, event=event)
+        stages = rows.event_rows(
+            member, scope.shape, with_fields=with_fields, with_check=with_check, event=event
+        )
         script.needs |= stages.needs
         body = stages.text(INDENT)
         if intervals:

@@ -33,18 +33,19 @@ class Expr(str):
         self.head = head
         return self
 
-    def laid_out(self, indent: str = "") -> str:
+    def laid_out(self, indent: str = "", *, hanging: bool = True) -> str:
         """Return the text, broken into lines where it is longer than `WIDTH`.
 
-        ``indent`` is that of the line on which the expression begins.
+        ``indent`` is that of the line on which the expression begins; ``hanging``: indent further lines.
         """
         deeper = indent + INDENT
         if len(indent) + len(self) <= WIDTH or not self.parts:
             return str(self)
         if self.op:
-            return f"\n{deeper}{self.op} ".join(_grouped(part, self.op, deeper) for part in self.parts)
+            begin = deeper if hanging else indent
+            return f"\n{begin}{self.op} ".join(_grouped(part, self.op, begin) for part in self.parts)
         if self.head == "not":
-            return f"not(\n{deeper}{self.parts[0].laid_out(deeper)}\n{indent})"
+            return f"not(\n{deeper}{self.parts[0].laid_out(deeper, hanging=False)}\n{indent})"
         return f"{self.head}(\n{deeper}{_filled(self.parts, deeper)})"
 
 
@@ -99,7 +100,7 @@ def _grouped(part: Expr, op: Operator, indent: str | None = None) -> str:
     if indent is None or len(indent) + len(inner) + 2 <= WIDTH:
         return f"({inner})"
     deeper = indent + INDENT
-    return f"(\n{deeper}{inner.laid_out(deeper)}\n{indent})"
+    return f"(\n{deeper}{inner.laid_out(deeper, hanging=False)}\n{indent})"
 
 
 def _filled(items: Sequence[str], indent: str) -> str:

@@ -9,20 +9,21 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _KEYWORDS = frozenset(
     """
     __contextual_datatable __crossCluster __crossDB __executeAndCache __id __isFuzzy __noWithSource
-    __packedColumn __projectAway __sourceColumnIndex accumulate and anomalychart areachart as asc
-    bagexpansion barchart between bin_legacy bool boolean by card columnchart contains contains_cs
-    containscs datascope datatable date datetime decimal decodeblocks desc double dynamic endswith
-    endswith_cs evaluate expandoutput extend external_data externaldata facet false find first flags
-    float fork has has_all has_any has_cs hasprefix hasprefix_cs hassuffix hassuffix_cs hotcache in int
-    int16 int32 int64 int8 invoke isfuzzy join kind ladderchart last let like likecs linechart long
-    materialize nooptimization not notcontains notcontainscs notlike notlikecs null of or others
-    piechart pivotchart print project real relaxed sample scatterchart search set simple sort
-    stackedareachart startswith startswith_cs string summarize time timechart timeline timepivot
-    timespan title to toscalar totable treemap true typeof uint uint16 uint32 uint64 uint8 ulong union
-    uniqueid where with with_itemindex with_match_id with_source with_step_name withsource
+    __packedColumn __projectAway __sourceColumnIndex accumulate and anomalychart areachart as asc assert
+    bagexpansion barchart between bin_legacy bool boolean by card columnchart consume contains
+    contains_cs containscs count datascope datatable date datetime decimal decodeblocks desc distinct
+    double dynamic endswith endswith_cs evaluate expandoutput extend external_data externaldata facet
+    false filter find first flags float fork getschema has has_all has_any has_cs hasprefix hasprefix_cs
+    hassuffix hassuffix_cs hotcache in int int16 int32 int64 int8 invoke isfuzzy join kind ladderchart
+    last let like likecs limit linechart long lookup materialize nooptimization not notcontains
+    notcontainscs notlike notlikecs null of or order others pack parse partition piechart pivotchart
+    print project real reduce relaxed render sample scan scatterchart search serialize set simple sort
+    stackedareachart startswith startswith_cs string summarize take time timechart timeline timepivot
+    timespan title to top toscalar totable treemap true typeof uint uint16 uint32 uint64 uint8 ulong
+    union uniqueid where with with_itemindex with_match_id with_source with_step_name withsource
     """.split()  # noqa: SIM905
 )
-"""Names that Microsoft's analyser wants in brackets (KS228), and a few that read badly without."""
+"""Names that the analyser wants in brackets (KS228), and those of operators, which read badly without."""
 
 _REGEX_SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
 # Line ends that Kusto's lexer may know, and marks that turn the direction of a line for a reader.
@@ -52,6 +53,11 @@ def number(value: int | float) -> str:
 def regex_quoted(value: str) -> str:
     """Return a regular expression that stands for the text itself."""
     return _REGEX_SPECIAL.sub(r"\\\g<0>", value)
+
+
+def has_case(value: str) -> bool:
+    """Tell whether a text has a letter that has another case."""
+    return value.lower() != value.upper()
 
 
 def comment(line: str) -> str:

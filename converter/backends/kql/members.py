@@ -89,6 +89,7 @@ def event_rows(
     conditions: Sequence[Tree] | None = None,
     *,
     with_fields: bool = True,
+    with_check: bool = True,
     event: Numbered | None = None,
 ) -> Stages:
     """Return the stages that give a base rule's events as rows.
@@ -98,6 +99,7 @@ def event_rows(
         shape: what rows are made of.
         conditions: select by these and not by the rule's.
         with_fields: whether rows have the rule's fields.
+        with_check: whether events without a group key are left out here.
         event: read these numbered events and not the table.
     """
     base = member.source
@@ -114,7 +116,7 @@ def event_rows(
     present = [_present(base, column) for columns in member.group_by for column in columns]
     if not shape.numeric:
         present += [_present(base, column) for columns in member.values for column in columns]
-    if present:
+    if present and with_check:
         operators.append("where " + " and ".join(dict.fromkeys(present)))
     row = _row(member, base, shape)
     operators.append(project([*row, (event.column, event.column)] if event else row))

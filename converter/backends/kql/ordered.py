@@ -9,7 +9,7 @@ from converter.backends.kql import members as rows
 from converter.backends.kql.correlation import Scope, holds, member_let
 from converter.backends.kql.expression import INDENT
 from converter.backends.kql.literals import name
-from converter.backends.kql.script import assignments, piped
+from converter.backends.kql.script import piped, summarize
 from converter.errors import Refusal
 from converter.plan import BaseRule
 
@@ -27,7 +27,15 @@ def ordered(scope: Scope) -> tuple[str, list[str]]:
     event = _event_column(scope, intervals) if longest > 1 or len(runs) > 1 or runs[-1][1] else None
     every = runs == [(len(members), None)]
     lets = [
-        member_let(scope, member, intervals, with_fields=not every or member is members[-1], event=event)
+        member_let(
+            scope,
+            member,
+            intervals,
+            with_fields=not every or member is members[-1],
+            # A join finds no empty key if one side has none; alerts have none.
+            with_check=not every or (member is members[0] and not intervals),
+            event=event,
+        )
         for member in members
     ]
     chain = _Chain(scope, intervals, event)
@@ -68,12 +76,10 @@ def _reaching(scope: Scope, chain: _Chain, lets: Sequence[str], length: int) -> 
     chains = [chain.of(chosen) for chosen in combinations(lets, length)]
     if len(chains) == 1:
         return chains[0]
-    made = [
-        (scope.alert.first, f"max({scope.alert.first})"),
-        (scope.alert.count, f"max({scope.alert.count})"),
-    ]
-    by = scope.by(scope.alert.last)
-    return _union(scope, chains), [f"summarize {assignments([*made, *scope.taken_fields()])} by {by}"]
+    stages = [summarize(scope.latest(scope.alert.first), scope.by(scope.alert.last))]
+    if not scope.nested:
+        stages.append(f"extend {scope.alert.count} = {length}")
+    return _union(scope, chains), stages
 
 
 def _union(scope: Scope, parts: Sequence[tuple[str, list[str]]]) -> str:
@@ -97,7 +103,7 @@ def _event_column(scope: Scope, intervals: bool) -> rows.Numbered | None:
             "KQL: an event can match two of the base rules beside a correlation, and cannot be told apart",
             hint="make the base rules exclude each other",
         )
-    numbered = rows.numbered(members, scope.shape, scope.script.fresh("Event"))
+    numbered = rows.numbered(members, scope.shape, scope.columns.fresh("Event"))
     scope.script.needs |= numbered.needs
     source = scope.script.let("Numbered", numbered.body, once=True)
     return rows.Numbered(source, numbered.column, numbered.needs)
@@ -124,15 +130,17 @@ class _Chain:
             last = step == len(lets) - 1
             end = f"{self._time}{step if self._event else 1}"
             operators += self._join(right, first)
+            if self._event and not last and not self._scope.plan.group_by:
+                operators.append(f"project-away {self._scope.bin_column}, {self._scope.bin_column}1")
             operators.append("where " + self._follows(step, first, end))
             if not last and not self._event:
                 by = self._scope.by(f"{self._time} = {end}")
-                operators.append(f"summarize {self._start} = max({first}) by {by}")
+                operators.append(summarize([(self._start, f"max({first})")], by))
                 first = self._start
         alert = self._scope.alert
-        made = [(alert.first, f"max({first})"), *self._scope.taken_fields()]
-        operators.append(f"summarize {assignments(made)} by {self._scope.by(f'{alert.last} = {end}')}")
-        operators.append(f"extend {alert.count} = {len(lets)}")
+        operators.append(summarize(self._scope.latest(first), self._scope.by(f"{alert.last} = {end}")))
+        if not self._scope.nested:
+            operators.append(f"extend {alert.count} = {len(lets)}")
         return lets[0], operators
 
     def _join(self, right: str, first: str) -> list[str]:
@@ -145,7 +153,6 @@ class _Chain:
         return [
             f"mv-expand {column} = {expand} to typeof(datetime)",
             f"join kind=inner ({right} | extend {column} = bin({self._time}, {window})) on {column}",
-            f"project-away {column}, {column}1",
         ]
 
     def _follows(self, step: int, first: str, end: str) -> str:

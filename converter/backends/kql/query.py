@@ -25,6 +25,8 @@ let EventDataField = (data: string, name: string) {
 """
 """How a field is got out of ``Event.EventData``, a string of XML: by its name, entities resolved."""
 
+_UNION = "union "
+
 _CASTS = {
     "int": "toint",
     "long": "tolong",
@@ -47,8 +49,12 @@ class Stages:
     def text(self, indent: str = "") -> str:
         """Return table and operators, one a line."""
         return f"\n{indent}| ".join(
-            [name(self.table), *(op.replace("\n", f"\n{indent}") for op in self.operators)]
+            [_from(self.table), *(op.replace("\n", f"\n{indent}") for op in self.operators)]
         )
+
+
+def _from(table: str) -> str:
+    return table if table.startswith(_UNION) else name(table)
 
 
 def definitions(needs: Iterable[str]) -> str:
@@ -57,12 +63,16 @@ def definitions(needs: Iterable[str]) -> str:
 
 
 def table_of(state: Mapping[str, Any]) -> str:
-    """Return the table that a pipeline chose.
+    """Return the table that a pipeline chose; of several, their union.
+
+    Columns of the same name and other types are apart in a union (``Size_long``, ``Size_string``).
 
     Raises:
         Refusal: SC207 if it chose none.
     """
     table = state.get("table")
+    if isinstance(table, list | tuple) and table:
+        return _UNION + ", ".join(name(str(one)) for one in table)
     if not isinstance(table, str) or not table:
         raise Refusal("SC207", "the pipeline names no table for this log source")
     return table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from converter.backends.kql.expression import INDENT
+from converter.backends.kql.expression import INDENT, WIDTH
 from converter.backends.kql.literals import name
 
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms"))
@@ -22,7 +22,9 @@ class Script:
 
     def __init__(self, taken: Iterable[str]) -> None:
         # DuckDB folds the case of names where Kusto does not: two names never differ in case only.
-        self._taken = {one.lower() for one in taken}
+        self._reserved = frozenset(one.lower() for one in taken)
+        self._taken = set(self._reserved)
+        self._timespans: dict[int, str] = {}
         self._lets: list[str] = []
         self.needs: set[str] = set()
 
@@ -40,6 +42,16 @@ class Script:
             found = f"{base}_{number}"
         self._taken.add(found.lower())
         return found
+
+    def timespan(self, milliseconds: int) -> str:
+        """Return the name of a timespan; equal ones share it."""
+        if milliseconds not in self._timespans:
+            self._timespans[milliseconds] = self.let("Timespan", timespan(milliseconds))
+        return self._timespans[milliseconds]
+
+    def columns(self) -> Script:
+        """Return a script that hands out names of columns, which other tables may have as well."""
+        return Script(self._reserved)
 
     def let(self, hint: str, body: str, *, once: bool = False) -> str:
         """Add ``let hint = body;`` and return the name that it got.
@@ -67,6 +79,15 @@ def piped(source: str, operators: Sequence[str], indent: str = "") -> str:
 def project(columns: Sequence[tuple[str, str]]) -> str:
     """Return ``project`` of columns given as name and expression."""
     return "project " + assignments(columns)
+
+
+def summarize(columns: Sequence[tuple[str, str]], by: str) -> str:
+    """Return ``summarize`` of columns, one a line where they do not fit on one."""
+    line = f"summarize {assignments(columns)}{' ' if columns else ''}by {by}"
+    if len(line) <= WIDTH - len(INDENT):
+        return line
+    each = ",\n    ".join(assignments([column]) for column in columns)
+    return f"summarize\n    {each}\n    by {by}"
 
 
 def assignments(columns: Sequence[tuple[str, str]]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sigma.types import Placeholder, SigmaCasedString, SigmaString, SpecialChars
 
 from converter.backends.kql.expression import Expr, atom
-from converter.backends.kql.literals import regex_quoted, string
+from converter.backends.kql.literals import has_case, regex_quoted, string
 from converter.errors import Refusal
 
 _MANY = SpecialChars.WILDCARD_MULTI
@@ -31,11 +31,12 @@ def matches(column: str, value: SigmaString, negated: bool = False) -> Expr:
     A missing string is the empty one in Kusto, and satisfies nothing: patterns that an empty string would
     satisfy ask for a string that is not empty.
     """
-    cased = isinstance(value, SigmaCasedString)
     whole = plain(value)
+    cased = isinstance(value, SigmaCasedString)
     if whole == "":
         return empty(column, not negated)
     if whole is not None:
+        cased = cased or not has_case(whole)
         return atom(f"{column} {_WHOLE[cased, negated]} {string(whole)}")
     parts = list(value.s)
     before, after = parts[0] is _MANY, parts[-1] is _MANY

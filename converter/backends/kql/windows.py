@@ -8,7 +8,7 @@ from typing import Any
 from converter.backends.kql.correlation import Rows, Scope, lower_bound
 from converter.backends.kql.expression import INDENT, Expr, all_of, any_of, atom, negation
 from converter.backends.kql.literals import name, number, string
-from converter.backends.kql.script import assignments, piped
+from converter.backends.kql.script import assignments, piped, summarize
 from converter.plan import Threshold
 
 _OPERATORS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "eq": "==", "neq": "!="}
@@ -26,15 +26,15 @@ def looking_back(scope: Scope, found: Rows) -> tuple[str, list[str]]:
             "sort by " + ", ".join(f"{name(key)} asc" for key in (*scope.plan.group_by, names.time))
         )
         first = alert.first
-        before = {key: scope.script.fresh(f"Previous{key}") for key in scope.plan.group_by}
+        before = {key: scope.columns.fresh(f"Previous{key}") for key in scope.plan.group_by}
         previous = [(first, f"prev({names.time}, {back})")]
         previous += [(held, f"prev({name(key)}, {back})") for key, held in before.items()]
         operators.append("extend " + assignments(previous))
         same = [f"{held} == {name(key)}" for key, held in before.items()]
         operators.append("where " + " and ".join([*same, f"{names.time} - {first} <= {scope.window}"]))
-    made = [(alert.first, f"max({first})"), *scope.taken_fields()]
-    operators.append(f"summarize {assignments(made)} by {scope.by(f'{alert.last} = {names.time}')}")
-    operators.append(f"extend {alert.count} = {max(bound, 1)}")
+    operators.append(summarize(scope.latest(first), scope.by(f"{alert.last} = {names.time}")))
+    if not scope.nested:
+        operators.append(f"extend {alert.count} = {max(bound, 1)}")
     return found.source, operators
 
 
@@ -45,12 +45,16 @@ def windowed(scope: Scope, found: Rows) -> tuple[str, list[str]]:
     # Read twice: the ends of windows, and what is inside.
     matches = script.let("Matches", body, once=bool(found.operators))
     last, bin_ = scope.alert.last, scope.bin_column
-    seen = script.fresh("Seen")
+    seen = scope.columns.fresh("Seen")
     ends = [f"where {names.time} - {names.start} <= {window}"] if found.intervals else []
-    limit = [(script.fresh("LatestStart"), f"max({names.start})")] if found.intervals else []
+    limit = (
+        [(scope.columns.fresh("LatestStart"), f"max({names.start})")]
+        if found.intervals and scope.nested
+        else []
+    )
     by_end = scope.by(f"{last} = {names.time}")
     carried = [*scope.taken_fields(), *limit]
-    ends.append(f"summarize {assignments(carried)} by {by_end}".replace("summarize  by", "summarize by"))
+    ends.append(summarize(carried, by_end))
     # A window reaches into two bins at most.
     ends.append(
         f"mv-expand {bin_} = pack_array(bin({last}, {window}), bin({last}, {window}) - {window})"
@@ -76,7 +80,7 @@ def windowed(scope: Scope, found: Rows) -> tuple[str, list[str]]:
 
 def _judged(scope: Scope, begin: str, limit: list[str]) -> list[str]:
     """Return the stages that add up windows and keep those that satisfy the condition."""
-    plan, alert, names, script = scope.plan, scope.alert, scope.shape.names, scope.script
+    plan, alert, names = scope.plan, scope.alert, scope.shape.names
     carried = [
         (column, f"take_any({name(column)})")
         for column in (*(field for field, _ in scope.shape.fields), *limit)
@@ -86,33 +90,29 @@ def _judged(scope: Scope, begin: str, limit: list[str]) -> list[str]:
     first = alert.first
     bound = len(plan.members) if kind == "temporal" and not plan.thresholds else lower_bound(plan.thresholds)
     latest = scope.nested and bound is not None
-    starts = script.fresh("Starts") if latest else None
+    starts = scope.columns.fresh("Starts") if latest else None
     if kind in ("temporal", "value_count"):
         distinct = [names.rule] if kind == "temporal" else [name(value) for value in names.values]
         each = [(first, f"{'max' if latest else 'min'}({begin})"), *carried]
-        stages = [f"summarize {assignments(each)} by {scope.by(alert.last, *distinct)}"]
+        stages = [summarize(each, scope.by(alert.last, *distinct))]
         made = [_first(first, first, starts), (alert.count, "count()"), *carried]
-        held = script.fresh("Rules")
+        held = scope.columns.fresh("Rules")
         if plan.expression is not None:
             made.append((held, f"make_set({names.rule})"))
             condition = _expression(plan.expression, held)
         elif not plan.thresholds:
             condition = atom(f"{alert.count} == {len(plan.members)}")
-        stages += [f"summarize {assignments(made)} by {by}", f"where {condition.laid_out()}"]
-        if plan.expression is not None:
-            stages.append(f"project-away {held}")
+        stages += [summarize(made, by), f"where {condition.laid_out()}"]
     elif kind == "event_count":
         made = [_first(first, begin, starts), (alert.count, "count()"), *carried]
-        stages = [f"summarize {assignments(made)} by {by}", f"where {condition.laid_out()}"]
+        stages = [summarize(made, by), f"where {condition.laid_out()}"]
     else:
         stages = _measured(scope, begin, carried, condition)
     if starts and bound is not None:
         # The latest start that still satisfies "N or more" is the N-th latest.
         stages.append(f"extend {first} = todatetime({starts}[{max(bound, 1) - 1}])")
-        stages.append(f"project-away {starts}")
     if limit:
         stages.append(f"extend {first} = min_of({first}, {limit[0]})")
-        stages.append(f"project-away {limit[0]}")
     return stages
 
 
@@ -130,18 +130,17 @@ def _measured(scope: Scope, begin: str, carried: list[tuple[str, str]], conditio
     function = {"value_sum": "sum", "value_avg": "avg"}.get(plan.type)
     if function:
         made.append((alert.count, f"{function}({value})"))
-        return [f"summarize {assignments(made)} by {by}", f"where {condition.laid_out()}"]
-    values = scope.script.fresh("Values")
+        return [summarize(made, by), f"where {condition.laid_out()}"]
+    values = scope.columns.fresh("Values")
     made.append((values, f"array_sort_asc(make_list({value}))"))
     share = Fraction(str(plan.percentile if plan.percentile is not None else 50)) / 100
     # Nearest rank: the smallest value that `share` of all are at most. Whole numbers only: no rounding.
     up = share.denominator - 1
     rank = f"max_of(({share.numerator} * array_length({values}) + {up}) / {share.denominator}, 1)"
     return [
-        f"summarize {assignments(made)} by {by}",
+        summarize(made, by),
         f"extend {alert.count} = toreal({values}[{rank} - 1])",
         f"where {condition.laid_out()}",
-        f"project-away {values}",
     ]
 
 

@@ -99,6 +99,15 @@ def query(rule: dict[str, Any], docs: list[dict[str, Any]]) -> Any:
     return draft
 
 
+def result(draft: Any, stream: list[dict[str, Any]]) -> tuple[Any, ...]:
+    """Return the rows of a query over a stream."""
+    stored = []
+    for i, event in enumerate(stream):
+        time = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
+        stored.append(Stored(i, "Events", {**event, "TimeGenerated": time}))
+    return KqlEngine().load(stored, {"Events": COLUMNS}).run(draft.text).rows
+
+
 def run(draft: Any, stream: list[dict[str, Any]]) -> Alerts:
     """Return (group, time in ms) of each row; two rows for one alert are an error."""
     stored = [
