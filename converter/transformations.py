@@ -27,6 +27,7 @@ from sigma.processing.transformations.base import (
 )
 from sigma.rule import SigmaDetection, SigmaDetectionItem
 from sigma.types import (
+    SigmaCasedString,
     SigmaCIDRExpression,
     SigmaExists,
     SigmaFieldReference,
@@ -84,9 +85,11 @@ class MapValues(DetectionItemTransformation):
     """Replace each value by the table's, comparing texts without case; null and `exists` pass.
 
     ``mapping``: text of the rule's value to the stored value (text, number or boolean).
+    ``verbatim``: the vendor stores these texts in this case only, so they are compared as written.
     """
 
     mapping: dict[str, str | int | bool]
+    verbatim: bool = False
 
     def apply_detection_item(self, detection_item: SigmaDetectionItem) -> SigmaDetectionItem | None:
         """Map the values of one item.
@@ -103,7 +106,10 @@ class MapValues(DetectionItemTransformation):
             written = plain(value)
             if written is None or written.lower() not in table:
                 raise refuse(detection_item, value, f"only {', '.join(self.mapping)} can be compared")
-            values.append(typed(table[written.lower()]))
+            stored = typed(table[written.lower()])
+            if self.verbatim and isinstance(stored, SigmaString):
+                stored = SigmaCasedString.from_sigma_string(stored)
+            values.append(stored)
         detection_item.value = values
         return detection_item
 
