@@ -21,7 +21,7 @@ from converter.backends.lucene.expression import (
     Text,
     Value,
 )
-from converter.backends.lucene.query import MAX_CLAUSES, clauses, query
+from converter.backends.lucene.query import limited, query
 from converter.backends.lucene.text import MAX_REGEX
 from converter.errors import Refusal
 
@@ -34,9 +34,7 @@ def body(condition: Node) -> str:
     Raises:
         Refusal: SC203 for a regex of more than 1,000 characters or more than 1,024 clauses.
     """
-    count = clauses(condition)
-    if count > MAX_CLAUSES:
-        raise Refusal("SC203", f"the query has {count} clauses; Elasticsearch takes {MAX_CLAUSES}")
+    condition = limited(condition)
     return json.dumps({"query": _write(condition)}, ensure_ascii=False, indent=2) + "\n"
 
 

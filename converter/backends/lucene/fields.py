@@ -24,6 +24,7 @@ from converter.backends.lucene.expression import (
     either,
     has_letters,
 )
+from converter.backends.lucene.networks import v6_regex
 from converter.backends.lucene_regex import ANYTHING, to_lucene, tree_of
 from converter.columns import Column, Columns
 from converter.errors import Refusal
@@ -206,12 +207,22 @@ class Target:
         return either([Value(self.name, str(one)) for one in found])
 
     def network(self, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> Node:
-        """Compare with a network: natively, or the dotted text of IPv4 by a regex."""
+        """Compare with a network: natively, or the text of its addresses by a regex."""
         if self.family == "ip":
             return self._network(network)
-        if self.family == "string" and isinstance(network, ipaddress.IPv4Network):
+        if self.family != "string":
+            raise self.refused(f"the network {network}")
+        if isinstance(network, ipaddress.IPv4Network):
             return Regex(self.name, addresses.v4_regex(network))
-        raise self.refused(f"the network {network}")
+        self.scope.reasons.append(
+            Reason(Fidelity.EXACT, "IPv6 addresses are compared in their canonical text")
+        )
+        if network.num_addresses == 1:
+            return self._string((str(network.network_address),), cased=False)
+        pattern = v6_regex(network)
+        if pattern is None:
+            raise self.refused(f"the network {network}, as zeros in its text may be left out")
+        return Regex(self.name, pattern)
 
     def number(self, number: int | float) -> Node:
         """Compare with a number; text with the number's text."""

@@ -37,25 +37,35 @@ def query(condition: Node) -> str:
     Raises:
         Refusal: SC203 for a regex of more than 1,000 characters or more than 1,024 clauses.
     """
-    if clauses(condition) > MAX_CLAUSES:
-        condition = packed(condition)
-        count = clauses(condition)
-        if count > MAX_CLAUSES:
-            raise Refusal(
-                "SC203",
-                f"the query has {count} clauses; Elasticsearch takes {MAX_CLAUSES}; KQL and SPL take more",
-            )
-    return _write(condition)
+    return _write(limited(condition))
 
 
-def clauses(node: Node) -> int:
-    """Return how many clauses Elasticsearch counts over the whole query."""
+def limited(condition: Node) -> Node:
+    """Return the condition with long lists packed, if it has too many clauses.
+
+    Raises:
+        Refusal: SC203 if it still has.
+    """
+    if _clauses(condition) <= MAX_CLAUSES:
+        return condition
+    condition = packed(condition)
+    count = _clauses(condition)
+    if count > MAX_CLAUSES:
+        raise Refusal(
+            "SC203",
+            f"the query has {count} clauses; Elasticsearch takes {MAX_CLAUSES}; KQL and SPL take more",
+        )
+    return condition
+
+
+def _clauses(node: Node) -> int:
+    """Return how many clauses Elasticsearch counts."""
     match node:
         case And() | Or():
-            return sum(map(clauses, node.items))
+            return sum(map(_clauses, node.items))
         case Not():
             # A level of nothing but NOT costs one more: what it is taken from.
-            return clauses(node.item) + 1
+            return _clauses(node.item) + 1
     return 1
 
 

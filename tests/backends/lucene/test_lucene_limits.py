@@ -71,9 +71,13 @@ def test_too_many_regexes() -> None:
 
 
 def test_the_dsl_has_the_limit_of_clauses() -> None:
-    base = none_base({"s": {"F": list(range(1025))}, "condition": "s"}, "lucene")
+    numbers = none_base({"s": {"F": list(range(1025))}, "condition": "s"}, "lucene")
     with pytest.raises(Refusal, match="1025 clauses"):
-        LuceneBackend().event_dsl(base)
+        LuceneBackend().event_dsl(numbers)
+    texts = none_base({"s": {"F": [f"v{n}" for n in range(1025)]}, "condition": "s"}, "lucene")
+    [draft] = LuceneBackend().event_dsl(texts)
+    stored = [Stored(0, "Events", {"F": "V1024"}), Stored(1, "Events", {"F": "v1025"})]
+    assert LuceneEngine().load(stored, {"Events": texts.columns}).run(draft.text).events == (0,)
 
 
 @pytest.mark.parametrize(("length", "fits"), [(250, True), (251, False)])

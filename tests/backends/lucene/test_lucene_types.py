@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 import pytest
@@ -94,3 +95,39 @@ def selected(selection: dict[str, Any], form: str) -> tuple[list[int], set[Fidel
     engine.validate(draft.text, {"i": COLUMNS})
     session = engine.load([Stored(number, "i", doc) for number, doc in enumerate(DOCS)], {"i": COLUMNS})
     return list(session.run(draft.text).events), {reason.fidelity for reason in draft.reasons}
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        "fe80::/10",
+        "fc00::/7",
+        "2001:db8::/32",
+        "ff00::/8",
+        "2000::/3",
+        "::1/128",
+        "2001:db8:a:b::/64",
+        "fe80::/15",
+    ],
+)
+def test_networks_of_ipv6_on_text(network: str) -> None:
+    addresses = "fe80::1 FE80::1 fe80::1%4 fec0::1 feb0::1 fd00::5 fc::1 fcff::1 2001:db8::1 2001:db8:a:b::1 "
+    addresses += (
+        "2001:db80::1 2001:d8::1 ff02::1 2fff::1 3fff:1::1 4000::1 ::1 ::2 1.2.3.4 fe81::1 - fe80 fe80:x"
+    )
+    texts = addresses.split()
+    wanted = ipaddress.ip_network(network)
+    within = [n for n, text in enumerate(texts) if _address(text) and _address(text) in wanted]
+    base = none_base({"s": {"w|cidr": network}, "condition": "s"}, "lucene")
+    base = BaseRule(base.rule, base.name, base.tree, base.state, COLUMNS)
+    [draft] = LuceneBackend().event(base)
+    stored = [Stored(number, "i", {"w": text}) for number, text in enumerate(texts)]
+    assert within
+    assert list(LuceneEngine().load(stored, {"i": COLUMNS}).run(draft.text).events) == within
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
