@@ -18,7 +18,7 @@ verify: setup
 
 # Whole-corpus, thousand-stream and mutation runs; `make test` runs a fixed sample of each.
 proof: setup
-	$(BIN)/pytest -n 2 --dist loadfile -m "proof or not proof" $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile -m 'proof or not proof' $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -114,8 +114,7 @@ def _analyser() -> Analyser:
                 raise EngineError(
                     "SC401",
                     "the Kusto analyser is not installed",
-                    hint=f"run `make analyser`, or set {HOME_VARIABLE} to a folder where "
-                    "`npm install @kusto/language-service-next` was run",
+                    hint="python -m converter.engines.kusto_analyser.install",
                 )
             _running = Analyser(home)
             atexit.register(_running.close)

@@ -1,0 +1,1 @@
+"""Microsoft's Kusto analyser (npm `@kusto/language-service-next`, MIT): script, lock and installer."""
