@@ -153,15 +153,16 @@ def alerts_of(conversion: Conversion, events: Sequence[Event], results: Sequence
     Raises:
         EngineError: SC404 if a query does not say which columns carry its alerts.
     """
-    if isinstance(conversion.plan, BaseRule):
+    plan = conversion.plan
+    if isinstance(plan, BaseRule):
         return {Mark((), _time(events[e]), e) for result in results for e in result.events}
     rows = [
         (query, row) for query, result in zip(conversion.queries, results, strict=True) for row in result.rows
     ]
     if conversion.cell.target == "eql":
-        return {Mark(_texts(row["keys"]), _time(events[row["events"][-1]])) for _, row in rows}
+        return {Mark(_joined(plan, row["keys"]), _time(events[row["events"][-1]])) for _, row in rows}
     if conversion.cell.target == "lucene":
-        return {Mark(_texts(row["group"].values()), 0) for _, row in rows}
+        return {Mark(_joined(plan, list(row["group"].values())), 0) for _, row in rows}
     found = set()
     for query, row in rows:
         if query.alert is None:
@@ -169,6 +170,32 @@ def alerts_of(conversion: Conversion, events: Sequence[Event], results: Sequence
         group = _texts(row[column] for column in query.alert.group)
         found.add(Mark(group, _milliseconds(row[query.alert.last])))
     return found
+
+
+def _joined(plan: CorrelationPlan, values: Sequence[Any]) -> tuple[str, ...]:
+    """Return one text for each group-by key; of several columns joined as a domain and a name are."""
+    held = [_held(plan, position) for position in range(len(plan.group_by))]
+    if sum(map(len, held)) != len(values):
+        return _texts(values)
+    rest = iter(values)
+    return tuple("\\".join(_text(next(rest), kind) for kind in kinds) for kinds in held)
+
+
+def _held(plan: CorrelationPlan, position: int) -> list[str]:
+    """Return the types of the columns that hold a group-by key."""
+    member = plan.members[0]
+    names, source = member.group_by[position], member.source
+    if isinstance(source, CorrelationPlan):
+        return _held(source, source.group_by.index(names[0]))
+    return [source.columns[name].type if name in source.columns else "" for name in names]
+
+
+def _text(value: Any, kind: str) -> str:
+    """Return a key's text; EQL gives times in epoch milliseconds."""
+    if kind == "date" and isinstance(value, int):
+        moment = _EPOCH + timedelta(milliseconds=value)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return "" if value is None else str(value)
 
 
 def _shaped(events: Sequence[Event], cell: Cell, columns: Columns) -> tuple[list[Event], list[Stored]]:
