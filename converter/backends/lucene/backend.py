@@ -15,16 +15,14 @@ from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
 from sigma.conversion.state import ConversionState
 from sigma.types import SigmaCasedString
 
-from converter.backends.lucene import correlation, dsl
+from converter.backends.lucene import correlation, dsl, keywords
 from converter.backends.lucene.expression import ANY, Node, Part, both, either, negation
-from converter.backends.lucene.fields import Case, Scope, numeral, parts_of
+from converter.backends.lucene.fields import Case, Scope, numeral, parts_of, shown
 from converter.backends.lucene.query import query
 from converter.errors import Refusal
-from converter.plan import BaseRule, CorrelationPlan, Draft, Fidelity, Reason
+from converter.plan import BaseRule, CorrelationPlan, Draft, Reason
 
 _OPERATORS = {"LT": "<", "LTE": "<=", "GT": ">", "GTE": ">="}
-# Fields that an unfielded search reads in another way than as one text.
-_NOT_WHOLE = ("text", "match_only_text", "long", "integer", "short", "byte", "double", "float", "ip", "date")
 
 
 class LuceneBackend(UpstreamLuceneBackend):
@@ -177,24 +175,16 @@ class LuceneBackend(UpstreamLuceneBackend):
         return self._keyword(state, (ANY, numeral(cond.value.number), ANY), folds=False)
 
     def convert_condition_val_re(self, cond: Any, state: ConversionState) -> Node:
-        self._note_keyword(state)
+        keywords.note(_scope(state), None)
         return _scope(state).regex(None, cond.value)
 
     def _keyword(self, state: ConversionState, parts: Sequence[Part], *, folds: bool) -> Node:
-        self._note_keyword(state)
+        keywords.note(_scope(state), shown(tuple(parts)))
         joined: list[Part] = []
         for part in parts:
             if part is not ANY or joined[-1:] != [ANY]:
                 joined.append(part)
         return _scope(state).text(None, tuple(joined), folds)
-
-    def _note_keyword(self, state: ConversionState) -> None:
-        scope = _scope(state)
-        if any(column.type in _NOT_WHOLE for column in scope.columns.values()):
-            scope.lose(
-                Fidelity.NARROWER,
-                "keywords are found in whole keyword and wildcard fields, and within words of analysed text",
-            )
 
 
 def _scope(state: ConversionState) -> Scope:

@@ -209,7 +209,7 @@ def test_as_is_is_plain_and_narrower_only_where_letters_are() -> None:
     assert drafts({"f|cased": "Ab"}) == ("f:Ab", [])
     assert drafts({"p": "Ab"}) == ("p.caseless:ab", [])
     assert drafts({"f|re|i": "ab"}) == ("f:/.*[Aa][Bb].*/", [])
-    assert drafts(["ab"]) == ("*ab*", [Fidelity.NARROWER] * 2)
+    assert drafts(["qq"]) == ("*qq*", [Fidelity.NARROWER])
 
 
 def test_analysed_text_is_broader_and_narrower_under_not() -> None:
@@ -221,3 +221,38 @@ def test_analysed_text_is_broader_and_narrower_under_not() -> None:
 
 def test_no_header_as_there_are_no_comments() -> None:
     assert LuceneBackend().comment(["title"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "keyword", "loses"),
+    [
+        ("keyword", "a b", False),
+        ("wildcard", "a b", False),
+        ("text", "a b", True),
+        ("text", "mimikatz", False),  # within a word
+        ("match_only_text", "a.b", True),
+        ("long", "4625", True),
+        ("long", 4625, True),
+        ("long", "a1", False),
+        ("double", "1.5", True),
+        ("ip", "10.0", True),
+        ("ip", "fe80:", True),
+        ("ip", "host", False),
+        ("date", "2026-01", True),
+        ("date", "jan", False),
+        ("boolean", "RUE", True),
+        ("boolean", "yes", False),
+    ],
+)
+def test_keywords_note_the_fields_in_which_they_are_not_found(kind: str, keyword: Any, loses: bool) -> None:
+    for condition, fidelity in (("k", Fidelity.NARROWER), ("not k", Fidelity.BROADER)):
+        base = none_base({"k": [keyword], "condition": condition}, "lucene")
+        base = BaseRule(base.rule, base.name, base.tree, base.state, {"f": Column(kind)})
+        [draft] = LuceneBackend().event(base)
+        assert [reason.fidelity for reason in draft.reasons] == ([fidelity] if loses else [])
+        assert all(f"not in {kind}" in reason.text for reason in draft.reasons)
+
+
+def test_regex_keywords_are_not_found_in_typed_fields() -> None:
+    [draft] = LuceneBackend().event(rule({"k": {"|re": "a"}, "condition": "k"}))
+    assert [reason.fidelity for reason in draft.reasons] == [Fidelity.NARROWER]

@@ -1,0 +1,45 @@
+"""What a search over all fields does not find."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from converter.backends.lucene.fields import Scope
+from converter.plan import Fidelity
+
+
+def note(scope: Scope, keyword: str | None) -> None:
+    """Note the types of fields in which a keyword (None: a regex) may stand without being found.
+
+    Analysed text is searched word by word, numbers and addresses not by their text.
+    """
+    lost = dict.fromkeys(
+        column.type
+        for column in scope.columns.values()
+        if (could := _HOLDS.get(column.type)) and (keyword is None or could(keyword.strip("*")))
+    )
+    if lost:
+        where = ", ".join(lost)
+        scope.lose(
+            Fidelity.NARROWER, f"keywords are found in fields of type keyword and wildcard, not in {where}"
+        )
+
+
+def _made_of(characters: str) -> Callable[[str], bool]:
+    return lambda keyword: not keyword.lower().strip(characters + "*?")
+
+
+def _several_words(keyword: str) -> bool:
+    return re.fullmatch("[A-Za-z0-9]*", keyword) is None
+
+
+# Types that an unfielded search reads in another way than as one text, and whether they can hold a keyword.
+_HOLDS: dict[str, Callable[[str], bool]] = {
+    **dict.fromkeys(("text", "match_only_text"), _several_words),
+    **dict.fromkeys(("long", "integer", "short", "byte", "unsigned_long"), _made_of("-0123456789")),
+    **dict.fromkeys(("double", "float", "half_float", "scaled_float"), _made_of("-+.0123456789e")),
+    "ip": _made_of(".:0123456789abcdef"),
+    "date": _made_of("-:.tz 0123456789"),
+    "boolean": lambda keyword: keyword.lower() in "true" or keyword.lower() in "false",
+}
