@@ -207,20 +207,24 @@ class ControlSets(DetectionItemTransformation):
 
 
 _NUMBER = re.compile(r"(?i)DWORD \(0x([0-9a-f]{8})\)|QWORD \(0x([0-9a-f]{8})-0x([0-9a-f]{8})\)")
+_BARE = re.compile(r"(?i)\(?0x([0-9a-f]{8})\)?")
 
 
 @dataclass
 class RegistryData(DetectionItemTransformation):
     """Map Sysmon's text of a registry value to the platform's data, where that is the bare value.
 
-    ``DWORD (0x0000000N)`` and QWORD become decimal text (``number``); ``Binary Data`` asks the field
-    ``type_field`` for ``binary_type`` (``binary``); ``(Empty)`` and null are missing data (``empty``). Other texts
-    pass. ``take``: which of the three this item is for, as they lose different things.
+    ``number``: ``DWORD (0x0000000N)`` and QWORD become decimal text of that type; ``binary``: ``Binary Data``
+    asks for the type alone; ``empty``: ``(Empty)`` and null are missing data of another type than binary,
+    whose data is never kept. Other texts pass. ``type_field``: the field with the type. ``take``: which of
+    the three this item is for, as they may lose different things.
     """
 
     type_field: str
     take: list[str] = field(default_factory=lambda: ["number", "binary", "empty"])
-    binary_type: str = "Binary"
+    dword: str = "Dword"
+    qword: str = "Qword"
+    binary: str = "Binary"
 
     def apply_detection_item(self, detection_item: SigmaDetectionItem) -> common.Part | None:
         """Map the values of one item; None if none is one of Sysmon's texts.
@@ -238,26 +242,42 @@ class RegistryData(DetectionItemTransformation):
         return common.group(detection_item, kept)
 
     def _one(self, item: SigmaDetectionItem, value: SigmaType) -> common.Part | None:
-        name = str(item.field)
-        if isinstance(value, SigmaNull) and "empty" in self.take:
-            return common.item(item, name, value)
+        if isinstance(value, SigmaNull):
+            return self._no_data(item) if "empty" in self.take else None
         if not isinstance(value, SigmaString):
             return None
         inner = [part for part in _parts(value) if part is not _MANY]
         text = inner[0] if len(inner) == 1 and isinstance(inner[0], str) else ""
-        if (found := _NUMBER.fullmatch(text)) and "number" in self.take:
-            dword, high, low = found.groups()
-            number = int(dword, 16) if dword else (int(high, 16) << 32) + int(low, 16)
-            return common.item(item, name, common.string(value, [str(number)]))
+        if "number" in self.take:
+            if found := _NUMBER.fullmatch(text):
+                dword, high, low = found.groups()
+                if dword:
+                    return self._of_type(item, str(int(dword, 16)), self.dword)
+                return self._of_type(item, str((int(high, 16) << 32) + int(low, 16)), self.qword)
+            if (found := _BARE.fullmatch(text)) and len(value.s) == 3:
+                # A part of a number's text, or of any text.
+                here = common.item(item, str(item.field), value)
+                number = self._of_type(item, str(int(found[1], 16)), self.dword)
+                return common.linked([here, number], ConditionOR)
+            if re.search(r"(?i)[dq]word \(|^\(?0x[0-9a-f]{4,}", text):
+                raise common.refuse(item, value, "a number is stored in decimal, without its type")
         if text.lower() == "binary data" and "binary" in self.take:
-            return common.item(item, self.type_field, common.string(value, [self.binary_type]))
+            return self._typed(item, self.binary)
         if text.lower() == "(empty)" and "empty" in self.take:
-            return common.item(item, name, SigmaNull())
-        if "number" in self.take and any(
-            isinstance(part, str) and re.search(r"(?i)[dq]word \(|^\(?0x[0-9a-f]{4,}", part) for part in inner
-        ):
-            raise common.refuse(item, value, "a number is stored in decimal, without its type")
+            return self._no_data(item)
         return None
+
+    def _of_type(self, item: SigmaDetectionItem, data: str, kind: str) -> common.Part:
+        here = common.item(item, str(item.field), common.string(SigmaString(), [data]))
+        return common.linked([here, self._typed(item, kind)], ConditionAND)
+
+    def _typed(self, item: SigmaDetectionItem, kind: str) -> SigmaDetectionItem:
+        return common.item(item, self.type_field, common.string(SigmaString(), [kind]))
+
+    def _no_data(self, item: SigmaDetectionItem) -> common.Part:
+        other = self._typed(item, self.binary)
+        other.negated = True
+        return common.linked([common.item(item, str(item.field), SigmaNull()), other], ConditionAND)
 
 
 def _pairs(
