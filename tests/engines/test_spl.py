@@ -186,10 +186,10 @@ def test_streamstats_window_of_each_group() -> None:
 def test_stats_leaves_out_events_without_the_group() -> None:
     """Search Reference, "stats": one row for each distinct value of the by-clause."""
     rows = run("* | stats sum(bytes) as s values(bytes) as v by host", [*STREAM, {"bytes": "1"}]).rows
-    assert rows == (
+    assert sorted(rows, key=lambda row: str(row["host"])) == [
         {"host": "x", "s": 650, "v": ["100", "400", "50"]},
         {"host": "y", "s": 350, "v": ["150", "200"]},
-    )
+    ]
 
 
 def test_regular_expressions() -> None:

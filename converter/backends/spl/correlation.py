@@ -91,7 +91,7 @@ def _read(script: Script, rows: Rows, ways: Sequence[Lane]) -> None:
             for step in lane.steps
         ]
     if not apart:
-        _expand(script, ways, assignments)
+        _expand(script, rows, ways, assignments)
         assignments = []
     if script.nested:
         pairs = [f"{_place(lane, ways, apart)}, {lane.stage.label}" for lane in ways]
@@ -100,10 +100,17 @@ def _read(script: Script, rows: Rows, ways: Sequence[Lane]) -> None:
     assignments += _values(script, ways, apart)
     if assignments:
         script.add("eval " + ", ".join(assignments))
-    if not apart:
+    if not apart and _shared(ways):
         # An event that two lanes put into one group is one.
         script.merge(rows=["row"])
-    elif told and not rows.exact:
+    elif (
+        apart
+        and told
+        and not rows.exact
+        and not script.nested
+        and ways[0].stage.plan.type != "temporal_ordered"
+    ):
+        # Elsewhere a row that no rule has seen has no stage, or no place in a chain.
         columns = ", ".join(step.column for lane in ways for step in lane.steps)
         script.add(f"where isnotnull({columns if ',' not in columns else f'coalesce({columns})'})")
     elif not told and rows.timed():
@@ -114,15 +121,24 @@ def _read(script: Script, rows: Rows, ways: Sequence[Lane]) -> None:
         script.unnumber()
 
 
+def _shared(ways: Sequence[Lane]) -> bool:
+    """Tell whether several lanes lead into one stage."""
+    return len({id(lane.stage) for lane in ways}) < len(ways)
+
+
 def _place(lane: Lane, ways: Sequence[Lane], apart: bool) -> str:
     return _test(lane) if apart else f"lane={ways.index(lane) + 1}"
 
 
-def _expand(script: Script, ways: Sequence[Lane], assignments: list[str]) -> None:
+def _expand(script: Script, rows: Rows, ways: Sequence[Lane], assignments: list[str]) -> None:
     """Make a row of each lane that takes an event in."""
     places = ", ".join(f'if({_test(lane)}, "{number}", null())' for number, lane in enumerate(ways, 1))
     script.add("eval " + ", ".join([*assignments, f"lane=mvappend({places})"]))
-    script.add("where isnotnull(lane)", "streamstats count as row", "mvexpand lane")
+    if not rows.exact or rows.timed():
+        script.add("where isnotnull(lane)")
+    if script.numbered or _shared(ways):
+        script.add("streamstats count as row")
+    script.add("mvexpand lane")
     script.add(
         "eval "
         + ", ".join(
@@ -193,9 +209,11 @@ def _hand_on(script: Script, stage: Stage) -> None:
     if stage.parent is None:
         raise TypeError("the last correlation is handed on to none")
     above, step = stage.parent
-    script.raised.add(step.column)
     here = f"stage={stage.label}"
-    assignments = [f"{step.column}=if({here}, start_us, null())"]
+    assignments = []
+    if above.ordered or len(above.steps) > 1:
+        script.raised.add(step.column)
+        assignments.append(f"{step.column}=if({here}, start_us, null())")
     if above.plan.type.startswith("value_"):
         columns = [stage.slots[stage.plan.group_by.index(names[0])] for names in step.member.values]
         taken = value([(name,) for name in columns], above.plan.type != "value_count", {})
@@ -207,8 +225,10 @@ def _hand_on(script: Script, stage: Stage) -> None:
         if source != slot:
             assignments.append(f"{slot}=if({here}, {source}, {slot})")
     assignments += [f'{slot}=if({here}, "", {slot})' for slot in stage.slots if slot not in kept]
-    assignments.append(f"stage=if({here}, {above.label}, stage)")
-    script.add("eval " + ", ".join(assignments))
+    if above.parent is not None or above.ordered or len(above.steps) > 1:
+        assignments.append(f"stage=if({here}, {above.label}, stage)")
+    if assignments:
+        script.add("eval " + ", ".join(assignments))
     if script.numbered and not above.ordered:
         script.number_alerts(above)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from math import ceil, floor
 
-from converter.backends.spl.lanes import Stage
+from converter.backends.spl.lanes import Stage, Step
 from converter.backends.spl.script import Script
 from converter.errors import Refusal
-from converter.plan import Threshold
+from converter.plan import CorrelationPlan, Threshold
 
 MAX_WINDOW = 10_000
 """limits.conf, max_stream_window: the most events in a window of streamstats."""
@@ -66,12 +66,14 @@ def _expiring(script: Script, stage: Stage) -> None:
     kind = stage.plan.type
     begin = "time_us"
     nested = [step.column for step in stage.steps if step.tree is None]
-    if nested:
-        begin = f"coalesce({', '.join(nested)}, time_us)"
-        script.add(
-            f"eval start_us={begin}", f"where {script.unless(stage, f'time_us-start_us<={stage.span_us}')}"
-        )
+    if nested and len(stage.steps) == 1:
         begin = "start_us"
+    elif nested:
+        script.add(f"eval start_us=coalesce({', '.join(nested)}, time_us)")
+        begin = "start_us"
+    if any(_span_us(step) > stage.span_us for step in stage.steps):
+        # An alert that began before the window is not in it.
+        script.add("where " + script.unless(stage, f"time_us-start_us<={stage.span_us}"))
     if kind.startswith("value_"):
         script.add("where " + script.unless(stage, "isnotnull(value)"))
     both = 'mvappend("1", "-1")'
@@ -93,6 +95,12 @@ def _expiring(script: Script, stage: Stage) -> None:
     script.add("where " + " AND ".join(["step=1", *tests]))
     if kind == "value_avg":
         script.add("eval value_avg=value_sum/event_count")
+
+
+def _span_us(step: Step) -> int:
+    """Return how long an alert of a member can be; 0 for an event."""
+    source = step.member.source
+    return source.timespan_ms * 1000 if isinstance(source, CorrelationPlan) else 0
 
 
 def _running(script: Script, stage: Stage) -> list[str]:

@@ -79,8 +79,6 @@ def _apart(script: Script, stage: Stage) -> None:
         if number < len(stage.steps):
             running = start if number == 1 else f"start_{number}"
             script.add(f"streamstats max({running}) as start_{number}{script.by()}")
-    if late:
-        script.add("where role=0")
 
 
 def _marks(script: Script, stage: Stage, late: Sequence[Step]) -> None:

@@ -8,6 +8,10 @@ from converter.backends.spl.lanes import Stage
 from converter.backends.spl.text import listed_field
 
 
+def _chained(stage: Stage) -> int:
+    return sum(step.tree is None for step in stage.steps)
+
+
 class Script:
     """A search under construction."""
 
@@ -17,8 +21,11 @@ class Script:
         self.fields = list(dict.fromkeys(fields))
         self.commands = [search]
         self.nested = len(self.stages) > 1
-        self.numbered = self.nested and any(not stage.ordered for stage in stages)
-        """Whether rows carry a number, so that those of a counting stage are not merged."""
+        self.numbered = any(
+            not stage.ordered and (_chained(stage) > 1 or (position and _chained(stage) < len(stage.steps)))
+            for position, stage in enumerate(stages)
+        )
+        """Whether rows carry a number, so that those of a counting stage are not merged in others' turn."""
         self.raised: set[str] = set()
         """Columns of members that are correlations and have been judged."""
         self.valued = any(stage.plan.type.startswith("value_") for stage in stages)
@@ -91,5 +98,7 @@ class Script:
             self.add(f"eval row=if({' OR '.join(merging)}, 0, row)")
 
     def number_alerts(self, stage: Stage) -> None:
-        """Give alerts that a stage is to count numbers of their own."""
+        """Give alerts that a stage is to count numbers of their own, if others' turn comes before its own."""
+        if _chained(stage) < 2:
+            return
         self.add("streamstats count as place", f'eval row=if(stage={stage.label} AND row=0, "a".place, row)')

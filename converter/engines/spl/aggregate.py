@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 from converter.engines.spl.failures import invalid, unknown
 from converter.engines.spl.values import Row, each, number, ordered, text
@@ -79,7 +80,8 @@ def stats(rows: Sequence[Row], aggregations: Sequence[Aggregation], by: Sequence
         if key is not None:
             groups.setdefault(key, []).append(row)
     out: list[Row] = []
-    for _, members in sorted(groups.items(), key=lambda item: item[0]):
+    # In an order that nothing may rely on: the documentation promises none.
+    for _, members in sorted(groups.items(), key=lambda item: crc32(repr(item[0]).encode())):
         result = {field: members[0][field] for field in by}
         for aggregation in aggregations:
             value = _of_rows(aggregation, members)

@@ -1,13 +1,13 @@
 """strptime and strftime: Search Reference, "Date and time format variables".
 
-Texts without a zone are read in the time zone of the user who searches. Here that zone is UTC; queries that
-sigconv emits name the zone (`%z`) or do not depend on it.
+Texts without a zone are read, and times written, in the time zone of the user who searches. Here that is a
+zone that nobody means (UTC+05:45), so that a query whose result depends on it is found out.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 
 from converter.engines.spl.failures import unknown
@@ -23,6 +23,7 @@ _READ = {
     ":z": r"(?P<z>[+-]\d{2}:\d{2})",
     "s": r"(?P<s>\d+)",
 }
+USER_ZONE = timezone(timedelta(hours=5, minutes=45))
 _DATE = (("Y", 1970), ("m", 1), ("d", 1))
 _DIRECTIVE = re.compile(r"%(?:(?P<digits>[369])?(?P<fraction>[NQ])|(?P<letter>:?[A-Za-z%]))")
 
@@ -53,7 +54,7 @@ def strptime(text: str, form: str) -> float | None:
     parts = found.groupdict()
     if parts.get("s"):
         return float(f"{parts['s']}.{parts.get('f') or 0}")
-    zone: timezone = UTC
+    zone = USER_ZONE
     if parts.get("z"):
         sign = -1 if parts["z"][0] == "-" else 1
         zone = timezone(sign * timedelta(hours=int(parts["z"][1:3]), minutes=int(parts["z"][-2:])))
@@ -68,7 +69,7 @@ def strptime(text: str, form: str) -> float | None:
 
 def strftime(seconds: float, form: str) -> str:
     """Write a time; `%V` is the week of ISO 8601."""
-    moment = datetime.fromtimestamp(seconds, UTC)
+    moment = datetime.fromtimestamp(seconds, USER_ZONE)
 
     def written(match: re.Match[str]) -> str:
         if match["fraction"]:

@@ -5,6 +5,8 @@ Times are `_time` in seconds here; the begin of an alert (first_time) is compare
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from converter.backends.spl import SplBackend
 from converter.convert import convert
 from converter.engines.base import Stored
 from converter.engines.spl import SplEngine
-from converter.errors import Refusal
+from converter.errors import EngineError, Refusal
 from converter.matcher import Matcher
 from converter.pipelines import cell
+from converter.plan import CorrelationPlan, Member, Threshold
 from converter.rule import Rule
 from converter.rules import RuleSet
+from tests.support import none_base
 
 START_MS = 1_600_000_000_000
 
@@ -65,19 +70,22 @@ def events(stream: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return flat
 
 
-def run(text: str, alert: Any, flat: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+def rows(text: str, flat: list[dict[str, Any]]) -> list[Any]:
     stored = []
     for number, event in enumerate(flat):
         doc = {key: str(one) for key, one in event.items() if key != "timestamp"}
         stored.append(Stored(number, "Events", {**doc, "_time": event["timestamp"] / 1000}))
-    rows = SplEngine().load(stored, {}).run(text).rows
+    return list(SplEngine().load(stored, {}).run(text).rows)
+
+
+def run(text: str, alert: Any, flat: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     return [
         (
             tuple(str(row[name]) for name in alert.group),
             round(float(row[alert.last]) * 1000),
             round(float(row[alert.first]) * 1000),
         )
-        for row in rows
+        for row in rows(text, flat)
     ]
 
 
@@ -233,3 +241,123 @@ def test_three_levels(stream: list[dict[str, Any]], data: st.DataObject) -> None
     kind = data.draw(st.sampled_from(["temporal_ordered", "temporal"]))
     middle = {**correlation(kind, rules=order, timespan="5s"), "title": "inner", "name": "inner"}
     agree([*APART, first, middle, data.draw(st.sampled_from(OUTER))], stream, begin=False)
+
+
+# What each type needs to fire: kinds in order, the span from the first to the last event in milliseconds.
+EDGES = [
+    (correlation("event_count", {"gte": 2}), ["a", "b"]),
+    (correlation("event_count", {"eq": 2}), ["a", "b"]),
+    (correlation("value_count", {"field": "v", "gte": 2}), ["a", "b"]),
+    (correlation("value_sum", {"field": "v", "gte": 3}), ["a", "b"]),
+    (correlation("value_avg", {"field": "v", "eq": 1.5}), ["a", "b"]),
+    (correlation("value_percentile", {"field": "v", "percentile": 50, "lt": 2}), ["a", "b"]),
+    (correlation("temporal"), ["b", "a"]),
+    (correlation("temporal", {"gte": 2}, **ABC), ["b", "a"]),
+    (correlation("temporal_ordered"), ["a", "b"]),
+    (correlation("temporal_ordered", **ABC), ["a", "b", "c"]),
+]
+
+
+@pytest.mark.parametrize("bases", BASES)
+@pytest.mark.parametrize(("rule", "kinds"), EDGES, ids=lambda one: str(one)[:60])
+@pytest.mark.parametrize(("span", "fires"), [(4000, True), (4001, False), (3999, True), (1, True)])
+def test_the_edge_of_the_window(
+    bases: str, rule: dict[str, Any], kinds: list[str], span: int, fires: bool
+) -> None:
+    # An hour's end lies within: a fixed bin would cut there.
+    hour = 3_600_000 - START_MS % 3_600_000
+    times = [hour - 1 + span * number // (len(kinds) - 1) for number in range(len(kinds))]
+    stream = [
+        {"t": t, "kinds": kind, "host": "x", "v": number + 1} | ({"x": True} if bases == "wider" else {})
+        for number, (t, kind) in enumerate(zip(times, kinds, strict=True))
+    ]
+    rules = [*BASES[bases], rule]
+    text, alert = query(rules)
+    flat = events(stream)
+    last = [one for one in run(text, alert, flat) if one[1] == flat[-1]["timestamp"]]
+    assert bool(last) == fires
+    agree(rules, stream, begin=False)
+    # Another group's events do not help.
+    agree(rules, [{**event, "host": str(number)} for number, event in enumerate(stream)], begin=False)
+    agree(rules, stream[::-1], begin=False)
+
+
+STAGES = [
+    ("apart", [correlation("event_count", {"gte": 3})]),
+    ("wider", [correlation("temporal", **ABC)]),
+    ("overlapping", [correlation("temporal_ordered", **ABC)]),
+    ("apart", [correlation("value_count", {"field": "v", "gte": 2})]),
+    ("apart", [correlation("value_sum", {"field": "v", "lt": 2})]),
+    ("overlapping", [correlation("event_count", {"gte": 2}, **ALIAS)]),
+    ("apart", [INNER[3] | {"title": "inner", "name": "inner"}, OUTER[2]]),
+    ("wider", [INNER[4] | {"title": "inner", "name": "inner"}, OUTER[7]]),
+    ("overlapping", [INNER[0] | {"title": "inner", "name": "inner"}, OUTER[8]]),
+]
+
+
+@pytest.mark.parametrize(("bases", "chain"), STAGES, ids=lambda one: str(one)[:60])
+def test_no_stage_can_go(bases: str, chain: list[dict[str, Any]]) -> None:
+    """Without any one of its commands the search fails or gives other alerts on some stream."""
+    rules = [*BASES[bases], *chain]
+    text, _ = query(rules)
+    first, *commands = text.rstrip("\n").split("\n| ")
+    generator = random.Random(7)
+    kinds = ["a", "b", "c", *(["ab", "bc", "abc", ""] if bases == "overlapping" else [])]
+    streams = []
+    for _ in range(1000):
+        streams.append(
+            [
+                {
+                    "t": generator.randrange(6) * 1000,
+                    "kinds": generator.choice(kinds),
+                }
+                | generator.choice([{}, *({"v": v} for v in (-1, 0, 1, 2))])
+                | generator.choice([{"host": "x"}, {"host": "x"}, {"host": "y"}, {}])
+                | generator.choice([{"w": "1"}, {"w": "x"}, {}])
+                | generator.choice([{"x": True}, {"x": True}, {}] if bases == "wider" else [{}])
+                for _ in range(generator.randrange(2, 12))
+            ]
+        )
+    wanted = [_sorted(rows(text, events(stream))) for stream in streams]
+    assert any(wanted)
+    for position, command in enumerate(commands):
+        shorter = "\n| ".join([first, *commands[:position], *commands[position + 1 :]])
+        assert any(
+            _differs(shorter, events(stream), one) for stream, one in zip(streams, wanted, strict=True)
+        ), command
+
+
+def _sorted(found: list[Any]) -> list[Any]:
+    return sorted(found, key=repr)
+
+
+def _differs(text: str, flat: list[dict[str, Any]], wanted: list[Any]) -> bool:
+    try:
+        return _sorted(rows(text, flat)) != wanted
+    except EngineError:
+        return True
+
+
+def test_the_time_is_the_events_own_and_utc() -> None:
+    """Sysmon's UtcTime, read in whatever zone the user has; an event without it takes no part."""
+    plan = replace(
+        none_base({"s": {"kind": "a"}, "condition": "s"}, "spl"),
+        state={"time_field": "UtcTime", "time_format": "%Y-%m-%d %H:%M:%S.%3N"},
+    )
+    member = Member("a", plan, (("host",),))
+    (draft,) = SplBackend().correlation(
+        CorrelationPlan({}, "top", "event_count", (member,), ("host",), 1000, (Threshold("gte", 2),))
+    )
+    # Recorded in reverse and long after.
+    stored = [
+        Stored(0, "Events", {"kind": "a", "host": "x", "_time": 9e8, "UtcTime": "2020-10-19 07:30:46.319"}),
+        Stored(1, "Events", {"kind": "a", "host": "x", "_time": 1e8, "UtcTime": "2020-10-19 07:30:45.319"}),
+        Stored(2, "Events", {"kind": "a", "host": "x", "_time": 1e8, "UtcTime": "soon"}),
+        Stored(3, "Events", {"kind": "a", "host": "x", "_time": 1603092646.5}),
+        Stored(4, "Events", {"kind": "a", "host": "x", "_time": 1e8, "UtcTime": "2020-10-19 07:30:47.320"}),
+    ]
+    (row,) = SplEngine().load(stored, {}).run(draft.text).rows
+    assert draft.alert is not None
+    assert row[draft.alert.last] == 1603092646.319
+    assert row[draft.alert.first] == 1603092645.319
+    assert row["host"] == "x"
