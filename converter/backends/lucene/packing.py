@@ -56,8 +56,7 @@ def _alternatives(items: Iterable[Node]) -> list[Node]:
 def _core(parts: Sequence[Part]) -> str | None:
     """Return the text of a value whose only wildcards are a star at either end."""
     inner = [part for part in parts if part is not ANY]
-    fits = len(inner) == 1 and isinstance(inner[0], str) and (len(parts) < 3 or parts[1] is inner[0])
-    return str(inner[0]) if fits else None
+    return inner[0] if len(inner) == 1 and isinstance(inner[0], str) else None
 
 
 def _batches(shape: _Shape, values: Sequence[str]) -> list[Regex]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -256,3 +257,61 @@ def test_keywords_note_the_fields_in_which_they_are_not_found(kind: str, keyword
 def test_regex_keywords_are_not_found_in_typed_fields() -> None:
     [draft] = LuceneBackend().event(rule({"k": {"|re": "a"}, "condition": "k"}))
     assert [reason.fidelity for reason in draft.reasons] == [Fidelity.NARROWER]
+
+
+def test_the_dsl() -> None:
+    detection = {
+        "a": {"f|endswith": "\\cmd*.exe", "n|gte": 5, "ip|cidr": "10.0.0.0/8", "g|exists": True},
+        "b": [
+            {"f": "ab"},
+            {"f|startswith": "x*y"},
+            {"g|startswith|cased": "Ab"},
+            {"g|re|i": "^a[bc]"},
+            {"h|re": "d"},
+        ],
+        "c": {"p": "Cd", "h": None},
+        "k": ["kw"],
+        "condition": "a and b and not c or k",
+    }
+    [draft] = LuceneBackend().event_dsl(rule(detection))
+    folding = {"case_insensitive": True}
+    assert json.loads(draft.text) == {
+        "query": {
+            "bool": {
+                "should": [
+                    {
+                        "bool": {
+                            "filter": [
+                                {"wildcard": {"f": {"value": r"*\\cmd*.exe", **folding}}},
+                                {"range": {"n": {"gte": "5"}}},
+                                {"term": {"ip": {"value": "10.0.0.0/8"}}},
+                                {"exists": {"field": "g"}},
+                                {
+                                    "bool": {
+                                        "should": [
+                                            {"term": {"f": {"value": "ab", **folding}}},
+                                            {"wildcard": {"f": {"value": "x*y*", **folding}}},
+                                            {"prefix": {"g": {"value": "Ab"}}},
+                                            {"regexp": {"g": {"value": "a[BCbc].*", **folding}}},
+                                            {"regexp": {"h": {"value": ".*d.*"}}},
+                                        ],
+                                        "minimum_should_match": 1,
+                                    }
+                                },
+                            ],
+                            "must_not": [
+                                {
+                                    "bool": {
+                                        "filter": [{"term": {"p.caseless": {"value": "cd"}}}],
+                                        "must_not": [{"exists": {"field": "h"}}],
+                                    }
+                                }
+                            ],
+                        }
+                    },
+                    {"query_string": {"query": "/.*[Kk][Ww].*/"}},
+                ],
+                "minimum_should_match": 1,
+            }
+        }
+    }
