@@ -68,7 +68,9 @@ def test_log(name: str, target: str) -> None:
     session = engine_for(target).load(stored, tables)
     fired = {}
     for rule, conversion in zip(ruleset().emitted(), conversions, strict=True):
-        found = alerts_of(conversion, views, [session.run(query.text) for query in conversion.queries])
+        found = alerts_of(
+            conversion, views, stored, [session.run(query.text) for query in conversion.queries]
+        )
         if found:
             fired[rule.title] = [(mark.group, mark.time_ms) for mark in found]
     assert fired == ({"Remote PsExec on Its Target": [CHAIN]} if name == PSEXEC else {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from converter.errors import ExitCode
 
 if TYPE_CHECKING:
     from converter.verify.run import Checked
+
+
+_STATUSES = ("agrees", "refused", "disagrees", "error")
 
 
 @click.command()
@@ -67,16 +71,24 @@ def _print_problem(checked: Checked) -> None:
 
 
 def _print_table(found: list[Checked]) -> None:
-    """Print rule x cell, each with verdict, fidelity, events and hits; then why cells are not exact."""
-    rows = []
+    """Print a row for each rule, a column for each cell; then why cells are not exact."""
+    cells = list(dict.fromkeys(str(one.cell) for one in found))
+    rows: dict[str, dict[str, str]] = {}
     for one in found:
-        numbers = [str(one.events), str(one.hits)] if one.status in ("agrees", "disagrees") else ["", ""]
-        status = {"agrees": "agree", "disagrees": "DISAGREE"}.get(one.status, one.status)
-        rows.append([one.rule.title, str(one.cell), status, one.fidelity, *numbers])
-    table(["rule", "cell", "verdict", "fidelity", "events", "hits"], rows, err=False)
-    notes = dict.fromkeys(f"{one.cell}: {one.rule.title}: {one.reason}" for one in found if one.reason)
-    for note in notes:
+        rows.setdefault(f"{one.rule.title}", {})[str(one.cell)] = _verdict(one)
+    lines = [[title, *(by_cell.get(cell, "") for cell in cells)] for title, by_cell in rows.items()]
+    table(["verdict, fidelity, events/hits", *cells], lines, err=False)
+    for note in dict.fromkeys(f"{one.cell}: {one.rule.title}: {one.reason}" for one in found if one.reason):
         click.echo(note)
+    count = Counter(one.status for one in found)
+    click.echo(", ".join(f"{count[status]} {status}" for status in _STATUSES if count[status]))
+
+
+def _verdict(one: Checked) -> str:
+    if one.status not in ("agrees", "disagrees"):
+        return one.status
+    word = "agree" if one.status == "agrees" else "DISAGREE"
+    return f"{word} {one.fidelity} {one.events}/{one.hits}"
 
 
 def _result(one: Checked) -> dict[str, Any]:

@@ -25,6 +25,8 @@ from converter.shapes import shape_for
 from converter.verify.judge import Mark, Verdict
 from converter.witness import witnesses
 
+FIRST_OF_BURST = "first of burst"
+"""How the reason begins of a query whose engine uses events up (EQL sequences)."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Event = Mapping[str, Any]
@@ -133,8 +135,9 @@ def _run(
     """Run the queries of a rule over one stream and add the comparison to the verdict."""
     plan = conversion.plan
     session = engine.load(stored, tables_of(conversion, stored))
-    found = alerts_of(conversion, events, [session.run(query.text) for query in conversion.queries])
-    if isinstance(plan, CorrelationPlan) and conversion.cell.target == "eql":
+    found = alerts_of(conversion, events, stored, [session.run(query.text) for query in conversion.queries])
+    burst = any(reason.text.startswith(FIRST_OF_BURST) for reason in conversion.reasons)
+    if isinstance(plan, CorrelationPlan) and burst:
         verdict.compare_first_of_burst(name, expected, found, plan.timespan_ms)
     elif isinstance(plan, CorrelationPlan) and conversion.cell.target == "lucene":
         verdict.compare_groups(name, expected, {mark.group for mark in found})
@@ -142,12 +145,15 @@ def _run(
         verdict.compare(name, expected, found)
 
 
-def alerts_of(conversion: Conversion, events: Sequence[Event], results: Sequence[Result]) -> set[Mark]:
+def alerts_of(
+    conversion: Conversion, events: Sequence[Event], stored: Sequence[Stored], results: Sequence[Result]
+) -> set[Mark]:
     """Return what the queries of a rule selected: events, or alerts (a threshold's without their time).
 
     Args:
         conversion: the rule in a cell.
         events: the events that were searched, by position.
+        stored: the same as the platform stores them.
         results: of each of the conversion's queries, in order.
 
     Raises:

