@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from converter import yamlfile
+from converter import filters, yamlfile
 from converter.checks import problems
 from converter.correlations import referenced
 from converter.errors import RuleError
@@ -115,6 +115,7 @@ def load(paths: Sequence[Path], root: Path | None = None) -> RuleSet:
                     _load_file(file, base, result, library=True)
         result._index = None
     _check_duplicates(result)
+    _apply_filters(result)
     return result
 
 
@@ -176,6 +177,19 @@ def _read_file(file: Path, relative: str) -> tuple[list[Rule], list[RuleError]]:
     if not rules and not errors:
         errors.append(RuleError("SC106", "holds no rule", file=name))
     return rules, errors
+
+
+def _apply_filters(result: RuleSet) -> None:
+    """Filters of the rules asked for, and of the library where it was loaded, change the rules in place."""
+    given = [rule for rule in [*result.library, *result.rules] if rule.kind == "filter"]
+    if not given:
+        return
+    try:
+        result.rules = filters.apply(result.rules, given)
+        result.library = filters.apply(result.library, given)
+    except RuleError as error:
+        result.errors.append(error)
+    result._index = None
 
 
 def _check_duplicates(result: RuleSet) -> None:

@@ -1,0 +1,84 @@
+"""Sigma filters: what they concern, and what a filtered rule means in every language."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from converter import pipelines, rules
+from converter.convert import convert
+from converter.engines import engine_for
+from converter.matcher import Matcher
+from converter.shapes import none as none_shape
+from converter.verify.run import alerts_of, tables_of
+
+RULE = """\
+title: Rule
+id: 11111111-1111-4111-8111-111111111111
+name: rule
+logsource: {category: c, product: p}
+detection:
+    selection_a: {A: x}
+    selection_b: {B: y}
+    condition: 1 of them
+"""
+EVENTS = [
+    {"A": "x"},
+    {"A": "x", "User": "admin"},
+    {"B": "y", "User": "other"},
+    {"B": "y", "Host": "test"},
+    {"A": "z"},
+]
+
+
+def filter_text(body: str, logsource: str = "{category: c}") -> str:
+    return f"title: Filter\nlogsource: {logsource}\nfilter:\n{body}"
+
+
+@pytest.mark.parametrize(
+    ("body", "logsource", "expected"),
+    [
+        (
+            "    rules: [rule]\n    selection: {User: admin}\n    condition: not selection\n",
+            "{category: c}",
+            [0, 2, 3],
+        ),
+        (
+            "    rules: any\n    a: {User: admin}\n    b: {Host: test}\n    condition: not 1 of them\n",
+            "{category: c}",
+            [0, 2],
+        ),
+        ("    rules: any\n    selection_a: {User: other}\n    condition: selection_a\n", "{product: p}", [2]),
+        (
+            "    rules: [11111111-1111-4111-8111-111111111111]\n    s: {User: admin}\n    condition: not s\n",
+            "{category: c, product: p}",
+            [0, 2, 3],
+        ),
+        ("    rules: [another]\n    s: {User: admin}\n    condition: not s\n", "{category: c}", [0, 1, 2, 3]),
+        ("    rules: any\n    s: {User: admin}\n    condition: not s\n", "{category: d}", [0, 1, 2, 3]),
+    ],
+)
+@pytest.mark.parametrize("target", ["eql", "lucene", "spl", "kql"])
+def test_filter(body: str, logsource: str, expected: list[int], target: str, tmp_path: Path) -> None:
+    (tmp_path / "rule.yml").write_text(RULE)
+    (tmp_path / "filter.yml").write_text(filter_text(body, logsource))
+    loaded = rules.load([tmp_path])
+    assert loaded.errors == []
+    (rule,) = loaded.emitted()
+    conversion = convert(loaded, rule, pipelines.cell(pipelines.NONE, target))
+    columns = conversion.plan.columns  # type: ignore[union-attr]
+    stored = none_shape.store(EVENTS, columns, target)
+    session = engine_for(target).load(stored, tables_of(conversion, stored))
+    found = alerts_of(conversion, EVENTS, stored, [session.run(query.text) for query in conversion.queries])
+    assert sorted(mark.event for mark in found if mark.event is not None) == expected
+    import yaml
+
+    docs = [yaml.safe_load(RULE), yaml.safe_load(filter_text(body, logsource))]
+    assert sorted(alert.events[0] for alert in Matcher(docs).run(EVENTS)) == expected
+
+
+def test_filter_without_rules_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "rule.yml").write_text(RULE)
+    (tmp_path / "filter.yml").write_text(filter_text("    s: {User: admin}\n    condition: not s\n"))
+    assert [error.code for error in rules.load([tmp_path]).errors] == ["SC103"]
