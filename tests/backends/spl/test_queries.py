@@ -43,6 +43,8 @@ def only(selection: Any, **state: Any) -> str:
         # S1: several regexes, and all of them with `all`.
         ({"A|re": "x+", "B|re": "y+"}, 'A=* B=*\n| regex A="x+"\n| regex B="y+"'),
         ({"A": "z", "A|re|i": "x\\.y"}, 'A="z"\n| regex A="(?i)x\\.y"'),
+        # SPL resolves an escaped pipe before the pattern is compiled; other escapes stay.
+        ({"A|re": r"a\|b\d\\c\"d"}, 'A=*\n| regex A="a\\\\|b\\d\\\\\\\\c\\"d"'),
         # S7: a single-character wildcard; search narrows with a star.
         ({"A": "prog?.exe"}, 'A="prog*.exe"\n| where match(A, "(?is)^prog.\\.exe\\z")'),
         # S8: a literal star has no escape in search.

@@ -338,6 +338,17 @@ def _differs(text: str, flat: list[dict[str, Any]], wanted: list[Any]) -> bool:
         return True
 
 
+def test_of_alerts_of_one_instant_the_latest_begin_counts() -> None:
+    """Two alerts end together; only the one that begins after the connection follows it."""
+    inner = correlation("temporal_ordered", timespan="9s", **{"group-by": ["host", "w"]})
+    outer = correlation("temporal_ordered", rules=["c", "inner"], timespan="9s")
+    kinds = [(0, "a", "1"), (1000, "c", "1"), (2000, "a", "2"), (3000, "b", "1"), (3000, "b", "2")]
+    stream = [{"t": t, "kinds": kind, "host": "x", "w": w} for t, kind, w in kinds]
+    rules = [*APART, {**inner, "title": "inner", "name": "inner"}, outer]
+    assert expected(rules, events(stream)) == [(("x",), START_MS + 3000, START_MS + 1000)]
+    agree(rules, stream, begin=True)
+
+
 def test_the_time_is_the_events_own_and_utc() -> None:
     """Sysmon's UtcTime, read in whatever zone the user has; an event without it takes no part."""
     plan = replace(
