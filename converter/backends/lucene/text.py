@@ -59,7 +59,7 @@ def _delimited(pattern: str) -> str:
     r"""Escape the delimiter. A last ``\`` becomes a class: Lucene reads ``\\/`` as an escaped delimiter."""
     _check(pattern)
     escaped = pattern.replace("/", "\\/")
-    return escaped if escaped.endswith("\\") else escaped
+    return escaped[:-2] + "[\\\\]" if escaped.endswith("\\") else escaped
 
 
 def _safe(char: str) -> bool:
