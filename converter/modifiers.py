@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from sigma.exceptions import SigmaValueError
 from sigma.modifiers import SigmaModifier, SigmaValueModifier
-from sigma.types import Placeholder, SigmaExpansion, SigmaString
+from sigma.types import Placeholder, SigmaExpansion, SigmaNumber, SigmaString
 
 from sigma import modifiers
 
@@ -107,8 +107,19 @@ def _verbatim(text: str) -> SigmaString:
     return SigmaString(text)  # Base64 has no characters that Sigma escapes.
 
 
+_read_number = SigmaNumber.__post_init__
+
+
+def _exact_number(self: SigmaNumber, init_number: Any) -> None:
+    """Keep whole numbers whole: pySigma compares them as floats first and loses digits beyond 2^53."""
+    _read_number(self, init_number)
+    if isinstance(init_number, int):
+        self.number = int(init_number)
+
+
 def register() -> None:
     """Put these in the place of pySigma's own; calling it twice changes nothing."""
+    SigmaNumber.__post_init__ = _exact_number  # type: ignore[method-assign]
     ours: dict[str, type[SigmaModifier[Any, Any]]] = {
         "wide": Wide,
         "utf16le": Utf16Le,

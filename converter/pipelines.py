@@ -21,7 +21,7 @@ from sigma.processing.pipeline import ProcessingPipeline
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaLogSource, SigmaRule
 from sigma.types import SigmaFieldReference
 
-from converter import fidelity, transformations, yamlfile
+from converter import fidelity, placeholders, transformations, yamlfile
 from converter.columns import Column, Columns
 from converter.errors import PipelineError, Refusal
 from converter.inference import infer_columns, leaves
@@ -36,6 +36,7 @@ NONE = "none"
 """The source that maps nothing."""
 
 transformations.register()
+placeholders.register()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import pytest
 from sigma.conditions import ConditionOR
 from sigma.processing.pipeline import ProcessingPipeline
 
+from converter import placeholders as value_lists
 from converter.inference import infer_columns
 from converter.plan import BaseRule
 from converter.rule import Rule
@@ -35,6 +36,7 @@ def none_base(
     doc = {"title": "t", "name": "t", "logsource": {"category": "none"}, "detection": detection}
     rule = Rule(doc, "t.yml", Path("t.yml"), "t.yml", 0).sigma()
     if placeholders:
+        value_lists.register()
         expand = {"id": "p", "type": "value_placeholders"}
         pipeline = ProcessingPipeline.from_dict({"vars": placeholders, "transformations": [expand]})
         pipeline.apply(rule)

@@ -38,10 +38,9 @@ def store(events: Iterable[Mapping[str, Any]], columns: Columns, language: str) 
 
 
 def view(events: Iterable[Mapping[str, Any]], language: str) -> list[Mapping[str, Any]]:
-    """Return the events as the matcher must see them: without empty fields where Kusto cannot tell them."""
-    if language != "kql":
-        return list(events)
-    return [{key: value for key, value in event.items() if value != ""} for event in events]
+    """Return the events as the matcher must see them: no platform stores a null, Kusto no empty string."""
+    lost = (None, "") if language == "kql" else (None,)
+    return [{key: value for key, value in event.items() if value not in lost} for event in events]
 
 
 def _cast(value: Any, kind: str) -> Any:
