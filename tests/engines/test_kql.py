@@ -113,7 +113,7 @@ def test_analyser_rejects(query: str, code: str) -> None:
 def test_analyser_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(validator.HOME_VARIABLE, str(tmp_path))
     monkeypatch.setattr(validator, "_running", None)
-    with pytest.raises(EngineError, match=r"SC401 .*make analyser"):
+    with pytest.raises(EngineError, match=r"SC401 .*kusto_analyser\.install"):
         KqlEngine().validate("T", T)
 
 

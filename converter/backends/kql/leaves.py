@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import warnings
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -192,7 +193,7 @@ class Leaves:
         letters = "".join(letter for letter, _ in flags)
         column = self.as_text(field)
         test = text.regex(column, (f"(?{letters})" if letters else "") + translate(source))
-        if re.search(source, "", sum(flag for _, flag in flags)):
+        if _finds_nothing(source, sum(flag for _, flag in flags)):
             # It finds the empty string, which a missing one is in Kusto.
             test = all_of([text.empty(column, False), test])
         return negation(test) if negated else test
@@ -235,6 +236,14 @@ def _complete(test: Expr, negated: bool, in_not: bool) -> Expr:
         return test
     sure = atom(f"coalesce({test}, false)")
     return negation(sure) if negated else sure
+
+
+def _finds_nothing(source: str, flags: int) -> bool:
+    """Tell whether a regular expression finds the empty string."""
+    with warnings.catch_warnings():
+        # `[[` and the like: Python warns of a meaning that they may get.
+        warnings.simplefilter("ignore", FutureWarning)
+        return re.search(source, "", flags) is not None
 
 
 def _exact(value: SigmaNumber) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import duckdb
@@ -31,6 +31,7 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
         connection.create_function(function.__name__, function, [text, text], boolean, null_handling=special)
 
 
+@cache
 def extend_registry() -> None:
     """Make duckdb-kql translate the functions (idempotent)."""
     _template("ipv4_is_in_range", "_ipv4_in_range({0}, {1})", (2,))

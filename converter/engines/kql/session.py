@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -40,7 +42,9 @@ class KqlSession:
 
     def __init__(self, events: Sequence[Stored], tables: Mapping[str, Columns]) -> None:
         functions.extend_registry()
-        self._connection = duckdb_kql.connect()
+        # One thread: results come in the same order every time, and starting is cheap.
+        self._connection = duckdb_kql.connect(config={"threads": 1})
+        weakref.finalize(self, self._connection.close)
         functions.register(self._connection)
         self._schema: dict[str, list[str]] = {}
         for table, columns in tables.items():
@@ -76,8 +80,7 @@ class KqlSession:
             EngineError: SC402 for what is not KQL, SC403 for what this engine does not have.
         """
         try:
-            query = rewrite(lower(respelled(text)), self._schema)
-            cursor = self._connection.execute(str(to_sql(query, self._schema)))
+            cursor = self._connection.execute(_translated(text, json.dumps(self._schema)))
             names = [column[0] for column in cursor.description]
             kinds = [str(column[1]) for column in cursor.description]
             rows = cursor.fetchall()
@@ -93,6 +96,16 @@ class KqlSession:
             events=events,
             rows=tuple({names[i]: _value(row[i], kinds[i]) for i in shown} for row in rows),
         )
+
+
+@lru_cache(maxsize=256)
+def _translated(text: str, schema: str) -> str:
+    """Return DuckDB's SQL of a query; ``schema`` is JSON of the columns of each table.
+
+    Parsing takes most of the time of a small query, and one query is run over many streams.
+    """
+    columns: dict[str, list[str]] = json.loads(schema)
+    return str(to_sql(rewrite(lower(respelled(text)), columns), columns))
 
 
 def _quoted(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from sigma.exceptions import SigmaError
 
@@ -15,16 +17,33 @@ from tests.support import none_base
 
 REFUSED = {
     "keywords/": "SC201",  # The source `none` declares no columns to search.
-    "numbers/large-neighbours": "SC203",  # pySigma has rounded the number.
+    "regex_beyond/lookahead": "SC202",
 }
 """Cases that KQL refuses, by the beginning of their id."""
+
+
+DIFFERS = {
+    "cidr/not-an-address": "Kusto may read `10.0.0.0/8` in a field as the address 10.0.0.0",
+    "expand/all": "pySigma joins the values of a placeholder by `all`; the backend sees only that",
+}
+"""Cases that are known to differ, by id, with the reason."""
+
+
+def _one_state(section: Any) -> Any:
+    """'' in a rule asks for what null asks for: in Kusto they are one state (DESIGN.md)."""
+    if isinstance(section, dict):
+        return {key: _one_state(value) for key, value in section.items()}
+    if isinstance(section, list):
+        return [_one_state(value) for value in section]
+    return None if section == "" else section
 
 
 def _expected(case: Case) -> list[int]:
     """What the matcher selects of the events as Kusto stores them: '' and null are no value."""
     if not case.needs & {"empty", "null"}:
         return case.match
-    matches = compile_detection(case.detection, placeholders=case.placeholders)
+    detection = {name: _one_state(section) for name, section in case.detection.items()}
+    matches = compile_detection(detection, placeholders=case.placeholders)
     stored = [{k: v for k, v in event.items() if v not in ("", None)} for event in case.events]
     return [position for position, event in enumerate(stored) if matches(event)]
 
@@ -33,8 +52,10 @@ def _expected(case: Case) -> list[int]:
     "case", [case for case in cases() if "multi" not in case.needs], ids=lambda case: case.id
 )
 def test_case(case: Case) -> None:
+    if why := DIFFERS.get(case.id.removesuffix("/not")):
+        pytest.skip(why)
     try:
-        base = none_base(case.detection, "kql")
+        base = none_base(case.detection, "kql", case.placeholders)
     except SigmaError as error:
         pytest.skip(f"pySigma cannot read it: {error}")
     code = next((code for start, code in REFUSED.items() if case.id.startswith(start)), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -123,7 +124,8 @@ SUBJECTS = [
 ]
 
 
-@settings(SETTINGS, max_examples=150)
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # Python's, on `[[` and `[&&`
+@settings(SETTINGS, max_examples=250)
 @given(REGEX, st.sampled_from(["|re", "|re|i", "|re|s", "|re|m"]))
 def test_regex(pattern: str, modifiers: str) -> None:
     detection = {"s": {f"F{modifiers}": pattern}, "condition": "s"}
