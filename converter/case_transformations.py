@@ -207,9 +207,11 @@ class MappedAddresses(DetectionItemTransformation):
             return [value, common.string(value, [_MAPPED + text, *value.s[1:]])]
         if len(value.s) == 1 and ":" in text:
             try:
-                return [common.string(value, [str(ipaddress.IPv6Address(text))])]
+                address = ipaddress.IPv6Address(text)
             except ValueError:
                 return [value]
+            four = address.ipv4_mapped
+            return [common.string(value, [f"{_MAPPED}{four}" if four else str(address)])]
         return [value]
 
 

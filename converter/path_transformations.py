@@ -3,6 +3,7 @@
 - ``split_path``: a path into the fields that hold what stands before and after one of its backslashes.
 - ``file_name_only``: a path that is given by its file name, where only that name is stored.
 - ``registry_roots``: abbreviated roots (``HKLM\\``) written as the platform writes them.
+- ``registry_defaults``: a key alone where a key's default value has no path.
 - ``control_sets``: ``CurrentControlSet`` as the numbered control set behind it.
 - ``registry_data``: Sysmon's text of a registry value (``DWORD (0x00000001)``) as data and type.
 """
@@ -68,6 +69,10 @@ class SplitPath(FieldMappingTransformationBase):
             return None
         return common.group(detection_item, [self._one(detection_item, one) for one in detection_item.value])
 
+    def can(self, parts: _Parts) -> bool:
+        """Tell whether a pattern can match a path in two fields at all."""
+        return next(self._cuts(parts), None) is not None
+
     def _one(self, item: SigmaDetectionItem, value: SigmaType) -> common.Part:
         if isinstance(value, SigmaNull | SigmaExists):
             return common.item(item, self.before, value)
@@ -79,7 +84,7 @@ class SplitPath(FieldMappingTransformationBase):
         wanted: list[common.Part] = []
         for before, after in alternatives:
             sides = [
-                common.item(item, name, common.string(value, list(parts)))
+                self._side(item, name, value, parts)
                 for name, parts in ((self.before, before), (self.after, after))
                 if parts != (_MANY,)
             ] or [common.item(item, self.before, common.string(value, [_MANY]))]
@@ -87,6 +92,15 @@ class SplitPath(FieldMappingTransformationBase):
         if any(isinstance(one, SigmaDetectionItem) and _is_any(one) for one in wanted):
             return next(one for one in wanted if isinstance(one, SigmaDetectionItem) and _is_any(one))
         return wanted[0] if len(wanted) == 1 else common.linked(wanted, ConditionOR)
+
+    def _side(
+        self, item: SigmaDetectionItem, name: str, value: SigmaString, parts: tuple[str | SpecialChars, ...]
+    ) -> common.Part:
+        here = common.item(item, name, common.string(value, list(parts)))
+        if parts:
+            return here
+        # Nothing before or after: some platforms store that as an empty text, some as no value.
+        return common.linked([here, common.item(item, name, SigmaNull())], ConditionOR)
 
     def _cuts(self, parts: _Parts) -> Iterator[tuple[tuple[str | SpecialChars, ...], ...]]:
         for at, part in enumerate(parts):
@@ -175,6 +189,62 @@ class RegistryRoots(DetectionItemTransformation):
         if ways == [parts]:
             return [value]
         return [common.string(value, way) for way in ways]
+
+
+@dataclass
+class RegistryDefaults(DetectionItemTransformation):
+    """Also look for default values where these have no path: a key alone stands for ``key\\(Default)``.
+
+    ``path``: the field with the path of other values. ``root`` and ``key``: the fields of a key without
+    its first part, and of that part. A value that a default value's path cannot match passes.
+    """
+
+    path: str
+    root: str
+    key: str
+
+    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> common.Part | None:
+        """Add the keys to the values of one item."""
+        parts = [self._one(detection_item, value) for value in detection_item.value]
+        return common.group(detection_item, parts)
+
+    def _one(self, item: SigmaDetectionItem, value: SigmaType) -> common.Part:
+        here = common.item(item, self.path, value)
+        if not isinstance(value, SigmaString):
+            return here
+        splitting = SplitPath(self.root, self.key, "first")
+        keys = [list(parts) for parts in _before_default(_parts(value)) if splitting.can(list(parts))]
+        if not keys:
+            return here
+        values: list[SigmaType] = [common.string(value, parts) for parts in keys]
+        whole = SigmaDetectionItem(self.path, [], values, source=item.source, auto_modifiers=False)
+        split = splitting.apply_detection_item(whole)
+        assert split is not None
+        alone = common.linked([common.item(item, self.path, SigmaNull()), split], ConditionAND)
+        return common.linked([here, alone], ConditionOR)
+
+
+def _before_default(parts: _Parts) -> Iterator[tuple[str | SpecialChars, ...]]:
+    """Give the patterns for a key that a pattern matches with ``\\(Default)`` behind it."""
+    cuts: list[tuple[_Parts, _Parts]] = []
+    for at, part in enumerate(parts):
+        if part is _MANY:
+            cuts.append((parts[: at + 1], parts[at:]))
+        elif isinstance(part, str):
+            cuts += [
+                ([*parts[:at], part[:cut]], [part[cut:], *parts[at + 1 :]]) for cut in range(len(part) + 1)
+            ]
+    found: dict[tuple[str | SpecialChars, ...], None] = {}
+    for left, right in cuts:
+        pattern = "".join(
+            re.escape(part) if isinstance(part, str) else ".*" if part is _MANY else "." for part in right
+        )
+        key = _clean(left)
+        ends = key[-1] if key else ""
+        if re.fullmatch(pattern, "\\(Default)", re.IGNORECASE) and not str(ends).endswith("\\"):
+            found[key] = None
+    # What a pattern with a star behind it matches needs no other.
+    yield from (key for key in found if not key or key[-1] is _MANY or (*key, _MANY) not in found)
 
 
 @dataclass
@@ -312,6 +382,7 @@ TYPES: dict[str, type[Transformation]] = {
     "split_path": SplitPath,
     "file_name_only": FileNameOnly,
     "registry_roots": RegistryRoots,
+    "registry_defaults": RegistryDefaults,
     "control_sets": ControlSets,
     "registry_data": RegistryData,
 }

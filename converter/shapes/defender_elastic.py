@@ -153,8 +153,8 @@ def _process(doc: dict[str, Any], given: Properties, kind: str, own: bool) -> No
     """Map the processes: InitiatingProcess* is process.parent for new processes and some others."""
     acts = kind in {"api", "driver"} or (kind != "process" and own)
     owner = "process" if acts else "process.parent"
-    actor = {name.removeprefix("InitiatingProcess"): value for name, value in given.items()}
-    actor = {name: value for name, value in actor.items() if f"InitiatingProcess{name}" in given}
+    before = "InitiatingProcess"
+    actor = {name[len(before) :]: value for name, value in given.items() if name.startswith(before)}
     doc |= {
         f"{owner}.command_line": actor.get("CommandLine"),
         f"{owner}.pid": actor.get("Id"),

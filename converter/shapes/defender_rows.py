@@ -77,7 +77,7 @@ def process_key(guid: str, pid: str | None) -> tuple[int, datetime]:
     that Defender records, so that different GUIDs are different times.
     """
     digits = re.sub(r"[^0-9a-f]", "", guid.lower())
-    seconds = int(digits[8:16] or "0", 16) if len(digits) == 32 else 0
+    seconds = int(digits[12:16] + digits[8:12], 16) if len(digits) == 32 else 0
     mixed = zlib.crc32(guid.lower().encode())
     number = int(pid) if pid is not None and pid.isdigit() else mixed % 16384 * 4
     return number, datetime.fromtimestamp(seconds, UTC) + timedelta(milliseconds=mixed % 86_400_000)
@@ -186,9 +186,12 @@ def _connected(row: Row, data: Mapping[str, str]) -> None:
 
 def _address(text: str | None) -> str | None:
     try:
-        return str(ipaddress.ip_address(text)) if text else None
+        address = ipaddress.ip_address(text) if text else None
     except ValueError:
         return text
+    # Splunk's add-on cuts `::ffff:` off addresses, so that is how sockets for both versions are written.
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return f"::ffff:{mapped}" if mapped else str(address) if address else None
 
 
 def _file(action: str) -> Callable[[Row, Mapping[str, str]], None]:

@@ -45,7 +45,7 @@ def store(event: Mapping[str, Any], id: int) -> Stored:  # noqa: A002
     table = category.removeprefix("AdvancedHunting-")
     names = [*_COLUMNS[table].split(), *(f"InitiatingProcess{name}" for name in _ACTOR)]
     doc: dict[str, Any] = {f"properties.{name}": NULL for name in names}
-    doc |= {f"properties.{name}": windows.text(value) for name, value in properties.items() if value != ""}
+    doc |= {f"properties.{name}": windows.text(value) for name, value in properties.items()}
     time = windows.utc_time(event) or windows.record_time(event)
     milliseconds = time.replace(microsecond=time.microsecond // 1000 * 1000)
     doc |= {"_time": milliseconds.timestamp(), "sourcetype": SOURCETYPE, "category": category}

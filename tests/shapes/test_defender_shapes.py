@@ -1,0 +1,165 @@
+"""Defender's events as the three platforms store them."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from converter.shapes import defender_elastic, defender_rows, shape_for
+
+PAIRS = yaml.safe_load((Path(__file__).parent / "data" / "defender_elastic.yml").read_text())
+GUID = "{FA4A0DE6-E8A8-5D2F-0000-001094619900}"
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=[pair["source"] for pair in PAIRS])
+def test_a_published_record_becomes_its_document(pair):
+    doc = defender_elastic.document(pair["category"], pair["properties"])
+    wanted = pair["stored"] | pair["later"]
+    assert {name: doc.get(name) for name in wanted} == wanted
+    assert [name for name in pair["absent"] if name in doc] == []
+
+
+def test_an_api_call_and_a_driver_join_folder_and_file():
+    # pipeline_device.yml, set_Target_process_executable and set_dll_path_driver.
+    given = {
+        "ActionType": "OpenProcessApiCall",
+        "FolderPath": r"C:\Windows\System32",
+        "FileName": "lsass.exe",
+    }
+    more = json.dumps({"DesiredAccess": 5136})
+    doc = defender_elastic.document("AdvancedHunting-DeviceEvents", given | {"AdditionalFields": more})
+    assert doc["Target.process.executable"] == r"C:\Windows\System32\lsass.exe"
+    assert doc["process.Ext.api.parameters.desired_access_numeric"] == 5136
+    assert (doc["event.category"], doc["event.action"]) == (["api"], "openprocessapicall")
+    assert "process.executable" not in doc
+    doc = defender_elastic.document("AdvancedHunting-DeviceEvents", given | {"ActionType": "DriverLoad"})
+    assert (doc["dll.path"], doc["event.action"]) == (r"C:\Windows\System32\lsass.exe", "load")
+
+
+def test_a_dns_query_seen_on_the_network():
+    more = {"direction": "Out", "query": "host.example", "rcode_name": "NOERROR"}
+    given = {"ActionType": "DnsConnectionInspected", "AdditionalFields": more, "Protocol": "Udp"}
+    doc = defender_elastic.document("AdvancedHunting-DeviceNetworkEvents", given)
+    assert (doc["dns.question.name"], doc["network.protocol"]) == ("host.example", "dns")
+
+
+def test_only_value_changes_have_a_registry_path():
+    key = r"HKEY_LOCAL_MACHINE\SOFTWARE\A"
+    of = "AdvancedHunting-DeviceRegistryEvents"
+    created = defender_elastic.document(of, {"ActionType": "RegistryKeyCreated", "RegistryKey": key})
+    assert "registry.path" not in created
+    assert (created["registry.hive"], created["registry.key"]) == ("HKLM", r"SOFTWARE\A")
+    gone = {
+        "ActionType": "RegistryValueDeleted",
+        "PreviousRegistryKey": key,
+        "PreviousRegistryValueName": "V",
+    }
+    assert defender_elastic.document(of, gone)["registry.path"] == r"HKLM\SOFTWARE\A\V"
+    users = {"RegistryKey": r"HKEY_USERS\.DEFAULT\A", "RegistryValueName": "V"}
+    assert defender_elastic.document(of, users)["registry.path"] == r"HKU\HKEY_USERS\.DEFAULT\A\V"
+
+
+def test_former_data_stands_beside_the_new():
+    given = {"RegistryKey": r"HKEY_LOCAL_MACHINE\A", "RegistryValueName": "V", "RegistryValueData": "2"}
+    of = "AdvancedHunting-DeviceRegistryEvents"
+    doc = defender_elastic.document(of, given | {"PreviousRegistryValueData": "1"})
+    assert doc["registry.data.strings"] == ["2", "1"]
+
+
+def test_a_row_of_a_new_process():
+    raw = {
+        "EventID": 1,
+        "Computer": "WS1.Example.com",
+        "UtcTime": "2024-05-06 07:08:09.123",
+        "Image": r"C:\Windows\System32\Notepad.exe",
+        "ProcessGuid": GUID,
+        "ProcessId": 356,
+        "User": r"EXAMPLE\Alice",
+        "ParentImage": r"C:\Windows\Explorer.EXE",
+        "IntegrityLevel": "S-1-16-12288",
+        "LogonId": "0x3e7",
+        "Hashes": "SHA256=AB,IMPHASH=00",
+    }
+    stored = shape_for("defender", "kusto").store(raw, 7)
+    assert stored.index == "DeviceProcessEvents"
+    row = stored.doc
+    assert row["Timestamp"] == datetime(2024, 5, 6, 7, 8, 9, 123000, tzinfo=UTC)
+    assert (row["DeviceName"], row["FileName"], row["ReportId"]) == ("ws1.example.com", "Notepad.exe", 8)
+    assert row["FolderPath"] == r"C:\Windows\System32\Notepad.exe"
+    assert row["InitiatingProcessFolderPath"] == r"c:\windows\explorer.exe"
+    assert (row["AccountDomain"], row["AccountName"]) == ("example", "alice")
+    assert (row["ProcessIntegrityLevel"], row["LogonId"], row["SHA256"]) == ("High", 999, "ab")
+    assert row["ProcessId"] == 356
+    # Sysmon's GUID has the second of the start (2019-07-18) behind the machine's part.
+    assert row["ProcessCreationTime"].date().isoformat() == "2019-07-18"
+
+
+@pytest.mark.parametrize(
+    ("sysmon", "defender"),
+    [
+        (r"HKLM\System\CurrentControlSet\Services\x", r"HKEY_LOCAL_MACHINE\System\ControlSet001\Services\x"),
+        (r"HKU\S-1-5-21-1-2-3-500\Software\x", r"HKEY_CURRENT_USER\S-1-5-21-1-2-3-500\Software\x"),
+        (r"HKU\.DEFAULT\Software\x", r"HKEY_USERS\.DEFAULT\Software\x"),
+        (r"HKCR\.txt", r"HKEY_LOCAL_MACHINE\SOFTWARE\Classes\.txt"),
+    ],
+)
+def test_registry_roots(sysmon, defender):
+    assert defender_rows.registry_path(sysmon) == defender
+
+
+@pytest.mark.parametrize(
+    ("sysmon", "defender"),
+    [
+        ("DWORD (0x0000000a)", ("Dword", "10")),
+        ("QWORD (0x00000001-0x00000002)", ("Qword", "4294967298")),
+        ("Binary Data", ("Binary", None)),
+        ("(Empty)", ("String", None)),
+        ("text", ("String", "text")),
+        (None, (None, None)),
+    ],
+)
+def test_registry_data(sysmon, defender):
+    assert defender_rows.registry_data(sysmon) == defender
+
+
+def test_an_accepted_connections_local_end_is_its_destination():
+    ends = {"SourceIp": "10.0.0.9", "SourcePort": 5, "DestinationIp": "10.0.0.1", "DestinationPort": 445}
+    shape = shape_for("defender", "kusto")
+    row = shape.store({"EventID": 3, "Initiated": "false"} | ends, 0).doc
+    assert row["ActionType"] == "InboundConnectionAccepted"
+    assert (row["LocalIP"], row["LocalPort"], row["RemoteIP"]) == ("10.0.0.1", 445, "10.0.0.9")
+    row = shape.store({"EventID": 3, "Initiated": True} | ends, 0).doc
+    assert (row["ActionType"], row["RemoteIP"], row["RemotePort"]) == ("ConnectionSuccess", "10.0.0.1", 445)
+
+
+def test_splunk_stores_null_as_a_text_and_all_values_as_text():
+    stored = shape_for("defender", "splunk").store({"EventID": 1, "Image": "x", "ProcessId": 7}, 0)
+    assert stored.doc["properties.ProcessId"] == "7"
+    assert stored.doc["properties.ProcessCommandLine"] == "null"
+    assert stored.doc["category"] == "AdvancedHunting-DeviceProcessEvents"
+    assert "properties.RemoteIP" not in stored.doc
+
+
+@pytest.mark.parametrize("target", ["kusto", "splunk", "elastic"])
+def test_the_matcher_sees_processes_by_the_key_that_the_platform_has(target):
+    raw = {"EventID": 3, "Computer": "H", "ProcessGuid": GUID, "ProcessId": 356, "Image": r"C:\A.exe"}
+    shape = shape_for("defender", target)
+    doc = shape.store(raw, 0).doc
+    names = {
+        "kusto": ("DeviceId", "InitiatingProcessId"),
+        "splunk": ("properties.DeviceId", "properties.InitiatingProcessId"),
+        "elastic": ("host.id", "process.pid"),
+    }[target]
+    seen = shape.view(raw)
+    assert seen["ProcessGuid"].startswith("\\".join(str(doc[name]) for name in names) + "\\20")
+    assert (seen["Computer"], seen["Image"]) == ("h", r"c:\a.exe")
+    other = shape.view(raw | {"ProcessGuid": GUID.replace("9900", "9901")})
+    assert other["ProcessGuid"] != seen["ProcessGuid"]
+
+
+def test_what_defender_does_not_record_is_no_event_of_a_category():
+    for raw in ({"EventID": 24}, {"EventID": 1, "Provider_Name": "Other", "Channel": "Security"}):
+        stored = shape_for("defender", "kusto").store(raw, 0)
+        assert (stored.index, stored.doc["ActionType"]) == ("DeviceEvents", "OtherAlertRelatedActivity")
