@@ -11,7 +11,7 @@ from typing import Any
 
 from converter import __version__, output
 from converter.config import Accepted
-from converter.convert import Conversion, convert
+from converter.convert import Conversion, Options, convert
 from converter.errors import SigconvError
 from converter.pipelines import Cell
 from converter.rule import Rule
@@ -39,25 +39,25 @@ class Written:
 
 
 def outcomes(
-    rules: RuleSet, cells: Sequence[Cell], limit: str, accepted: Sequence[Accepted] = ()
+    rules: RuleSet, cells: Sequence[Cell], options: Options, accepted: Sequence[Accepted] = ()
 ) -> Iterator[Outcome]:
     """Convert every emitted rule for every cell; an error of one never stops the others.
 
     Args:
         rules: as loaded.
         cells: the cells to convert for.
-        limit: fidelity that is acceptable.
+        options: what the user chose about queries.
         accepted: refusals that do not count as failures.
     """
     emitted = rules.emitted()
     per_file = Counter(rule.relative for rule in emitted)
     for rule in emitted:
         for cell in cells:
-            yield _outcome(rules, rule, cell, limit, accepted, several=per_file[rule.relative] > 1)
+            yield _outcome(rules, rule, cell, options, accepted, several=per_file[rule.relative] > 1)
 
 
 def _outcome(
-    rules: RuleSet, rule: Rule, cell: Cell, limit: str, accepted: Sequence[Accepted], several: bool
+    rules: RuleSet, rule: Rule, cell: Cell, options: Options, accepted: Sequence[Accepted], several: bool
 ) -> Outcome:
     entry: dict[str, Any] = {
         "rule": rule.id or rule.name,
@@ -68,7 +68,7 @@ def _outcome(
         "source": cell.source,
     }
     try:
-        conversion = convert(rules, rule, cell, limit)
+        conversion = convert(rules, rule, cell, options)
     except SigconvError as error:
         keys = (rule.id, str(rule.doc.get("name") or ""), rule.relative)
         taken = next((a for a in accepted if a.covers(keys, cell.source, cell.target, error.code)), None)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sigma.exceptions import SigmaError
 
@@ -50,21 +50,34 @@ class Conversion:
     plan: BaseRule | CorrelationPlan
 
 
-def convert(rules: RuleSet, rule: Rule, cell: Cell, limit: str = "broader") -> Conversion:
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user chooses about queries."""
+
+    limit: str = "broader"
+    """The fidelity that is acceptable: ``exact``, ``broader`` or ``any``."""
+    backend: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Language -> options of its backend, such as ``{"lucene": {"case": "as-is"}}``."""
+
+
+DEFAULT = Options()
+
+
+def convert(rules: RuleSet, rule: Rule, cell: Cell, options: Options = DEFAULT) -> Conversion:
     """Convert a rule.
 
     Args:
         rules: where references are resolved.
         rule: a detection or correlation rule.
         cell: source and target.
-        limit: the fidelity that is acceptable: ``exact``, ``broader`` or ``any``.
+        options: what the user chose.
 
     Raises:
         Refusal: if the cell cannot say the rule, or not within the limit (SC208).
         RuleError: if a reference of a correlation is broken.
     """
     try:
-        backend = backend_for(cell.target)
+        backend = backend_for(cell.target, **options.backend.get(cell.target, {}))
         plan, reasons = _plan(rules, rule, cell)
         drafts = backend.correlation(plan) if isinstance(plan, CorrelationPlan) else backend.event(plan)
     except SigconvError as error:
@@ -81,7 +94,7 @@ def convert(rules: RuleSet, rule: Rule, cell: Cell, limit: str = "broader") -> C
         raise Refusal("SC209", "nothing is left of the rule", file=rule.file)
     reasons = list(dict.fromkeys([*reasons, *(reason for draft in drafts for reason in draft.reasons)]))
     level = fidelity.combine(reasons)
-    if not fidelity.acceptable(level, limit):
+    if not fidelity.acceptable(level, options.limit):
         why = "; ".join(reason.text for reason in reasons if reason.fidelity != Fidelity.EXACT)
         raise Refusal("SC208", f"the query would be {level}: {why}", file=rule.file)
     header = _header(rule, cell, level, reasons)
@@ -185,7 +198,7 @@ def _header(rule: Rule, cell: Cell, level: Fidelity, reasons: Sequence[Reason]) 
 
 
 def _emit(backend: LanguageBackend, draft: Draft, header: Sequence[str], correlation: bool) -> Emitted:
-    extension = backend.extension
+    extension = draft.extension or backend.extension
     if correlation:
         extension = getattr(backend, "correlation_extension", extension)
     comment = "" if extension == "json" else backend.comment(header)

@@ -122,5 +122,7 @@ class Draft:
     """What this language or query form loses, beyond what the fields lose."""
     alert: AlertColumns | None = None
     """Set for KQL and SPL correlations."""
+    extension: str | None = None
+    """Of the file, where it is not the backend's own."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Threshold and the like for JSON outputs."""

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from converter import pipelines, rules
 from converter.cli import main
-from converter.convert import convert
+from converter.convert import Options, convert
 from converter.plan import Fidelity, Reason
 from converter.verify import run
 from tests.support import ROOT
@@ -72,7 +72,7 @@ def _check(relative: str, target: str, change: object) -> run.Checked:
     """Verify one rule whose conversion was changed on purpose."""
     found = rules.load([ROOT / "sigma"])
     rule = next(one for one in found.emitted() if one.relative == relative + ".yml")
-    conversion = convert(found, rule, pipelines.cell("sysmon", target), "any")
+    conversion = convert(found, rule, pipelines.cell("sysmon", target), Options("any"))
     streams = run._streams(found, rule, ROOT / "tests" / "rules")
     return run._check(found, change(conversion), streams)  # type: ignore[operator]
 
@@ -134,3 +134,15 @@ def test_wrong_field_mapping_is_noticed(tmp_path: Path, monkeypatch: pytest.Monk
         checked = _check(FIVE[3], "eql" if platform == "elastic" else "kql", lambda conversion: conversion)
         assert checked.status == "disagrees"
     pipelines.cell.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("options", "fidelity"),
+    [(("--lucene-case", "as-is", "--fidelity", "any"), "narrower"), (("--lucene-form", "dsl"), "exact")],
+)
+def test_other_forms_of_lucene(options: tuple[str, ...], fidelity: str) -> None:
+    paths = [str(ROOT / "sigma" / f"{rule}.yml") for rule in (FIVE[0], FIVE[3], FIVE[4])]
+    arguments = ["verify", *paths, "-s", "sysmon", "-t", "lucene", "--format", "json", *options]
+    done = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    found = json.loads(done.stdout)["results"]
+    assert [(one["status"], one["fidelity"]) for one in found] == [("agrees", fidelity)] * 3

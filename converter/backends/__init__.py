@@ -16,11 +16,15 @@ BACKENDS = {
 }
 
 
-def backend_for(language: str) -> LanguageBackend:
+def backend_for(language: str, **options: str) -> LanguageBackend:
     """Return a fresh backend of the language (pySigma keeps state on instances and classes).
+
+    Args:
+        language: a key of ``BACKENDS``.
+        options: of that backend; see its class.
 
     Raises:
         KeyError: if the language is not in the registry.
     """
     module, _, name = BACKENDS[language].partition(":")
-    return cast(LanguageBackend, getattr(import_module(module), name)())
+    return cast(LanguageBackend, getattr(import_module(module), name)(**options))

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from converter.cli.options import FIDELITY, FORMAT, PATHS, SOURCE, TARGET, inputs, table
+from converter.cli.options import (
+    FIDELITY,
+    FORMAT,
+    LUCENE_CASE,
+    LUCENE_FORM,
+    PATHS,
+    SOURCE,
+    TARGET,
+    chosen,
+    inputs,
+    table,
+)
 from converter.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -27,6 +38,8 @@ if TYPE_CHECKING:
     "-o", "--output", "output_name", metavar="DIR", help="Output folder, or - to print the queries."
 )
 @FIDELITY
+@LUCENE_CASE
+@LUCENE_FORM
 @FORMAT
 @click.option("--check", is_flag=True, help="Write nothing; fail if the output folder is not up to date.")
 def build(
@@ -35,6 +48,8 @@ def build(
     source_names: tuple[str, ...],
     output_name: str | None,
     fidelity: str,
+    lucene_case: str,
+    lucene_form: str,
     form: str,
     check: bool,
 ) -> None:
@@ -51,8 +66,9 @@ def build(
     """
     from converter import build as builder
 
+    options = chosen(fidelity, lucene_case, lucene_form)
     config, rules, cells = inputs(paths, targets, source_names)
-    found = list(builder.outcomes(rules, cells, fidelity, config.accepted))
+    found = list(builder.outcomes(rules, cells, options, config.accepted))
     for error in rules.errors:
         click.echo(str(error), err=True)
     for outcome in found:

@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from converter.config import Config
+    from converter.convert import Options
     from converter.pipelines import Cell
     from converter.rules import RuleSet
 
@@ -37,6 +38,20 @@ FIDELITY = click.option(
     show_default=True,
     help="What is acceptable: only exact queries; also those that may return more; or any.",
 )
+LUCENE_CASE = click.option(
+    "--lucene-case",
+    type=click.Choice(["exact", "as-is"]),
+    default="exact",
+    show_default=True,
+    help="Lucene: spell letters out where a field is case-sensitive, or leave them (narrower).",
+)
+LUCENE_FORM = click.option(
+    "--lucene-form",
+    type=click.Choice(["query_string", "dsl"]),
+    default="query_string",
+    show_default=True,
+    help="Lucene: a query string, or event rules as JSON of the query DSL.",
+)
 FORMAT = click.option(
     "--format",
     "form",
@@ -45,6 +60,13 @@ FORMAT = click.option(
     show_default=True,
     help="Of what is printed.",
 )
+
+
+def chosen(fidelity: str, lucene_case: str, lucene_form: str) -> Options:
+    """Return what the options say about queries."""
+    from converter.convert import Options
+
+    return Options(fidelity, {"lucene": {"case": lucene_case, "form": lucene_form}})
 
 
 def inputs(

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from converter.cli.options import FIDELITY, FORMAT, PATHS, SOURCE, TARGET, inputs, table
+from converter.cli.options import (
+    FIDELITY,
+    FORMAT,
+    LUCENE_CASE,
+    LUCENE_FORM,
+    PATHS,
+    SOURCE,
+    TARGET,
+    chosen,
+    inputs,
+    table,
+)
 from converter.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -24,12 +35,16 @@ _STATUSES = ("agrees", "refused", "disagrees", "error")
 @TARGET
 @SOURCE
 @FIDELITY
+@LUCENE_CASE
+@LUCENE_FORM
 @FORMAT
 def verify(
     paths: tuple[Path, ...],
     targets: tuple[str, ...],
     source_names: tuple[str, ...],
     fidelity: str,
+    lucene_case: str,
+    lucene_form: str,
     form: str,
 ) -> None:
     """Run every query on an engine of its language and compare with the reference matcher.
@@ -46,11 +61,12 @@ def verify(
     """
     from converter.verify.run import verify as run
 
+    options = chosen(fidelity, lucene_case, lucene_form)
     config, rules, cells = inputs(paths, targets, source_names)
     for error in rules.errors:
         click.echo(str(error), err=True)
     found = []
-    for checked in run(rules, cells, config.tests, fidelity):
+    for checked in run(rules, cells, config.tests, options):
         found.append(checked)
         if form == "text" and checked.status in ("disagrees", "error"):
             _print_problem(checked)

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from converter import pipelines, ruletests
 from converter.columns import Columns
-from converter.convert import Conversion, convert
+from converter.convert import DEFAULT, Conversion, Options, convert
 from converter.engines import engine_for
 from converter.engines.base import Engine, Result, Stored
 from converter.errors import EngineError, Refusal, SigconvError
@@ -54,20 +54,22 @@ class _Stream:
     events: tuple[Event, ...]
 
 
-def verify(rules: RuleSet, cells: Sequence[Cell], tests: Path, limit: str = "any") -> Iterator[Checked]:
+def verify(
+    rules: RuleSet, cells: Sequence[Cell], tests: Path, options: Options = DEFAULT
+) -> Iterator[Checked]:
     """Verify every emitted rule in every cell.
 
     Args:
         rules: as loaded.
         cells: the cells.
         tests: folder of the rules' own test files.
-        limit: fidelity that is acceptable; what is not is refused.
+        options: what the user chose; what is not within its fidelity is refused.
     """
     for rule in rules.emitted():
         streams: list[_Stream] | None = None
         for cell in cells:
             try:
-                conversion = convert(rules, rule, cell, limit)
+                conversion = convert(rules, rule, cell, options)
                 if streams is None:
                     streams = _streams(rules, rule, tests)
                 yield _check(rules, conversion, streams)

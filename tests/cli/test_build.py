@@ -40,6 +40,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str, code: int = 0) -> Result:
+    if "-s" not in arguments:
+        arguments = (*arguments, "-s", "sysmon")
     result = CliRunner().invoke(main, ["build", *arguments], catch_exceptions=False)
     assert result.exit_code == code, result.output
     return result
@@ -216,3 +218,16 @@ def test_fidelity_limit_refuses_with_the_reason() -> None:
     result = run(rule, "-t", "eql", "-o", "-", "--fidelity", "exact", code=1)
     assert "SC208 the query would be broader: " in result.stderr
     assert result.stdout == ""
+
+
+def test_lucene_as_is_is_narrower_and_dsl_is_a_body() -> None:
+    os.chdir(ROOT)
+    rule = "sigma/windows/lateral_movement/wsus_starts_psexec.yml"
+    arguments = (rule, "-t", "lucene", "-s", "sysmon", "-o", "-")
+    assert "SC208 the query would be narrower" in run(*arguments, "--lucene-case", "as-is", code=1).stderr
+    plain = run(*arguments, "--lucene-case", "as-is", "--fidelity", "any").stdout
+    assert r"process.parent.executable:*\\wuauclt.exe" in plain
+    body = json.loads(run(*arguments, "--lucene-form", "dsl").stdout)
+    assert {
+        "wildcard": {"process.parent.executable": {"value": "*\\\\wuauclt.exe", "case_insensitive": True}}
+    } in (body["query"]["bool"]["filter"])

@@ -31,15 +31,17 @@ class LuceneBackend(UpstreamLuceneBackend):
     Args:
         case: ``exact`` writes letters in both cases where a field is case-sensitive; ``as-is`` compares
             them as the rule writes them, which misses.
+        form: ``query_string``, or ``dsl`` for event rules as a JSON body of the query DSL.
     """
 
     language: ClassVar[str] = "lucene"
     extension: ClassVar[str] = "lucene"
     correlation_extension: ClassVar[str] = "json"
 
-    def __init__(self, *, case: Case = "exact") -> None:
+    def __init__(self, *, case: Case = "exact", form: str = "query_string") -> None:
         super().__init__()
         self.case: Case = case
+        self.form = form
 
     def event(self, base: BaseRule) -> list[Draft]:
         """Return the query that selects the rule's events.
@@ -47,6 +49,8 @@ class LuceneBackend(UpstreamLuceneBackend):
         Raises:
             Refusal: if query_string cannot say the rule.
         """
+        if self.form == "dsl":
+            return self.event_dsl(base)
         condition, reasons = self.condition(base)
         return [Draft(query(condition), reasons=reasons)]
 
@@ -57,7 +61,7 @@ class LuceneBackend(UpstreamLuceneBackend):
             Refusal: as `event`.
         """
         condition, reasons = self.condition(base)
-        return [Draft(dsl.body(condition), reasons=reasons)]
+        return [Draft(dsl.body(condition), reasons=reasons, extension="json")]
 
     def correlation(self, plan: CorrelationPlan) -> list[Draft]:
         """Return the threshold rule whose groups hold the correlation's.
