@@ -28,6 +28,7 @@ from sigma.types import (
     SigmaCasedString,
     SigmaCIDRExpression,
     SigmaExists,
+    SigmaExpansion,
     SigmaNull,
     SigmaNumber,
     SigmaRegularExpression,
@@ -231,6 +232,8 @@ class UrlHost(DetectionItemTransformation):
 
     @staticmethod
     def _ways(value: SigmaType) -> list[SigmaType]:
+        if isinstance(value, SigmaExpansion):
+            return [way for one in value.values for way in UrlHost._ways(one)]
         if not isinstance(value, SigmaString) or not value.s:
             return [value]
         parts = list(value.s)
@@ -264,6 +267,8 @@ class NullText(DetectionItemTransformation):
         )
 
     def _one(self, item: SigmaDetectionItem, value: SigmaType) -> Part:
+        if isinstance(value, SigmaExpansion):
+            return common.linked([self._one(item, one) for one in value.values], ConditionOR)
         field = str(item.field)
         here = common.item(item, field, value)
         if not self._meets(value):
@@ -277,6 +282,8 @@ class NullText(DetectionItemTransformation):
     def _meets(self, value: SigmaType) -> bool:
         if isinstance(value, SigmaNull | SigmaExists):
             return True
+        if isinstance(value, SigmaExpansion):
+            return any(map(self._meets, value.values))
         if isinstance(value, SigmaRegularExpression):
             return re.search(str(value.regexp), self.text, re.IGNORECASE) is not None
         if not isinstance(value, SigmaString):
@@ -313,6 +320,8 @@ class JsonText(FieldMappingTransformationBase):
         return common.group(detection_item, [self._one(detection_item, one) for one in detection_item.value])
 
     def _one(self, item: SigmaDetectionItem, value: SigmaType) -> Part:
+        if isinstance(value, SigmaExpansion):
+            return common.linked([self._one(item, one) for one in value.values], ConditionOR)
         if type(value) is SigmaNumber and self.property is not None:
             number = rf'"{re.escape(self.property)}":{value.number}\b'
             return common.item(item, self.field, SigmaRegularExpression(number))

@@ -21,7 +21,7 @@ from sigma.processing.transformations.base import (
     Transformation,
 )
 from sigma.rule import SigmaDetectionItem
-from sigma.types import SigmaExists, SigmaNull, SigmaString, SigmaType, SpecialChars
+from sigma.types import SigmaExists, SigmaExpansion, SigmaNull, SigmaString, SigmaType, SpecialChars
 
 from converter import detection_items as common
 from converter.errors import PipelineError
@@ -74,6 +74,8 @@ class SplitPath(FieldMappingTransformationBase):
         return next(self._cuts(parts), None) is not None
 
     def _one(self, item: SigmaDetectionItem, value: SigmaType) -> common.Part:
+        if isinstance(value, SigmaExpansion):
+            return common.linked([self._one(item, one) for one in value.values], ConditionOR)
         if isinstance(value, SigmaNull | SigmaExists):
             return common.item(item, self.before, value)
         if not isinstance(value, SigmaString):
@@ -170,6 +172,8 @@ class RegistryRoots(DetectionItemTransformation):
         return common.group(detection_item, [common.any_of(detection_item, one) for one in found])
 
     def _alternatives(self, value: SigmaType) -> list[SigmaType]:
+        if isinstance(value, SigmaExpansion):
+            return [way for one in value.values for way in self._alternatives(one)]
         if not isinstance(value, SigmaString):
             return [value]
         parts = _parts(value)
@@ -209,6 +213,8 @@ class RegistryDefaults(DetectionItemTransformation):
         return common.group(detection_item, parts)
 
     def _one(self, item: SigmaDetectionItem, value: SigmaType) -> common.Part:
+        if isinstance(value, SigmaExpansion):
+            return common.linked([self._one(item, one) for one in value.values], ConditionOR)
         here = common.item(item, self.path, value)
         if not isinstance(value, SigmaString):
             return here

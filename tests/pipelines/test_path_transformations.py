@@ -229,6 +229,23 @@ def test_a_property_in_json(selection, hits, misses):
 
 
 @pytest.mark.parametrize(
+    "item",
+    [
+        split("any"),
+        {"type": "json_text", "field": "Path", "property": "P"},
+        {"type": "registry_roots", "roots": {"HKLM": "X"}},
+        {"type": "url_host"},
+        DEFAULTS,
+    ],
+)
+def test_a_value_that_stands_for_several(item):
+    # base64offset gives one value for the three offsets.
+    parsed = tree(item, {"Path|base64offset|contains": "WriteProcessMemory"})
+    assert isinstance(parsed, ConditionOR)
+    assert len(parsed.args) >= 3
+
+
+@pytest.mark.parametrize(
     "stored", ["host.example", "https://host.example/x", "host.example:443", "HOST.example"]
 )
 def test_a_host_in_a_url(stored):
