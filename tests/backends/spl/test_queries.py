@@ -1,6 +1,7 @@
 """How the searches read, row by row of the defects of upstream's Splunk backend (S1 to S16).
 
-What they select is tested in test_cases.py and test_values.py; here that an analyst would have written them.
+What they select is tested in tests/test_language.py and test_values.py; here that an analyst would have
+written them.
 """
 
 from __future__ import annotations
