@@ -1,4 +1,4 @@
-"""The table of the language as JSON of the query DSL, on Lucene (as query strings: tests/test_language.py)."""
+"""The table of the language as JSON of the query DSL, on Lucene (query strings: tests/test_language.py)."""
 
 from __future__ import annotations
 
