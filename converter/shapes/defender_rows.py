@@ -49,7 +49,7 @@ def row_of(event: Mapping[str, Any], position: int) -> tuple[str, Row]:
     computer = windows.text(event.get("Computer") or "").lower()
     row: Row = {
         "Timestamp": windows.utc_time(event) or windows.record_time(event),
-        "DeviceName": computer,
+        "DeviceName": computer or None,
         "DeviceId": device_id(event),
         "ReportId": position + 1,
     }
@@ -61,7 +61,8 @@ def row_of(event: Mapping[str, Any], position: int) -> tuple[str, Row]:
     if code == 4104 and windows.channel(event).lower() in SCRIPT_CHANNELS:
         row |= {"ActionType": "AmsiScriptContent", **_more(ScriptContent=data.get("ScriptBlockText"))}
         return "DeviceEvents", row
-    return "DeviceEvents", row | {"ActionType": "OtherAlertRelatedActivity"}
+    row |= {"ActionType": "OtherAlertRelatedActivity"}
+    return "DeviceEvents", {name: value for name, value in row.items() if value is not None}
 
 
 def device_id(event: Mapping[str, Any]) -> str:
