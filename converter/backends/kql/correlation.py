@@ -138,11 +138,11 @@ def lower_bound(thresholds: Sequence[Threshold]) -> int | None:
 
 def _scope(plan: CorrelationPlan, script: Script, nested: bool) -> Scope:
     columns = script.columns()
-    last = plan.members[-1].source
+    last = completing(plan)
     fields = tuple(
         (field, last.columns[field].type)
-        for field in dict.fromkeys((*plan.fields, *_defender(plan)))
-        if isinstance(last, BaseRule) and field in last.columns and field not in plan.group_by
+        for field in dict.fromkeys((*plan.fields, *(() if nested else _defender(last))))
+        if field in last.columns and field not in plan.group_by
     )
     values: list[str] = []
     for found in plan.members[0].values:
@@ -168,11 +168,16 @@ def _scope(plan: CorrelationPlan, script: Script, nested: bool) -> Scope:
     return Scope(plan, shape, script, columns, window, alert, columns.fresh("Bin"), nested)
 
 
-def _defender(plan: CorrelationPlan) -> tuple[str, ...]:
+def completing(plan: CorrelationPlan) -> BaseRule:
+    """Return the base rule whose event completes an alert: the last member's, at any depth."""
+    source = plan.members[-1].source
+    return source if isinstance(source, BaseRule) else completing(source)
+
+
+def _defender(base: BaseRule) -> tuple[str, ...]:
     """What a custom detection of Defender XDR must return, where the table has it."""
-    base = plan.members[-1].source
     wanted = ("Timestamp", "DeviceId", "ReportId")
-    return wanted if isinstance(base, BaseRule) and set(wanted) <= set(base.columns) else ()
+    return wanted if set(wanted) <= set(base.columns) else ()
 
 
 def _differs(plan: CorrelationPlan, position: int) -> bool:
@@ -249,11 +254,14 @@ def member_let(
         if intervals:
             body += f"\n{INDENT}| extend {names.start} = {names.time}"
         return script.let(member.name, body)
-    source, operators, alert = _form(member.source, script, True)
+    # The alert's fields are those of its completing event, which is one of the inner correlation.
+    shown = tuple(field for field, _ in scope.shape.fields) if with_fields else ()
+    inner = replace(member.source, fields=tuple(dict.fromkeys((*member.source.fields, *shown))))
+    source, operators, alert = _form(inner, script, True)
     _check_start(member.source)
     columns = [alert.first, alert.last, *alert.group]
     shape = scope.shape if with_fields else replace(scope.shape, fields=())
-    row = rows.alert_row(member, shape, member.source, columns)
+    row = rows.alert_row(member, shape, member.source, columns, completing(inner).columns)
     return script.let(member.name, piped(source, [*operators, row], INDENT))
 
 

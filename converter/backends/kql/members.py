@@ -16,7 +16,7 @@ from converter.backends.kql.leaves import NUMERIC
 from converter.backends.kql.literals import name, string
 from converter.backends.kql.query import Stages, select, table_of, where
 from converter.backends.kql.script import project
-from converter.columns import Column
+from converter.columns import Column, Columns
 from converter.errors import Refusal
 from converter.plan import BaseRule, CorrelationPlan, Member, Tree
 
@@ -150,10 +150,17 @@ def numbered(members: Sequence[Member], shape: Shape, column: str) -> Numbered:
     return Numbered(replace(selected, operators=operators).text(INDENT), column, selected.needs)
 
 
-def alert_row(member: Member, shape: Shape, inner: CorrelationPlan, columns: Sequence[str]) -> str:
+def alert_row(
+    member: Member, shape: Shape, inner: CorrelationPlan, columns: Sequence[str], shown: Columns
+) -> str:
     """Return the `project` that turns another correlation's alerts into rows.
 
-    ``columns``: its columns for first time, last time and group keys, in that order.
+    Args:
+        member: whose source is the other correlation.
+        shape: what rows are made of.
+        inner: the other correlation.
+        columns: its columns for first time, last time and group keys, in that order.
+        shown: the columns of its completing events, of which its alerts carry the rule's fields.
     """
     first, last, *keys = columns
     held = dict(zip(inner.group_by, keys, strict=True))
@@ -164,7 +171,12 @@ def alert_row(member: Member, shape: Shape, inner: CorrelationPlan, columns: Seq
     ]
     if shape.labelled:
         row.append((shape.names.rule, string(member.name)))
-    row += [(field, _nothing(kind)) for field, kind in shape.fields]
+    taken = {column for column, _ in row}
+    row += [
+        (field, name(field) if field in shown else _nothing(kind))
+        for field, kind in shape.fields
+        if field not in taken
+    ]
     return project(row)
 
 
