@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from converter.backends.spl import SplBackend
-from converter.convert import convert
+from converter.convert import Options, convert
 from converter.engines.base import Stored
 from converter.engines.spl import SplEngine
 from converter.errors import EngineError, Refusal
@@ -55,7 +55,7 @@ def correlation(kind: str, condition: Any = None, **more: Any) -> dict[str, Any]
 
 def query(rules: list[dict[str, Any]]) -> tuple[str, Any]:
     loaded = [Rule(doc, "t.yml", Path("t.yml"), "t.yml", number) for number, doc in enumerate(rules)]
-    (found,) = convert(RuleSet(loaded), loaded[-1], cell("none", "spl"), "any").queries
+    (found,) = convert(RuleSet(loaded), loaded[-1], cell("none", "spl"), Options("any")).queries
     assert found.alert is not None
     return found.text, found.alert
 
