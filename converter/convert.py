@@ -58,6 +58,8 @@ class Options:
     """The fidelity that is acceptable: ``exact``, ``broader`` or ``any``."""
     backend: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Language -> options of its backend, such as ``{"lucene": {"case": "as-is"}}``."""
+    placeholders: Mapping[str, Sequence[str | int | float]] = field(default_factory=dict)
+    """Name -> values, for the `expand` modifier."""
 
 
 DEFAULT = Options()
@@ -78,7 +80,7 @@ def convert(rules: RuleSet, rule: Rule, cell: Cell, options: Options = DEFAULT) 
     """
     try:
         backend = backend_for(cell.target, **options.backend.get(cell.target, {}))
-        plan, reasons = _plan(rules, rule, cell)
+        plan, reasons = _plan(rules, rule, cell, options)
         drafts = backend.correlation(plan) if isinstance(plan, CorrelationPlan) else backend.event(plan)
     except SigconvError as error:
         error.file = error.file or rule.file
@@ -102,9 +104,11 @@ def convert(rules: RuleSet, rule: Rule, cell: Cell, options: Options = DEFAULT) 
     return Conversion(rule, cell, queries, level, tuple(reasons), plan)
 
 
-def _plan(rules: RuleSet, rule: Rule, cell: Cell) -> tuple[BaseRule | CorrelationPlan, list[Reason]]:
+def _plan(
+    rules: RuleSet, rule: Rule, cell: Cell, options: Options
+) -> tuple[BaseRule | CorrelationPlan, list[Reason]]:
     if rule.kind != "correlation":
-        return pipelines.prepare(rule, cell)
+        return pipelines.prepare(rule, cell, options.placeholders)
     rules.closure(rule)  # Every reference is there and there is no circle.
     section = correlations.read(rule)
     members: list[Member] = []
@@ -113,7 +117,7 @@ def _plan(rules: RuleSet, rule: Rule, cell: Cell) -> tuple[BaseRule | Correlatio
         found = rules.resolve(reference)
         if found is None:  # closure has checked it
             raise rule.error("SC111", f"no rule has the name or id '{reference}'", "correlation", "rules")
-        source, reasons = _plan(rules, found, cell)
+        source, reasons = _plan(rules, found, cell, options)
         losses.append(reasons)
         keys, values = (
             tuple(_member_key(rule, section, reference, key, found, source, cell) for key in wanted)

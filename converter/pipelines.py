@@ -105,7 +105,9 @@ def _column(value: str | Mapping[str, Any]) -> Column:
     return Column(value) if isinstance(value, str) else Column(**value)
 
 
-def prepare(rule: Rule, where: Cell) -> tuple[BaseRule, list[Reason]]:
+def prepare(
+    rule: Rule, where: Cell, placeholder_values: Mapping[str, Any] | None = None
+) -> tuple[BaseRule, list[Reason]]:
     """Put a fresh copy of an event rule through the cell's pipeline.
 
     Returns:
@@ -116,6 +118,8 @@ def prepare(rule: Rule, where: Cell) -> tuple[BaseRule, list[Reason]]:
             logsource that the cell does not have, SC209 if nothing is left of the condition.
     """
     sigma = rule.sigma()
+    if placeholder_values:
+        placeholders.expand(sigma, placeholder_values)
     display = list(sigma.fields)
     sigma.fields = []
     state: dict[str, Any] = {"index": ["Events"], "table": "Events"}

@@ -15,6 +15,7 @@ from converter.cli.options import (
     LUCENE_CASE,
     LUCENE_FORM,
     PATHS,
+    PLACEHOLDERS,
     SOURCE,
     TARGET,
     chosen,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 @FIDELITY
 @LUCENE_CASE
 @LUCENE_FORM
+@PLACEHOLDERS
 @FORMAT
 @click.option("--check", is_flag=True, help="Write nothing; fail if the output folder is not up to date.")
 def build(
@@ -50,6 +52,7 @@ def build(
     fidelity: str,
     lucene_case: str,
     lucene_form: str,
+    placeholders: Path | None,
     form: str,
     check: bool,
 ) -> None:
@@ -66,7 +69,7 @@ def build(
     """
     from converter import build as builder
 
-    options = chosen(fidelity, lucene_case, lucene_form)
+    options = chosen(fidelity, lucene_case, lucene_form, placeholders)
     config, rules, cells = inputs(paths, targets, source_names)
     found = list(builder.outcomes(rules, cells, options, config.accepted))
     for error in rules.errors:

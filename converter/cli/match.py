@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from converter.cli.options import FORMAT, PATHS
+from converter.cli.options import FORMAT, PATHS, PLACEHOLDERS
 from converter.errors import EventsError, ExitCode
 
 if TYPE_CHECKING:
@@ -30,8 +30,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
     metavar="FILE",
     help="JSON lines, JSON array, .gz, EVTX, or - for standard input; repeatable.",
 )
+@PLACEHOLDERS
 @FORMAT
-def match(paths: tuple[Path, ...], files: tuple[str, ...], form: str) -> None:
+def match(paths: tuple[Path, ...], files: tuple[str, ...], placeholders: Path | None, form: str) -> None:
     """Run rules over logged events with the reference matcher: what fires, when, on which events.
 
     \b
@@ -48,7 +49,12 @@ def match(paths: tuple[Path, ...], files: tuple[str, ...], form: str) -> None:
     _, rules = load_rules(paths)
     for error in rules.errors:
         click.echo(str(error), err=True)
-    matcher = Matcher([rule.doc for rule in [*rules.library, *rules.rules]])
+    values = None
+    if placeholders is not None:
+        from converter.placeholders import read
+
+        values = read(placeholders)
+    matcher = Matcher([rule.doc for rule in [*rules.library, *rules.rules]], placeholders=values)
     shown = {rule.id or rule.name: rule for rule in rules.emitted()}
     count = alerts = 0
     sizes = [Path(file).stat().st_size for file in files if file != "-" and Path(file).is_file()]

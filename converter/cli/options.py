@@ -52,6 +52,12 @@ LUCENE_FORM = click.option(
     show_default=True,
     help="Lucene: a query string, or event rules as JSON of the query DSL.",
 )
+PLACEHOLDERS = click.option(
+    "--placeholders",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="YAML: names to values, for the modifier 'expand'.",
+)
 FORMAT = click.option(
     "--format",
     "form",
@@ -62,11 +68,13 @@ FORMAT = click.option(
 )
 
 
-def chosen(fidelity: str, lucene_case: str, lucene_form: str) -> Options:
+def chosen(fidelity: str, lucene_case: str, lucene_form: str, placeholders: Path | None) -> Options:
     """Return what the options say about queries."""
     from converter.convert import Options
+    from converter.placeholders import read
 
-    return Options(fidelity, {"lucene": {"case": lucene_case, "form": lucene_form}})
+    values = read(placeholders) if placeholders is not None else {}
+    return Options(fidelity, {"lucene": {"case": lucene_case, "form": lucene_form}}, values)
 
 
 def inputs(

@@ -15,6 +15,7 @@ from converter.cli.options import (
     LUCENE_CASE,
     LUCENE_FORM,
     PATHS,
+    PLACEHOLDERS,
     SOURCE,
     TARGET,
     chosen,
@@ -37,6 +38,7 @@ _STATUSES = ("agrees", "refused", "disagrees", "error")
 @FIDELITY
 @LUCENE_CASE
 @LUCENE_FORM
+@PLACEHOLDERS
 @FORMAT
 def verify(
     paths: tuple[Path, ...],
@@ -45,6 +47,7 @@ def verify(
     fidelity: str,
     lucene_case: str,
     lucene_form: str,
+    placeholders: Path | None,
     form: str,
 ) -> None:
     """Run every query on an engine of its language and compare with the reference matcher.
@@ -61,7 +64,7 @@ def verify(
     """
     from converter.verify.run import verify as run
 
-    options = chosen(fidelity, lucene_case, lucene_form)
+    options = chosen(fidelity, lucene_case, lucene_form, placeholders)
     config, rules, cells = inputs(paths, targets, source_names)
     for error in rules.errors:
         click.echo(str(error), err=True)

@@ -71,8 +71,8 @@ def verify(
             try:
                 conversion = convert(rules, rule, cell, options)
                 if streams is None:
-                    streams = _streams(rules, rule, tests)
-                yield _check(rules, conversion, streams)
+                    streams = _streams(rules, rule, tests, options)
+                yield _check(rules, conversion, streams, options)
             except Refusal as refusal:
                 yield Checked(rule, cell, "refused", reason=f"{refusal.code} {refusal.message}")
             except SigconvError as error:
@@ -81,20 +81,25 @@ def verify(
                 yield Checked(rule, cell, "error", reason=f"SC900 internal error: {error!r}")
 
 
-def _streams(rules: RuleSet, rule: Rule, tests: Path) -> list[_Stream]:
+def _streams(rules: RuleSet, rule: Rule, tests: Path, options: Options = DEFAULT) -> list[_Stream]:
     """Return the rule's own test events and its witnesses; those of an event rule as one stream."""
     streams: list[_Stream] = []
     own = ruletests.find(tests, rule.relative, rule.id)
     if own is not None:
         streams += [_Stream(f"test: {test.name}", test.events) for test in own.tests]
     docs = [one.doc for one in rules.closure(rule)]
-    streams += [_Stream(made.name, tuple(made.events)) for made in witnesses(docs, rule.doc)]
+    streams += [
+        _Stream(made.name, tuple(made.events))
+        for made in witnesses(docs, rule.doc, placeholders=options.placeholders)
+    ]
     if rule.kind == "rule":
         return [_Stream("all", tuple(event for stream in streams for event in stream.events))]
     return streams
 
 
-def _check(rules: RuleSet, conversion: Conversion, streams: Sequence[_Stream]) -> Checked:
+def _check(
+    rules: RuleSet, conversion: Conversion, streams: Sequence[_Stream], options: Options = DEFAULT
+) -> Checked:
     rule, cell = conversion.rule, conversion.cell
     engine = engine_for(cell.target)
     plan = conversion.plan
@@ -107,7 +112,7 @@ def _check(rules: RuleSet, conversion: Conversion, streams: Sequence[_Stream]) -
         events, stored = _shaped(stream.events, cell, columns)
         if cell.target == "eql" and isinstance(plan, CorrelationPlan) and _has_ties(events):
             continue  # Elasticsearch orders events of equal time by its tiebreaker: docs/correlations.md
-        expected = _expected(rule, docs, events, cell)
+        expected = _expected(rule, docs, events, cell, options)
         verdict.events += len(events)
         _run(conversion, engine, stream.name, events, stored, expected, verdict)
     problem = verdict.problem(conversion.fidelity, [reason.fidelity for reason in conversion.reasons])
@@ -215,16 +220,24 @@ def _shaped(events: Sequence[Event], cell: Cell, columns: Columns) -> tuple[list
 
 
 def _expected(
-    rule: Rule, docs: Sequence[Mapping[str, Any]], events: Sequence[Event], cell: Cell
+    rule: Rule,
+    docs: Sequence[Mapping[str, Any]],
+    events: Sequence[Event],
+    cell: Cell,
+    options: Options,
 ) -> list[Mark]:
     empty_is_missing = cell.target == "kql"  # Kusto's string columns have no null.
     if rule.kind == "rule" and cell.source == pipelines.NONE:
         # The source none has no log sources: every event is a candidate.
-        matches = compile_detection(rule.doc["detection"], empty_is_missing=empty_is_missing)
+        matches = compile_detection(
+            rule.doc["detection"], placeholders=options.placeholders, empty_is_missing=empty_is_missing
+        )
         return [Mark((), _time(event), i) for i, event in enumerate(events) if matches(event)]
     alerts = [
         alert
-        for alert in Matcher(docs, empty_is_missing=empty_is_missing).run(events)
+        for alert in Matcher(docs, placeholders=options.placeholders, empty_is_missing=empty_is_missing).run(
+            events
+        )
         if alert.rule in (rule.id, rule.name)
     ]
     if rule.kind == "rule":

@@ -231,3 +231,17 @@ def test_lucene_as_is_is_narrower_and_dsl_is_a_body() -> None:
     assert {
         "wildcard": {"process.parent.executable": {"value": "*\\\\wuauclt.exe", "case_insensitive": True}}
     } in (body["query"]["bool"]["filter"])
+
+
+def test_placeholders_come_from_a_file(project: Path) -> None:
+    rule = (project / "sigma/x/same.yml").read_text()
+    (project / "sigma/x/same.yml").write_text(
+        rule.replace("Image|endswith: '\\a.exe'", "User|expand: '%admins%'")
+    )
+    assert "SC206" in run("sigma/x/same.yml", "-t", "spl", "-o", "-", code=1).stderr
+    (project / "values.yml").write_text("admins: [root, 'Ad*min']\n")
+    shown = run("sigma/x/same.yml", "-t", "spl", "-o", "-", "--placeholders", "values.yml").stdout
+    assert 'User IN ("root", "Ad*min")' in shown
+    (project / "values.yml").write_text("- root\n")
+    error = run("sigma/x/same.yml", "-t", "spl", "-o", "-", "--placeholders", "values.yml", code=2).stderr
+    assert "values.yml: SC601 placeholders are a mapping" in error
