@@ -59,6 +59,19 @@ def test_every_cell_agrees_with_its_label(report: tuple[dict[str, list[dict[str,
             assert one["hits"] >= 5
 
 
+def test_defender_agrees_too() -> None:
+    arguments = ["verify", "-s", "defender", "--format", "json", str(ROOT / "sigma")]
+    done = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    found = json.loads(done.stdout)["results"]
+    assert done.exit_code == 0
+    assert len(found) == len(FIVE) * 4
+    for one in found:
+        rule = str(one["file"]).partition("/sigma/")[2].removesuffix(".yml")
+        assert one["status"] == "agrees", one
+        assert one["fidelity"] == ("broader" if (one["target"], rule) in BROADER else "exact"), one
+        assert one["hits"] >= 5
+
+
 def test_readme_shows_this_table(report: tuple[dict[str, list[dict[str, object]]], str]) -> None:
     (shown,) = re.findall(
         r"<!-- verify -->\n```text\n(.*?)\n```", (ROOT / "README.md").read_text(), re.DOTALL
