@@ -8,7 +8,7 @@ from typing import ClassVar
 from sigma.backends.splunk.splunk import SplunkBackend
 
 from converter.backends.spl import condition, correlation
-from converter.backends.spl.keywords import KEYWORDS, has_keywords
+from converter.backends.spl.keywords import keyword_reasons
 from converter.plan import BaseRule, CorrelationPlan, Draft
 
 
@@ -31,7 +31,7 @@ class SplBackend(SplunkBackend):
         """
         split = condition.split(condition.build(base.tree, base.columns), base.state)
         text = "\n| ".join([split.terms, *split.commands])
-        return [Draft(text, reasons=(KEYWORDS,) if has_keywords(base.tree) else ())]
+        return [Draft(text, reasons=keyword_reasons(base.tree))]
 
     def correlation(self, plan: CorrelationPlan) -> list[Draft]:
         """Return the one search that gives a row for each alert of a correlation.

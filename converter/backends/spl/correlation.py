@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from converter.backends.spl import counts, order, presence
-from converter.backends.spl.keywords import KEYWORDS, has_keywords
+from converter.backends.spl.keywords import keyword_reasons
 from converter.backends.spl.lanes import Lane, Stage, lanes, stages
 from converter.backends.spl.rows import Rows, key, value
 from converter.backends.spl.script import Script
@@ -42,9 +42,13 @@ def draft(plan: CorrelationPlan) -> Draft:
         _judge(script, stage, last=stage is found[-1])
     alert = _alert(script, found[-1])
     reasons = [WINDOW]
-    if any(has_keywords(source.tree) for source, _ in rows.rules.values()):
-        reasons.append(KEYWORDS)
-    return Draft(script.text(), reasons=tuple(reasons), alert=alert)
+    for source, _ in rows.rules.values():
+        # What a lost or an added event does depends on the condition of the correlation: narrower is safe.
+        reasons += [
+            one if one.fidelity == Fidelity.EXACT else Reason(Fidelity.NARROWER, one.text)
+            for one in keyword_reasons(source.tree)
+        ]
+    return Draft(script.text(), reasons=tuple(dict.fromkeys(reasons)), alert=alert)
 
 
 def _slots(found: Sequence[Stage], ways: Sequence[Lane]) -> None:

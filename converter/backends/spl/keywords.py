@@ -1,8 +1,9 @@
-"""Whether a condition has keywords, values without a field."""
+"""What keywords, values without a field, lose when they are sought in the event's text."""
 
 from __future__ import annotations
 
-from sigma.conditions import ConditionItem, ConditionValueExpression
+from sigma.conditions import ConditionItem, ConditionNOT, ConditionValueExpression
+from sigma.types import SigmaString, SpecialChars
 
 from converter.plan import Fidelity, Reason, Tree
 
@@ -13,13 +14,32 @@ KEYWORDS = Reason(
 )
 
 
-def has_keywords(tree: Tree) -> bool:
-    """Tell whether any value of a parsed condition stands without a field."""
-    stack: list[object] = [tree]
+_LINES = "a wildcard inside a keyword does not reach over the end of a line"
+# `.` stops at the end of a line, because fields stand in lines of their own in the event's text: with (?s) a
+# keyword could begin in one field and end in another.
+_NARROWER = Reason(Fidelity.NARROWER, _LINES)
+_BROADER = Reason(Fidelity.BROADER, f"{_LINES}, under 'not'")
+
+
+def keyword_reasons(tree: Tree) -> tuple[Reason, ...]:
+    """Return how a condition's keywords must be read, and what they lose; nothing if it has none."""
+    found: dict[Reason, None] = {}
+    stack: list[tuple[object, bool]] = [(tree, False)]
     while stack:
-        node = stack.pop()
+        node, negative = stack.pop()
         if isinstance(node, ConditionValueExpression):
-            return True
-        if isinstance(node, ConditionItem):
-            stack.extend(node.args)
-    return False
+            found[KEYWORDS] = None
+            if isinstance(node.value, SigmaString) and _spans(node.value):
+                found[_BROADER if negative else _NARROWER] = None
+        elif isinstance(node, ConditionItem):
+            inside = negative != isinstance(node, ConditionNOT)
+            stack.extend((arg, inside) for arg in node.args)
+    return tuple(found)
+
+
+def _spans(value: SigmaString) -> bool:
+    """Tell whether a wildcard stands between two texts."""
+    texts = [position for position, part in enumerate(value.s) if isinstance(part, str) and part]
+    if not texts:
+        return False
+    return any(isinstance(part, SpecialChars) for part in value.s[texts[0] : texts[-1]])
