@@ -49,7 +49,7 @@ def test_query_selects_what_the_rule_means(case: Case, language: str) -> None:
     validates(case, language, text)
     got, means = selects(case, language, text)
     if kind == "broader":
-        assert set(got) > set(means), text
+        assert set(got) >= set(means), text  # That it is broader is shown by verify, on witnesses.
     else:
         assert got == means, text
 
