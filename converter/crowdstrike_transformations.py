@@ -47,13 +47,18 @@ _REDIRECTOR = "\\Device\\Mup\\"
 _VOLUMES: tuple[_Parts, ...] = ([_VOLUME, _ONE], [_VOLUME, _ONE, _ONE])
 
 
+_REGEX_DRIVE = re.compile(
+    r"(?P<begin>\^?)(?:(?P<any>\.|\[(?:a-z|A-Z|a-zA-Z|A-Za-z)\])|[A-Za-z]|\[[A-Za-z]+\]):\\\\"
+)
+
+
 @dataclass
 class DevicePath(DetectionItemTransformation):
     """Write a path as the kernel does.
 
     ``?:\\``, ``*:\\`` and shares (``\\\\server\\share\\``) are exact. ``letters``: also take drive letters,
-    for which any volume is found: declare the item broader. Values without a drive pass: folders and
-    names are the same.
+    for which any volume is found: declare the item broader. Values without a drive at their begin pass:
+    folders and names are the same, and no path has a drive elsewhere.
     """
 
     letters: bool = False
@@ -62,34 +67,40 @@ class DevicePath(DetectionItemTransformation):
         """Rewrite the values of one item; None if there is nothing to rewrite.
 
         Raises:
-            Refusal: SC201 for a regular expression that says how the path begins, and for a drive in the
-                middle of a pattern.
+            Refusal: SC201 for a regular expression that says how the path begins, other than by a drive.
         """
-        found = [self._ways(detection_item, value) for value in detection_item.value]
-        if all(ways is None for ways in found):
+        found = [self._written(detection_item, value) for value in detection_item.value]
+        if all(values is None for values in found):
             return None
         parts = [
-            common.any_of(detection_item, self._written(value, ways))
-            for ways, value in zip(found, detection_item.value, strict=True)
+            common.any_of(detection_item, [value] if values is None else values)
+            for values, value in zip(found, detection_item.value, strict=True)
         ]
         return common.group(detection_item, parts)
 
-    @staticmethod
-    def _written(value: SigmaType, ways: list[_Parts] | None) -> list[SigmaType]:
-        if ways is None or not isinstance(value, SigmaString):
-            return [value]
-        return [common.string(value, list(way)) for way in ways]
-
-    def _ways(self, item: SigmaDetectionItem, value: SigmaType) -> list[_Parts] | None:
+    def _written(self, item: SigmaDetectionItem, value: SigmaType) -> list[SigmaType] | None:
         if isinstance(value, SigmaRegularExpression):
-            if re.search(r"\^|:|\\A", str(value.regexp)):
-                raise common.refuse(item, value, "the path begins with a volume and not with a drive")
-            return None
+            return self._regex(item, value)
         if not isinstance(value, SigmaString):
             return None
+        ways = self._ways(value)
+        return None if ways is None else [common.string(value, list(way)) for way in ways]
+
+    def _regex(self, item: SigmaDetectionItem, value: SigmaRegularExpression) -> list[SigmaType] | None:
+        text = str(value.regexp)
+        if text.removeprefix("^").startswith(re.escape(_VOLUME)):
+            return None
+        found = _REGEX_DRIVE.match(text)
+        rest = text[found.end() :] if found else text
+        if re.search(r"\^|:|\\A", re.sub(r"\[\^|\(\?:|\\.", "", rest)):
+            raise common.refuse(item, value, "the path begins with a volume and not with a drive")
+        if not found or (not found["any"] and not self.letters):
+            return None
+        volume = re.escape(_VOLUME) + "[0-9]{1,2}\\\\"
+        return [SigmaRegularExpression(f"{found['begin']}{volume}{rest}", set(value.flags))]
+
+    def _ways(self, value: SigmaString) -> list[_Parts] | None:
         drive, rest = _drive(_parts(value))
-        if any(isinstance(part, str) and re.search(r":\\", part) for part in rest):
-            raise common.refuse(item, value, "a path has a drive at its begin only")
         if drive is None or (drive.isalpha() and not self.letters):
             return None
         return [[_REDIRECTOR, *rest]] if drive == "\\" else [[*volume, *rest] for volume in _VOLUMES]
@@ -226,6 +237,8 @@ class WellKnownAccounts(DetectionItemTransformation):
         Raises:
             Refusal: SC201 if ``refuse_left`` and a value is no well-known account.
         """
+        if all(common.plain(value) in _ACCOUNTS for value in detection_item.value):
+            return None
         found = [self._sids(value) for value in detection_item.value]
         if all(found):
             return common.group(
@@ -264,7 +277,7 @@ class WellKnownAccounts(DetectionItemTransformation):
 class AddressFamilies(DetectionItemTransformation):
     """Map an address to the field of its version: ``v4`` or ``v6``; what says neither may be in either.
 
-    IPv6 addresses are written in their short form, as CrowdStrike does.
+    A whole IPv6 address is looked for in its short form and in the one without ``::``: samples show both.
     """
 
     v4: str
@@ -290,17 +303,21 @@ class AddressFamilies(DetectionItemTransformation):
             return _in_any(item, value, [self.v4, self.v6]) if in_six else common.item(item, self.v4, value)
         if len(value.s) == 1:
             try:
-                short = str(ipaddress.IPv6Address(joined))
+                address = ipaddress.IPv6Address(joined)
             except ValueError:
                 return common.item(item, self.v6, value)
-            return common.item(item, self.v6, common.string(value, [short]))
+            long = ":".join(f"{int(group, 16):x}" for group in address.exploded.split(":"))
+            forms: list[SigmaType] = [
+                common.string(value, [form]) for form in dict.fromkeys((str(address), long))
+            ]
+            return common.any_of(common.item(item, self.v6, value), forms)
         if (
             len(value.s) == 2
             and value.s[1] is _MANY
             and re.fullmatch(r"([1-9a-f][0-9a-f]{0,3}:)+", joined.lower())
         ):
             return common.item(item, self.v6, value)
-        raise common.refuse(item, value, "IPv6 addresses are stored in their short form")
+        raise common.refuse(item, value, "IPv6 addresses may be stored in their short form")
 
 
 @dataclass

@@ -13,6 +13,9 @@ from typing import Any
 from converter.engines.base import Stored
 from converter.errors import UsageError
 from converter.shapes import (
+    crowdstrike_elastic,
+    crowdstrike_sentinel,
+    crowdstrike_splunk,
     defender_elastic,
     defender_kusto,
     defender_splunk,
@@ -36,6 +39,9 @@ class Shape:
 
 
 _SHAPES: dict[tuple[str, str], Shape] = {
+    ("crowdstrike", "elastic"): Shape(crowdstrike_elastic.store, crowdstrike_elastic.view),
+    ("crowdstrike", "splunk"): Shape(crowdstrike_splunk.store, crowdstrike_splunk.view),
+    ("crowdstrike", "kusto"): Shape(crowdstrike_sentinel.store, crowdstrike_sentinel.view),
     ("defender", "elastic"): Shape(defender_elastic.store, defender_elastic.view),
     ("defender", "splunk"): Shape(defender_splunk.store, defender_splunk.view),
     ("defender", "kusto"): Shape(defender_kusto.store, defender_kusto.view),

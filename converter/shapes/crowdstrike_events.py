@@ -1,0 +1,307 @@
+"""What a CrowdStrike sensor sends, through the Falcon Data Replicator (FDR), of what Sysmon records.
+
+Written from raw events in public repositories, not from our field mapping: elastic/integrations
+(packages/crowdstrike/data_stream/fdr/_dev, test-windows.log and test-fdr.log) and panther-labs/
+panther-analysis (rules/crowdstrike_rules). What these show: all values are texts; paths begin with
+``\\Device\\HarddiskVolumeN\\``; hashes are lower-case, SHA1 is zeros; of a process's parent there is the name
+of its file and its number; other events name their process by ``ContextProcessId`` and some also by
+``ContextBaseFileName``; accounts are SIDs; ``IntegrityLevel`` and ``AuthenticationId`` are decimal; a
+connection has a local and a remote end and its name says who opened it (``ConnectionDirection`` too); a
+registry event has a key, the name of a value ("" for the default value) and data by kind;
+``timestamp`` is milliseconds since 1970.
+
+Assumed, because no public event shows it: that volumes are numbered as drives are lettered (C is 3), that
+any written file is reported, and that the sensor uses the kernel's names for shares (``\\Device\\Mup``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from converter.shapes import windows
+
+Fdr = dict[str, str]
+
+OTHER = "SensorHeartbeat"
+"""An event that no rule asks for: it stands for what FDR does not report."""
+
+_SCRIPT_CHANNELS = ("microsoft-windows-powershell/operational", "powershellcore/operational")
+_ACCOUNTS = {
+    "nt authority\\anonymous logon": "S-1-5-7",
+    "nt authority\\iusr": "S-1-5-17",
+    "nt authority\\system": "S-1-5-18",
+    "nt authority\\local service": "S-1-5-19",
+    "nt authority\\network service": "S-1-5-20",
+    "nt service\\trustedinstaller": "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464",
+}
+_LEVELS = {"untrusted": "0", "low": "4096", "medium": "8192", "high": "12288", "system": "16384"}
+_PROTOCOLS = {"icmp": "1", "tcp": "6", "udp": "17"}
+_OPERATIONS = {"SetValue": "1", "DeleteValue": "2", "CreateKey": "3", "DeleteKey": "4", "RenameKey": "7"}
+# Of the many types of files that have an event of their own.
+_WRITTEN = {
+    **dict.fromkeys(("com", "cpl", "dll", "drv", "exe", "ocx", "scr", "sys"), "PeFileWritten"),
+    **dict.fromkeys(("bat", "cmd", "js", "ps1", "vbe", "vbs", "wsf"), "NewScriptWritten"),
+    **{"dmp": "DmpFileWritten", "lnk": "LnkFileWritten", "pdf": "PdfFileWritten", "zip": "ZipFileWritten"},
+}
+_NUMBER = re.compile(r"(?i)([dq])word \(0x([0-9a-f]+)(?:-0x([0-9a-f]+))?\)")
+
+
+def event_of(event: Mapping[str, Any]) -> Fdr:
+    """Return the event that the sensor sends for a flat record of Windows."""
+    data = {name: value for name, value in windows.event_data(event).items() if value != ""}
+    moment = windows.utc_time(event) or windows.record_time(event)
+    milliseconds = f"{int(moment.timestamp())}{moment.microsecond // 1000:03d}"
+    made = {
+        "event_platform": "Win",
+        "timestamp": milliseconds,
+        "ContextTimeStamp": f"{milliseconds[:-3]}.{milliseconds[-3:]}",
+        "cid": "4092825518eaf67377a6e4492ae44577",
+    }
+    if event.get("Computer"):
+        made["aid"] = sensor(windows.text(event["Computer"]))
+    code = windows.event_id(event)
+    if windows.is_sysmon(event) and code in _EVENTS:
+        made |= _EVENTS[code](data)
+    elif code == 4104 and windows.channel(event).lower() in _SCRIPT_CHANNELS:
+        made |= {"event_simpleName": "ScriptControlScanTelemetry"}
+        made |= _renamed(data, ScriptBlockText="ScriptContent", Path="ScriptContentName")
+    elif windows.provider(event) == "Microsoft-Windows-Kernel-File" and "SourceFilename" in data:
+        made |= {"event_simpleName": "FileRenameInfo"}
+        made |= _paths(data, SourceFilename="SourceFileName", TargetFilename="TargetFileName")
+    else:
+        made["event_simpleName"] = OTHER
+    return made
+
+
+def seen(event: Mapping[str, Any], empty: frozenset[str]) -> dict[str, Any]:
+    """Return the record as the matcher must see it: hosts and processes by CrowdStrike's names for them.
+
+    The sensor's id stands for the computer, and with the process's number for the process's GUID: for each
+    computer and GUID there is one, so groups are the same. ``empty``: texts stored as nothing.
+    """
+    made = windows.without(event, empty)
+    host = sensor(windows.text(event["Computer"])) if event.get("Computer") else ""
+    if host:
+        made["Computer"] = host
+    for name in ("ProcessGuid", "ParentProcessGuid"):
+        if made.get(name):
+            made[name] = f"{host}\\{process(windows.text(made[name]))}"
+    if windows.event_id(event) == 3:
+        made.setdefault("Initiated", "true")  # Each event of a connection says it.
+    return made
+
+
+def sensor(computer: str) -> str:
+    """Return the id of a computer's sensor, 32 hexadecimal digits."""
+    return hashlib.sha256(computer.lower().encode()).hexdigest()[:32]
+
+
+def process(guid: str) -> str:
+    """Return the number by which the sensor knows the process that Sysmon calls by a GUID."""
+    return str(int(hashlib.sha256(guid.lower().encode()).hexdigest()[:13], 16))
+
+
+def path(written: str) -> str:
+    """Return a path as the kernel names it."""
+    if found := re.match(r"([A-Za-z]):(?=\\|$)", written):
+        volume = ord(found[1].upper()) - ord("A") + 1
+        return f"\\Device\\HarddiskVolume{volume}{written[2:]}"
+    if re.match(r"\\\\[^?.\\]", written):
+        return f"\\Device\\Mup{written[1:]}"
+    return written
+
+
+def sid(account: str) -> str:
+    """Return the SID of an account: a well-known one, or one of a domain."""
+    known = _ACCOUNTS.get(account.lower())
+    number = int(hashlib.sha256(account.lower().encode()).hexdigest()[:8], 16)
+    return known or f"S-1-5-21-239183934-720705223-{number}-1104"
+
+
+def _renamed(data: Mapping[str, str], **names: str) -> Fdr:
+    return {new: data[old] for old, new in names.items() if old in data}
+
+
+def _paths(data: Mapping[str, str], **names: str) -> Fdr:
+    return {new: path(data[old]) for old, new in names.items() if old in data}
+
+
+def _context(data: Mapping[str, str]) -> Fdr:
+    made = {"ContextProcessId": process(data["ProcessGuid"])} if "ProcessGuid" in data else {}
+    if "Image" in data:
+        made["ContextBaseFileName"] = data["Image"].rpartition("\\")[2]
+    return made
+
+
+def _hashes(data: Mapping[str, str]) -> Fdr:
+    made = {}
+    for pair in (data.get("Hashes") or data.get("Hash") or "").split(","):
+        algorithm, _, digits = pair.partition("=")
+        if algorithm.upper() in {"MD5", "SHA256"} and digits:
+            made[f"{algorithm.upper()}HashData"] = digits.lower()
+    return {**made, "SHA1HashData": "0" * 40} if made else {}
+
+
+def _process_start(data: Mapping[str, str]) -> Fdr:
+    made = {"event_simpleName": "ProcessRollup2", "name": "ProcessRollup2V19"}
+    made |= _paths(data, Image="ImageFileName")
+    made |= _renamed(
+        data, CommandLine="CommandLine", OriginalFileName="OriginalFilename", ProcessId="RawProcessId"
+    )
+    made |= _hashes(data)
+    if "ProcessGuid" in data:
+        made["TargetProcessId"] = process(data["ProcessGuid"])
+    if "ParentProcessGuid" in data:
+        made["ParentProcessId"] = made["SourceProcessId"] = process(data["ParentProcessGuid"])
+    if "ParentImage" in data:
+        made["ParentBaseFileName"] = data["ParentImage"].rpartition("\\")[2]
+    if "User" in data:
+        made["UserSid"] = sid(data["User"])
+    if "IntegrityLevel" in data:
+        written = data["IntegrityLevel"]
+        made["IntegrityLevel"] = _LEVELS.get(written.lower(), written.removeprefix("S-1-16-"))
+    if re.fullmatch(r"0x[0-9a-fA-F]+", data.get("LogonId", "")):
+        made["AuthenticationId"] = str(int(data["LogonId"], 16))
+    return made
+
+
+def _connection(data: Mapping[str, str]) -> Fdr:
+    opened = data.get("Initiated", "true").lower() == "true"
+    ends = {"Local": "Source", "Remote": "Destination"}
+    if not opened:
+        ends = {"Local": "Destination", "Remote": "Source"}
+    addresses = {end: _address(data.get(f"{name}Ip", "")) for end, name in ends.items()}
+    six = any(one is not None and one.version == 6 for one in addresses.values())
+    if not any(addresses.values()):
+        six = data.get("SourceIsIpv6", "").lower() == "true"
+    version = "IP6" if six else "IP4"
+    made = {
+        "event_simpleName": ("NetworkConnect" if opened else "NetworkReceiveAccept") + version,
+        "ConnectionDirection": "0" if opened else "1",
+    }
+    for end, name in ends.items():
+        if address := addresses[end]:
+            made[f"{end}AddressIP{address.version}"] = str(address)
+        if f"{name}Port" in data:
+            made[f"{end}Port"] = data[f"{name}Port"]
+    if data.get("Protocol", "").lower() in _PROTOCOLS:
+        made["Protocol"] = _PROTOCOLS[data["Protocol"].lower()]
+    return made | _context(data)
+
+
+def _address(written: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(written)
+    except ValueError:
+        return None
+
+
+def _driver(data: Mapping[str, str]) -> Fdr:
+    return {"event_simpleName": "DriverLoad", **_paths(data, ImageLoaded="ImageFileName"), **_hashes(data)}
+
+
+def _module(data: Mapping[str, str]) -> Fdr:
+    made = {"event_simpleName": "ClassifiedModuleLoad"}
+    made |= _paths(data, ImageLoaded="ImageFileName", Image="TargetImageFileName")
+    made |= _renamed(data, OriginalFileName="OriginalFilename") | _hashes(data)
+    if "ProcessGuid" in data:
+        made["ContextProcessId"] = process(data["ProcessGuid"])
+    if "Signed" in data or "SignatureStatus" in data:
+        signed = data.get("Signed", "true").lower() == "true"
+        trusted = signed and data.get("SignatureStatus", "Valid").lower() == "valid"
+        made |= {
+            "ImageSignatureType": "1" if signed else "0",
+            "ImageSignatureLevel": "4" if trusted else "1",
+        }
+    return made
+
+
+def _written(data: Mapping[str, str]) -> Fdr:
+    kind = data.get("TargetFilename", "").lower().rpartition("\\")[2].rpartition(".")[2]
+    made = {"event_simpleName": _WRITTEN.get(kind, "GenericFileWritten")}
+    made |= _paths(data, TargetFilename="TargetFileName") | _context(data)
+    if "User" in data:
+        made["FileOperatorSid"] = sid(data["User"])
+    return made
+
+
+def _executable(data: Mapping[str, str]) -> Fdr:
+    return _written(data) | {"event_simpleName": "PeFileWritten"} | _hashes(data)
+
+
+def _deleted(data: Mapping[str, str]) -> Fdr:
+    name = "ExecutableDeleted" if data.get("IsExecutable", "").lower() == "true" else "FileDeleteInfo"
+    made = {"event_simpleName": name, **_paths(data, TargetFilename="TargetFileName")}
+    return made | {key: value for key, value in _context(data).items() if key == "ContextProcessId"}
+
+
+def _registry(data: Mapping[str, str]) -> Fdr:
+    operation = data.get("EventType", "SetValue")
+    key = _registry_path(data.get("TargetObject", ""))
+    made = {"event_simpleName": "AsepKeyUpdate", "RegOperationType": _OPERATIONS.get(operation, "5")}
+    if operation in {"SetValue", "DeleteValue"}:
+        key, _, name = key.rpartition("\\")
+        places = ("\\currentversion\\run", "\\services\\")
+        autostart = any(place in f"{key.lower()}\\" for place in places)
+        made["event_simpleName"] = "AsepValueUpdate" if autostart else "RegGenericValueUpdate"
+        made["RegValueName"] = "" if name.lower() == "(default)" else name
+    made["RegObjectName"] = key
+    if "ProcessGuid" in data:
+        made["ContextProcessId"] = process(data["ProcessGuid"])
+    if "Details" in data:
+        made |= _registry_data(data["Details"])
+    return made
+
+
+def _registry_path(written: str) -> str:
+    root, backslash, rest = written.partition("\\")
+    roots = {
+        "HKLM": "\\REGISTRY\\MACHINE",
+        "HKU": "\\REGISTRY\\USER",
+        "HKCR": "\\REGISTRY\\MACHINE\\SOFTWARE\\Classes",
+    }
+    made = roots.get(root.upper(), root) + backslash + rest
+    return re.sub(r"(?i)(?<=\\)CurrentControlSet(?=\\|$)", "ControlSet001", made)
+
+
+def _registry_data(details: str) -> Fdr:
+    if details.lower() == "binary data":
+        return {"RegType": "3", "RegBinaryValue": "4d5a90"}
+    if details.lower() == "(empty)":
+        return {"RegType": "1", "RegStringValue": ""}
+    if found := _NUMBER.fullmatch(details):
+        kind, high, low = found.groups()
+        number = int(high, 16) if low is None else (int(high, 16) << 32) + int(low, 16)
+        return {"RegType": "4" if kind in "dD" else "11", "RegNumericValue": str(number)}
+    return {"RegType": "1", "RegStringValue": details}
+
+
+def _query(data: Mapping[str, str]) -> Fdr:
+    made = {"event_simpleName": "DnsRequest"}
+    made |= _renamed(data, QueryName="DomainName", QueryStatus="QueryStatus") | _context(data)
+    answers: dict[str, list[str]] = {"CNAMERecords": [], "IP4Records": [], "IP6Records": []}
+    for answer in filter(None, data.get("QueryResults", "").split(";")):
+        if found := re.match(r"type:\s*5\s+(\S+)", answer):
+            answers["CNAMERecords"].append(found[1])
+        elif address := _address(answer.strip().removeprefix("::ffff:")):
+            answers[f"IP{address.version}Records"].append(str(address))
+    return made | {name: "".join(f"{one};" for one in ones) for name, ones in answers.items() if ones}
+
+
+_EVENTS: dict[int, Callable[[Mapping[str, str]], Fdr]] = {
+    1: _process_start,
+    3: _connection,
+    6: _driver,
+    7: _module,
+    11: _written,
+    12: _registry,
+    13: _registry,
+    14: _registry,
+    22: _query,
+    23: _deleted,
+    29: _executable,
+}
