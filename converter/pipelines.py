@@ -61,9 +61,14 @@ def folder() -> Path:
     return checkout if checkout.is_dir() else Path(__file__).parent / "stock_pipelines"
 
 
-def sources() -> list[str]:
-    """Return the names of the sources that have pipelines, sorted."""
-    return sorted(path.name for path in folder().iterdir() if path.is_dir())
+DRAFT = "draft.yml"
+"""A file that says why a source is not built unless it is asked for."""
+
+
+def sources(*, drafts: bool = True) -> list[str]:
+    """Return the names of the sources that have pipelines, sorted; without ``drafts`` the proven ones."""
+    found = [path for path in folder().iterdir() if path.is_dir()]
+    return sorted(path.name for path in found if drafts or not (path / DRAFT).exists())
 
 
 @cache

@@ -29,7 +29,7 @@ SOURCE = click.option(
     "--source",
     "source_names",
     multiple=True,
-    help="Telemetry source; repeatable. Default: all that have pipelines.",
+    help="Telemetry source; repeatable. Default: all that are proven (sysmon, defender).",
 )
 FIDELITY = click.option(
     "--fidelity",
@@ -89,7 +89,7 @@ def inputs(
             raise click.BadParameter(f"'{name}' is none of {', '.join(known)}", param_hint="--source")
     cells = [
         pipelines.cell(source, target)
-        for source in source_names or pipelines.sources()
+        for source in source_names or pipelines.sources(drafts=False)
         for target in targets or TARGETS
     ]
     config, rules = load_rules(paths)

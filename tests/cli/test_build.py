@@ -245,3 +245,11 @@ def test_placeholders_come_from_a_file(project: Path) -> None:
     (project / "values.yml").write_text("- root\n")
     error = run("sigma/x/same.yml", "-t", "spl", "-o", "-", "--placeholders", "values.yml", code=2).stderr
     assert "values.yml: SC601 placeholders are a mapping" in error
+
+
+def test_drafts_are_built_only_where_asked_for(project: Path) -> None:
+    done = CliRunner().invoke(main, ["build", "-t", "kql"], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert {path.name for path in (project / "output" / "kql").iterdir()} == {"sysmon", "defender"}
+    run("-t", "kql", "-s", "crowdstrike")
+    assert (project / "output" / "kql" / "crowdstrike").is_dir()
