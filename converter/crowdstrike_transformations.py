@@ -16,13 +16,14 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
-from sigma.conditions import ConditionAND, ConditionOR
+from sigma.conditions import ConditionAND, ConditionItem, ConditionNOT, ConditionOR
+from sigma.correlations import SigmaCorrelationRule
 from sigma.processing.transformations.base import (
     DetectionItemTransformation,
     FieldMappingTransformationBase,
     Transformation,
 )
-from sigma.rule import SigmaDetectionItem
+from sigma.rule import SigmaDetectionItem, SigmaRule
 from sigma.types import (
     SigmaCIDRExpression,
     SigmaExists,
@@ -56,12 +57,31 @@ _REGEX_DRIVE = re.compile(
 class DevicePath(DetectionItemTransformation):
     """Write a path as the kernel does.
 
-    ``?:\\``, ``*:\\`` and shares (``\\\\server\\share\\``) are exact. ``letters``: also take drive letters,
-    for which any volume is found: declare the item broader. Values without a drive at their begin pass:
-    folders and names are the same, and no path has a drive elsewhere.
+    ``?:\\``, ``*:\\`` and shares (``\\\\server\\share\\``) are exact. ``letters``: ``any`` also takes drive
+    letters, for which any volume is found: declare the item broader. ``guarded`` takes only those that a
+    rule excludes (``not``) beside a condition on the same field that demands the same letter: where that
+    condition holds as the rule means it, the excluded paths are on that drive, so nothing is missed.
+    Values without a drive at their begin pass: folders and names are the same, and no path has a drive
+    elsewhere.
     """
 
-    letters: bool = False
+    letters: str = "none"
+
+    def __post_init__(self) -> None:
+        """Check ``letters``.
+
+        Raises:
+            PipelineError: SC302 if it is none of the three.
+        """
+        if self.letters not in ("none", "guarded", "any"):
+            raise PipelineError("SC302", f"device_path: 'letters' is guarded or any, not '{self.letters}'")
+        self._guarded: set[int] = set()
+
+    def apply(self, rule: SigmaRule | SigmaCorrelationRule) -> None:
+        """Apply to all items of a rule."""
+        if self.letters == "guarded" and isinstance(rule, SigmaRule):
+            self._guarded = _guarded(rule)
+        super().apply(rule)
 
     def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part | None:
         """Rewrite the values of one item; None if there is nothing to rewrite.
@@ -69,6 +89,10 @@ class DevicePath(DetectionItemTransformation):
         Raises:
             Refusal: SC201 for a regular expression that says how the path begins, other than by a drive.
         """
+        if self.letters == "guarded" and not all(
+            id(value) in self._guarded for value in detection_item.value
+        ):
+            return None
         found = [self._written(detection_item, value) for value in detection_item.value]
         if all(values is None for values in found):
             return None
@@ -94,16 +118,53 @@ class DevicePath(DetectionItemTransformation):
         rest = text[found.end() :] if found else text
         if re.search(r"\^|:|\\A", re.sub(r"\[\^|\(\?:|\\.", "", rest)):
             raise common.refuse(item, value, "the path begins with a volume and not with a drive")
-        if not found or (not found["any"] and not self.letters):
+        if not found or (not found["any"] and self.letters != "any"):
             return None
         volume = re.escape(_VOLUME) + "[0-9]{1,2}\\\\"
         return [SigmaRegularExpression(f"{found['begin']}{volume}{rest}", set(value.flags))]
 
     def _ways(self, value: SigmaString) -> list[_Parts] | None:
         drive, rest = _drive(_parts(value))
-        if drive is None or (drive.isalpha() and not self.letters):
+        if drive is None or (drive.isalpha() and self.letters == "none"):
             return None
         return [[_REDIRECTOR, *rest]] if drive == "\\" else [[*volume, *rest] for volume in _VOLUMES]
+
+
+def _guarded(rule: SigmaRule) -> set[int]:
+    """Return the ids of values that stand only under ``not``, beside a demand for their drive's letter."""
+    guarded: set[int] = set()
+    other: set[int] = set()
+
+    def walk(node: object, demands: dict[str | None, str], negative: bool) -> None:
+        if isinstance(node, ConditionAND) and not negative:
+            demands = {**demands, **{field: letter for arg in node.args for field, letter in _demand(arg)}}
+        if isinstance(node, ConditionItem):
+            for arg in node.args:
+                walk(arg, demands, negative != isinstance(node, ConditionNOT))
+            return
+        value = getattr(node, "value", None)
+        letter = _letter(value)
+        safe = negative and letter is not None and letter == demands.get(getattr(node, "field", None))
+        (guarded if safe else other).add(id(value))
+
+    for condition in rule.detection.parsed_condition:
+        walk(condition.parsed, {}, False)
+    return guarded - other
+
+
+def _demand(node: object) -> list[tuple[str | None, str]]:
+    """Return field and letter if a condition demands of the field one letter."""
+    leaves = node.args if isinstance(node, ConditionOR) else [node]
+    found = {(getattr(leaf, "field", None), _letter(getattr(leaf, "value", None))) for leaf in leaves}
+    field, letter = next(iter(found))
+    return [(field, letter)] if len(found) == 1 and letter is not None else []
+
+
+def _letter(value: object) -> str | None:
+    if not isinstance(value, SigmaString):
+        return None
+    drive, _ = _drive(_parts(value))
+    return drive.lower() if drive is not None and drive.isalpha() else None
 
 
 def _drive(parts: _Parts) -> tuple[str | None, _Parts]:

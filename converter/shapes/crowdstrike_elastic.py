@@ -55,8 +55,11 @@ _LEVELS = {
 _TRANSPORTS = {"0": "hopopt", "1": "icmp", "2": "igmp", "6": "tcp", "17": "udp", "58": "ipv6-icmp"}
 _DATA_TYPES = dict(
     enumerate(
-        "REG_NONE REG_SZ REG_EXPAND_SZ REG_BINARY REG_DWORD REG_DWORD_BIG_ENDIAN REG_LINK REG_MULTI_SZ "
-        "REG_RESOURCE_LIST REG_FULL_RESOURCE_DESCRIPTOR REG_RESOURCE_REQUIREMENTS_LIST REG_QWORD".split()
+        (
+            *("REG_NONE", "REG_SZ", "REG_EXPAND_SZ", "REG_BINARY", "REG_DWORD", "REG_DWORD_BIG_ENDIAN"),
+            *("REG_LINK", "REG_MULTI_SZ", "REG_RESOURCE_LIST", "REG_FULL_RESOURCE_DESCRIPTOR"),
+            *("REG_RESOURCE_REQUIREMENTS_LIST", "REG_QWORD"),
+        )
     )
 )
 _REMOVED = ("timestamp", "DomainName", "ConnectionDirection", "event_platform")
@@ -104,11 +107,10 @@ def document(raw: Mapping[str, str]) -> dict[str, Any]:
     _file(doc, left, action, hashes)
     for name in _REMOVED:
         left.pop(name, None)
-    for name in ("ContextTimeStamp",):
-        if name in left:
-            left[name] = _iso(round(float(left[name]) * 1000))
+    if "ContextTimeStamp" in left:
+        left["ContextTimeStamp"] = _iso(round(float(left["ContextTimeStamp"]) * 1000))
     doc |= {f"crowdstrike.{name}": value for name, value in left.items()}
-    return {name: value for name, value in doc.items() if value not in EMPTY and value != []}
+    return {name: value for name, value in doc.items() if value != [] and str(value) not in EMPTY}
 
 
 def _process(

@@ -41,6 +41,8 @@ _ACCOUNTS = {
 _LEVELS = {"untrusted": "0", "low": "4096", "medium": "8192", "high": "12288", "system": "16384"}
 _PROTOCOLS = {"icmp": "1", "tcp": "6", "udp": "17"}
 _OPERATIONS = {"SetValue": "1", "DeleteValue": "2", "CreateKey": "3", "DeleteKey": "4", "RenameKey": "7"}
+_NAMED = frozenset({3, 11, 22, 29})
+"""Records whose process FDR names by its file's name."""
 # Of the many types of files that have an event of their own.
 _WRITTEN = {
     **dict.fromkeys(("com", "cpl", "dll", "drv", "exe", "ocx", "scr", "sys"), "PeFileWritten"),
@@ -90,8 +92,19 @@ def seen(event: Mapping[str, Any], empty: frozenset[str]) -> dict[str, Any]:
     for name in ("ProcessGuid", "ParentProcessGuid"):
         if made.get(name):
             made[name] = f"{host}\\{process(windows.text(made[name]))}"
-    if windows.event_id(event) == 3:
+    code = windows.event_id(event)
+    if code == 3:
         made.setdefault("Initiated", "true")  # Each event of a connection says it.
+    for name in ("ParentImage", *(("Image",) if code in _NAMED else ())):
+        # Only the file's name is sent, so a path without a folder is as good as one with some folder.
+        if name in made and "\\" not in windows.text(made[name]):
+            made[name] = f"\\{windows.text(made[name])}"
+    for name in ("Image", "TargetFilename", "SourceFilename", "ImageLoaded"):
+        # A record that names the volume as the kernel does is stored like one that names its drive.
+        if found := re.match(
+            r"\\Device\\HarddiskVolume([1-9]|1\d|2[0-6])(?=\\)", windows.text(made.get(name, ""))
+        ):
+            made[name] = f"{chr(ord('A') + int(found[1]) - 1)}:{made[name][found.end() :]}"
     return made
 
 
@@ -107,8 +120,10 @@ def process(guid: str) -> str:
 
 def path(written: str) -> str:
     """Return a path as the kernel names it."""
-    if found := re.match(r"([A-Za-z]):(?=\\|$)", written):
-        volume = ord(found[1].upper()) - ord("A") + 1
+    if re.match(r"(?s).:(?=\\|\Z)", written):
+        letter = written[0].upper()
+        # No drive has another name; rules with `?:` mean any, and what is tried on them must be some volume.
+        volume = ord(letter) - ord("A") + 1 if "A" <= letter <= "Z" else 27 + ord(letter) % 72
         return f"\\Device\\HarddiskVolume{volume}{written[2:]}"
     if re.match(r"\\\\[^?.\\]", written):
         return f"\\Device\\Mup{written[1:]}"

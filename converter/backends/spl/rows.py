@@ -85,6 +85,7 @@ def _seconds(base: BaseRule) -> str:
     """Return epoch seconds: `_time`, or the state's time field read by its format.
 
     Texts without a zone are UTC: the zone is named, or strptime() would read them in the user's.
+    ``epoch_ms`` is milliseconds since 1970.
     """
     name = str(base.state.get("time_field") or "_time")
     form = base.state.get("time_format")
@@ -93,6 +94,8 @@ def _seconds(base: BaseRule) -> str:
         return subject
     if not form:
         return f"tonumber({subject})"
+    if form == "epoch_ms":
+        return f"tonumber({subject})/1000"
     if "%z" in str(form) or "%:z" in str(form) or str(form).startswith("%s"):
         return f"strptime({subject}, {quoted(str(form))})"
     return f'strptime({subject}." +0000", {quoted(f"{form} %z")})'
