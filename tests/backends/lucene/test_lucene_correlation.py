@@ -112,6 +112,20 @@ def test_the_whole_rule() -> None:
 
 
 @pytest.mark.parametrize(
+    ("span", "window", "lookback"),
+    [
+        (30, "30s", "now-330s"),
+        (600, "10m", "now-15m"),
+        (7_200, "2h", "now-125m"),
+        (172_800, "2d", "now-2885m"),
+    ],
+)
+def test_windows_in_the_largest_whole_unit(span: int, window: str, lookback: str) -> None:
+    found = body(plan("event_count", A, thresholds=[("gte", 3)], span=span))
+    assert (found["window"], found["from"]) == (window, lookback)
+
+
+@pytest.mark.parametrize(
     ("thresholds", "value"),
     [
         ([("gte", 3)], 3),
