@@ -34,7 +34,7 @@ def write(folder: Path, content: bytes, name: str = "x.json") -> Path:
         json.dumps(EVENTS).encode(),
         json.dumps(EVENTS, indent=2, ensure_ascii=False).encode(),
         b"\xef\xbb\xbf \n" + json.dumps(EVENTS).encode(),
-        gzip.compress(LINES),
+        gzip.compress(LINES, mtime=0),
         gzip.compress(json.dumps(EVENTS).encode()),
     ],
     ids=[
@@ -60,7 +60,7 @@ def test_no_events(tmp_path: Path, content: bytes) -> None:
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(LINES))))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(LINES, mtime=0))))
     assert list(read_events("-")) == EVENTS
 
 
@@ -86,7 +86,7 @@ def test_arrays_longer_than_a_chunk(tmp_path: Path) -> None:
         (b'[{"a": 1},]', "SC502", 1),
         (b'[{"a": 1},\n{"b": "\xff"}]', "SC502", 2),
         (b"\xff\xfe{\x00", "SC501", 1),
-        (gzip.compress(LINES)[:-12], "SC501", None),
+        (gzip.compress(LINES, mtime=0)[:-12], "SC501", None),
         (b"ElfFile\x00" + b"\x00" * 40, "SC502", None),
         (b"\x89PNG\r\n\x1a\n", "SC502", 1),
     ],
@@ -113,7 +113,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_progress_counts_stored_bytes(tmp_path: Path) -> None:
-    path = write(tmp_path, gzip.compress(LINES * 5000))
+    path = write(tmp_path, gzip.compress(LINES * 5000, mtime=0))
     seen: list[int] = []
     assert len(list(read_events(path, progress=seen.append))) == 15000
     assert seen == sorted(seen)
