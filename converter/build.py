@@ -16,6 +16,7 @@ from converter.errors import SigconvError
 from converter.pipelines import Cell
 from converter.rule import Rule
 from converter.rules import RuleSet
+from converter.schedule import schedule
 
 
 @dataclass(slots=True)
@@ -84,6 +85,7 @@ def _converted(conversion: Conversion, entry: dict[str, Any], suffix: str | None
     rule, cell = conversion.rule, conversion.cell
     files: dict[str, str] = {}
     queries = []
+    when = schedule(conversion.plan)
     for query in conversion.queries:
         path = output.query_path(cell.target, cell.source, rule.relative, query.extension, suffix, query.name)
         files[path] = query.text
@@ -92,6 +94,7 @@ def _converted(conversion: Conversion, entry: dict[str, Any], suffix: str | None
         "status": "converted",
         "fidelity": str(conversion.fidelity),
         "reasons": [{"fidelity": str(r.fidelity), "text": r.text} for r in conversion.reasons],
+        "schedule": {"interval_seconds": when.interval, "lookback_seconds": when.lookback},
         "queries": queries,
     }
     return Outcome(entry, files)
