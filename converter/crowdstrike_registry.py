@@ -202,7 +202,8 @@ class RegistryValueData(DetectionItemTransformation):
     """Map Sysmon's text of a registry value to the field of its kind.
 
     ``text``: the field with texts. ``number``: the field with numbers, in decimal. ``kind``: the field with
-    the type of the value; ``binary`` and ``strings``: its texts for binary data and for strings.
+    the type of the value; ``binary`` and ``strings``: its texts for binary data and for strings. ``empty``:
+    an empty text may be stored as such.
     """
 
     text: str
@@ -210,6 +211,7 @@ class RegistryValueData(DetectionItemTransformation):
     kind: str
     binary: str
     strings: list[str]
+    empty: bool = False
 
     def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part:
         """Map the values of one item.
@@ -221,9 +223,9 @@ class RegistryValueData(DetectionItemTransformation):
 
     def _one(self, item: SigmaDetectionItem, value: SigmaType) -> Part:
         if isinstance(value, SigmaNull | SigmaExists):
-            missing = isinstance(value, SigmaNull) or not value.exists
+            absent = isinstance(value, SigmaNull) or not value.exists
             parts: list[Part] = [common.item(item, name, value) for name in (self.text, self.number)]
-            return common.linked(parts, ConditionAND if missing else ConditionOR)
+            return common.linked(parts, ConditionAND if absent else ConditionOR)
         if not isinstance(value, SigmaString):
             return common.item(item, self.text, value)
         inner = [part for part in value.s if part is not _MANY]
@@ -237,7 +239,11 @@ class RegistryValueData(DetectionItemTransformation):
         if text.lower() == "(empty)":
             kinds = [common.string(SigmaString(), [one]) for one in self.strings]
             of_strings = common.any_of(common.item(item, self.kind, kinds[0]), list(kinds))
-            return common.linked([common.item(item, self.text, SigmaNull()), of_strings], ConditionAND)
+            missing = common.item(item, self.text, SigmaNull())
+            if self.empty:
+                missing.value.append(common.string(SigmaString(), []))
+                missing.value_linking = ConditionOR
+            return common.linked([missing, of_strings], ConditionAND)
         if any(
             isinstance(part, str) and re.search(r"(?i)[dq]word \(|^\(?0x[0-9a-f]{4,}", part) for part in inner
         ):

@@ -40,7 +40,12 @@ _ACCOUNTS = {
 }
 _LEVELS = {"untrusted": "0", "low": "4096", "medium": "8192", "high": "12288", "system": "16384"}
 _PROTOCOLS = {"icmp": "1", "tcp": "6", "udp": "17"}
-_OPERATIONS = {"SetValue": "1", "DeleteValue": "2", "CreateKey": "3", "DeleteKey": "4", "RenameKey": "7"}
+_OPERATIONS = {
+    12: {"CreateKey": "3", "DeleteKey": "4", "DeleteValue": "2"},
+    13: {"SetValue": "1"},
+    14: {"RenameKey": "7"},
+}
+_NUMBERS = {name: number for operations in _OPERATIONS.values() for name, number in operations.items()}
 _NAMED = frozenset({3, 11, 22, 29})
 """Records whose process FDR names by its file's name."""
 # Of the many types of files that have an event of their own.
@@ -52,8 +57,57 @@ _WRITTEN = {
 _NUMBER = re.compile(r"(?i)([dq])word \(0x([0-9a-f]+)(?:-0x([0-9a-f]+))?\)")
 
 
+def plausible(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the record as Windows could have written it, for the store and for the matcher alike.
+
+    Records made to try a rule hold paths without a folder, text before a drive or a root of the registry,
+    and kinds of events that their id excludes. CrowdStrike's events have no place for any of these.
+    """
+    made = dict(event)
+    code = windows.event_id(event)
+    for name in ("Image", "TargetFilename", "SourceFilename", "ImageLoaded"):
+        if isinstance(made.get(name), str):
+            made[name] = _plausible_path(made[name])
+    for name in ("ParentImage", *(("Image",) if code in _NAMED else ())):
+        if isinstance(made.get(name), str) and made[name] and "\\" not in made[name]:
+            made[name] = f"\\{made[name]}"
+    if code in _OPERATIONS:
+        written = windows.text(made.get("EventType", "")).lower()
+        known = {operation.lower(): operation for operation in _OPERATIONS[code]}
+        made["EventType"] = known.get(written, next(iter(known.values())))
+        if code != 13:
+            made.pop("Details", None)
+        if made.get("TargetObject"):
+            written = re.sub(r"(?i)^[^\\]+(?=(?:HKLM|HKU|HKCR)\\)", "", windows.text(made["TargetObject"]))
+            key, backslash, _ = written.rpartition("\\")
+            if not key:
+                written = f"HKLM{written}" if backslash else f"HKLM\\{written}"
+            made["TargetObject"] = written
+        if found := re.search(
+            r"(?i)[dq]word \([^)]*\)|\(empty\)|binary data", windows.text(made.get("Details", ""))
+        ):
+            made["Details"] = found[0]
+    if code == 3:
+        made.setdefault("Initiated", "true")
+    if code == 7 and "SignatureStatus" in made:
+        made.setdefault("Signed", "true")
+    return made
+
+
+def _plausible_path(written: str) -> str:
+    if found := re.match(r"\\Device\\HarddiskVolume([1-9]|1\d|2[0-6])(?=\\)", written):
+        # The kernel's name of a volume: such a path is stored like one with the drive's letter.
+        return f"{chr(ord('A') + int(found[1]) - 1)}:{written[found.end() :]}"
+    before, colon, after = written.rpartition(":\\")
+    if colon:
+        letter = re.search(r"(?<![^\s])[A-Za-z]\Z", before)
+        return f"{letter[0] if letter else 'Z'}:\\{after}"
+    return written
+
+
 def event_of(event: Mapping[str, Any]) -> Fdr:
     """Return the event that the sensor sends for a flat record of Windows."""
+    event = plausible(event)
     data = {name: value for name, value in windows.event_data(event).items() if value != ""}
     moment = windows.utc_time(event) or windows.record_time(event)
     milliseconds = f"{int(moment.timestamp())}{moment.microsecond // 1000:03d}"
@@ -71,7 +125,8 @@ def event_of(event: Mapping[str, Any]) -> Fdr:
     elif code == 4104 and windows.channel(event).lower() in _SCRIPT_CHANNELS:
         made |= {"event_simpleName": "ScriptControlScanTelemetry"}
         made |= _renamed(data, ScriptBlockText="ScriptContent", Path="ScriptContentName")
-    elif windows.provider(event) == "Microsoft-Windows-Kernel-File" and "SourceFilename" in data:
+    elif code is None and ("TargetFilename" in data or "SourceFilename" in data):
+        # Renames have no record of Sysmon's: rules on them look at events of the file system, without an id.
         made |= {"event_simpleName": "FileRenameInfo"}
         made |= _paths(data, SourceFilename="SourceFileName", TargetFilename="TargetFileName")
     else:
@@ -85,26 +140,13 @@ def seen(event: Mapping[str, Any], empty: frozenset[str]) -> dict[str, Any]:
     The sensor's id stands for the computer, and with the process's number for the process's GUID: for each
     computer and GUID there is one, so groups are the same. ``empty``: texts stored as nothing.
     """
-    made = windows.without(event, empty)
+    made = windows.without(plausible(event), empty)
     host = sensor(windows.text(event["Computer"])) if event.get("Computer") else ""
     if host:
         made["Computer"] = host
     for name in ("ProcessGuid", "ParentProcessGuid"):
         if made.get(name):
             made[name] = f"{host}\\{process(windows.text(made[name]))}"
-    code = windows.event_id(event)
-    if code == 3:
-        made.setdefault("Initiated", "true")  # Each event of a connection says it.
-    for name in ("ParentImage", *(("Image",) if code in _NAMED else ())):
-        # Only the file's name is sent, so a path without a folder is as good as one with some folder.
-        if name in made and "\\" not in windows.text(made[name]):
-            made[name] = f"\\{windows.text(made[name])}"
-    for name in ("Image", "TargetFilename", "SourceFilename", "ImageLoaded"):
-        # A record that names the volume as the kernel does is stored like one that names its drive.
-        if found := re.match(
-            r"\\Device\\HarddiskVolume([1-9]|1\d|2[0-6])(?=\\)", windows.text(made.get(name, ""))
-        ):
-            made[name] = f"{chr(ord('A') + int(found[1]) - 1)}:{made[name][found.end() :]}"
     return made
 
 
@@ -120,10 +162,8 @@ def process(guid: str) -> str:
 
 def path(written: str) -> str:
     """Return a path as the kernel names it."""
-    if re.match(r"(?s).:(?=\\|\Z)", written):
-        letter = written[0].upper()
-        # No drive has another name; rules with `?:` mean any, and what is tried on them must be some volume.
-        volume = ord(letter) - ord("A") + 1 if "A" <= letter <= "Z" else 27 + ord(letter) % 72
+    if found := re.match(r"([A-Za-z]):(?=\\|\Z)", written):
+        volume = ord(found[1].upper()) - ord("A") + 1
         return f"\\Device\\HarddiskVolume{volume}{written[2:]}"
     if re.match(r"\\\\[^?.\\]", written):
         return f"\\Device\\Mup{written[1:]}"
@@ -185,7 +225,7 @@ def _process_start(data: Mapping[str, str]) -> Fdr:
 
 
 def _connection(data: Mapping[str, str]) -> Fdr:
-    opened = data.get("Initiated", "true").lower() == "true"
+    opened = data["Initiated"].lower() == "true"
     ends = {"Local": "Source", "Remote": "Destination"}
     if not opened:
         ends = {"Local": "Destination", "Remote": "Source"}
@@ -225,8 +265,8 @@ def _module(data: Mapping[str, str]) -> Fdr:
     made |= _renamed(data, OriginalFileName="OriginalFilename") | _hashes(data)
     if "ProcessGuid" in data:
         made["ContextProcessId"] = process(data["ProcessGuid"])
-    if "Signed" in data or "SignatureStatus" in data:
-        signed = data.get("Signed", "true").lower() == "true"
+    if "Signed" in data:
+        signed = data["Signed"].lower() == "true"
         trusted = signed and data.get("SignatureStatus", "Valid").lower() == "valid"
         made |= {
             "ImageSignatureType": "1" if signed else "0",
@@ -255,9 +295,9 @@ def _deleted(data: Mapping[str, str]) -> Fdr:
 
 
 def _registry(data: Mapping[str, str]) -> Fdr:
-    operation = data.get("EventType", "SetValue")
+    operation = data["EventType"]
     key = _registry_path(data.get("TargetObject", ""))
-    made = {"event_simpleName": "AsepKeyUpdate", "RegOperationType": _OPERATIONS.get(operation, "5")}
+    made = {"event_simpleName": "AsepKeyUpdate", "RegOperationType": _NUMBERS[operation]}
     if operation in {"SetValue", "DeleteValue"}:
         key, _, name = key.rpartition("\\")
         places = ("\\currentversion\\run", "\\services\\")

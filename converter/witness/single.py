@@ -14,6 +14,7 @@ from converter.matcher.value import Exists, FieldRef, Null, Regex, Text
 from converter.witness import defaults
 from converter.witness.build import Builder, values_on
 from converter.witness.formula import alternatives, formula, near_misses, plain
+from converter.witness.paths import moved
 from converter.witness.values import changed
 
 MOST_EVENTS = 2000
@@ -21,6 +22,7 @@ MOST_EVENTS = 2000
 _MOST_HITS = 800
 _MOST_NEAR_MISSES = 500
 _ENOUGH_HITS = 8
+_MOST_MOVED = 150
 # Values of fields that hold text: only these can be empty.
 _TEXTUAL = (Text, Regex, Null, Exists, FieldRef)
 _ENOUGH_EVENTS = 40
@@ -145,6 +147,8 @@ class Single:
         keep(self.changes(first), MOST_EVENTS - 300)
         for hit in [event for event in found.values() if self.holds(event)][1:60]:
             keep(self.changes(hit), MOST_EVENTS - 100)
+        for event in [*found.values()][:_MOST_MOVED]:
+            keep(moved(event), MOST_EVENTS - 50)
         number = 0
         while (len(found) < _ENOUGH_EVENTS or self._count(found.values()) < _ENOUGH_HITS) and number < 40:
             number += 1
