@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from sigma.conditions import ConditionAND, ConditionOR
 from sigma.rule import SigmaDetection, SigmaDetectionItem
-from sigma.types import SigmaBool, SigmaNumber, SigmaString, SigmaType
+from sigma.types import SigmaBool, SigmaFieldReference, SigmaNumber, SigmaString, SigmaType
 
 from converter.errors import Refusal
 
@@ -100,4 +100,5 @@ def flat(parts: Sequence[Part], linking: Linking) -> Iterator[Part]:
 
 def refuse(like: SigmaDetectionItem, value: SigmaType, reason: str) -> Refusal:
     """Return the refusal of a value, naming field, value and reason."""
-    return Refusal("SC201", f"field {like.field} compared with {value}: {reason}")
+    shown = f"field {value.field}" if isinstance(value, SigmaFieldReference) else value
+    return Refusal("SC201", f"field {like.field} compared with {shown}: {reason}")
