@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from converter import __version__, output
 from converter.config import Accepted
 from converter.convert import Conversion, Options, convert
 from converter.errors import SigconvError
+from converter.exporting import Exports, export_item, plan_exports
+from converter.exports.item import ExportItem
 from converter.pipelines import Cell
 from converter.rule import Rule
 from converter.rules import RuleSet
@@ -29,6 +31,8 @@ class Outcome:
     error: SigconvError | None = None
     accepted: bool = False
     """The configuration accepts this refusal."""
+    item: ExportItem | None = None
+    """What the import formats are made from, where one was asked for."""
 
 
 @dataclass(slots=True)
@@ -40,7 +44,13 @@ class Written:
 
 
 def outcomes(
-    rules: RuleSet, cells: Sequence[Cell], options: Options, accepted: Sequence[Accepted] = ()
+    rules: RuleSet,
+    cells: Sequence[Cell],
+    options: Options,
+    accepted: Sequence[Accepted] = (),
+    *,
+    takes: Callable[[Rule], bool] = lambda _: True,
+    exporting: bool = False,
 ) -> Iterator[Outcome]:
     """Convert every emitted rule for every cell; an error of one never stops the others.
 
@@ -49,16 +59,25 @@ def outcomes(
         cells: the cells to convert for.
         options: what the user chose about queries.
         accepted: refusals that do not count as failures.
+        takes: which rules to convert.
+        exporting: whether to keep what import formats are made from.
     """
     emitted = rules.emitted()
     per_file = Counter(rule.relative for rule in emitted)
-    for rule in emitted:
+    for rule in filter(takes, emitted):
+        suffix = rule.name if per_file[rule.relative] > 1 else None
         for cell in cells:
-            yield _outcome(rules, rule, cell, options, accepted, several=per_file[rule.relative] > 1)
+            yield _outcome(rules, rule, cell, options, accepted, suffix, exporting)
 
 
 def _outcome(
-    rules: RuleSet, rule: Rule, cell: Cell, options: Options, accepted: Sequence[Accepted], several: bool
+    rules: RuleSet,
+    rule: Rule,
+    cell: Cell,
+    options: Options,
+    accepted: Sequence[Accepted],
+    suffix: str | None,
+    with_item: bool,
 ) -> Outcome:
     entry: dict[str, Any] = {
         "rule": rule.id or rule.name,
@@ -78,7 +97,10 @@ def _outcome(
             "refusal": {"code": error.code, "message": error.message, "accepted": taken is not None},
         }
         return Outcome(entry, {}, error, taken is not None)
-    return _converted(conversion, entry, rule.name if several else None)
+    outcome = _converted(conversion, entry, suffix)
+    if with_item:
+        outcome.item = export_item(rules, conversion, suffix)
+    return outcome
 
 
 def _converted(conversion: Conversion, entry: dict[str, Any], suffix: str | None) -> Outcome:
@@ -110,38 +132,52 @@ def source_digest(rules: RuleSet, rule: Rule) -> str:
 
 
 def plan_write(
-    folder: Path, found: Sequence[Outcome], cells: Sequence[Cell], failed: Sequence[str], whole: bool
+    folder: Path,
+    found: Sequence[Outcome],
+    cells: Sequence[Cell],
+    untouched: Sequence[str],
+    whole: bool,
+    exports: Exports | None = None,
 ) -> tuple[dict[str, str], list[str]]:
     """Return what the output folder must hold: path -> text, and the paths to remove.
 
-    Entries of cells and rules that this run did not look at stay as they are, as do those of rule files
-    that could not be loaded.
+    Entries of cells, rules and import formats that this run did not look at stay as they are, as do those of
+    rule files that could not be loaded.
 
     Args:
         folder: the output folder.
         found: this run's outcomes.
         cells: this run's cells.
-        failed: rule files, below the rules root, that could not be loaded.
+        untouched: rule files, below the rules root, of which not all rules were looked at: they could not be
+            loaded, or a selection left rules out.
         whole: whether all rules of the root were looked at, so that a missing rule was removed.
+        exports: the import files of this run.
+
+    Raises:
+        UsageError: SC605 if an import file of an earlier run, which another one needs, is not as it was.
     """
     old = output.read_manifest(folder)
     ran = {(cell.source, cell.target) for cell in cells}
     entries = [outcome.entry for outcome in found]
     files = {path: text for outcome in found for path, text in outcome.files.items()}
-    mine = {output.entry_key(entry) for entry in entries}
+    mine = {(entry["file"], entry["rule"]) for entry in entries}
     looked_at = {entry["file"] for entry in entries}
+
+    def gone(file: str, rule: str) -> bool:
+        return (file, rule) in mine or (file not in untouched and (whole or file in looked_at))
+
     stale: list[str] = []
     for entry in old["entries"]:
-        same_cell = (entry["source"], entry["target"]) in ran
-        gone = same_cell and entry["file"] not in failed and (whole or entry["file"] in looked_at)
-        if output.entry_key(entry) in mine or gone:
+        if (entry["source"], entry["target"]) in ran and gone(entry["file"], entry["rule"]):
             stale += [query["file"] for query in entry.get("queries", ())]
         else:
             entries.append(entry)
     kept = {query["file"] for entry in entries for query in entry.get("queries", ())}
+    more, exported, left_over = plan_exports(folder, old.get("exports", []), exports or Exports(), gone)
     versions = dict(old.get("pipelines", {})) | {str(cell): cell.version for cell in cells}
-    files[output.MANIFEST] = output.manifest_text(entries, versions, __version__)
-    return files, sorted(set(stale) - kept)
+    files |= more
+    files[output.MANIFEST] = output.manifest_text(entries, exported, versions, __version__)
+    return files, sorted({*stale, *left_over} - kept)
 
 
 def write(folder: Path, files: dict[str, str], stale: Sequence[str]) -> Written:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sigma.exceptions import SigmaError
 
@@ -35,6 +36,10 @@ class Emitted:
     """With header, ending in a newline."""
     extension: str
     alert: AlertColumns | None = None
+    body: str = ""
+    """Without the header: what an import format holds."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Of the draft: a Lucene correlation's threshold rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +211,8 @@ def _emit(backend: LanguageBackend, draft: Draft, header: Sequence[str], correla
     if correlation:
         extension = getattr(backend, "correlation_extension", extension)
     comment = "" if extension == "json" else backend.comment(header)
-    return Emitted(draft.name, comment + draft.text.rstrip("\n") + "\n", extension, draft.alert)
+    body = draft.text.rstrip("\n")
+    return Emitted(draft.name, f"{comment}{body}\n", extension, draft.alert, body, draft.extra)
 
 
 def _plain(problem: Exception) -> str:

@@ -84,14 +84,21 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def manifest_text(entries: Sequence[Mapping[str, Any]], pipelines: Mapping[str, str], version: str) -> str:
+def manifest_text(
+    entries: Sequence[Mapping[str, Any]],
+    exports: Sequence[Mapping[str, Any]],
+    pipelines: Mapping[str, str],
+    version: str,
+) -> str:
     """Return the manifest's text: sorted, without a clock, so that equal input gives equal bytes."""
-    manifest = {
+    manifest: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "sigconv": version,
         "pipelines": dict(sorted(pipelines.items())),
         "entries": sorted(entries, key=entry_key),
     }
+    if exports:
+        manifest["exports"] = list(exports)
     return json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=False) + "\n"
 
 

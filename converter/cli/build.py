@@ -11,7 +11,6 @@ import click
 
 from converter.cli.options import (
     FIDELITY,
-    FORMAT,
     LUCENE_CASE,
     LUCENE_FORM,
     PATHS,
@@ -20,15 +19,16 @@ from converter.cli.options import (
     TARGET,
     chosen,
     inputs,
+    selecting,
     table,
 )
-from converter.errors import ExitCode
+from converter.errors import ExitCode, SigconvError
+from converter.exports import FORMATS
 
 if TYPE_CHECKING:
     from converter.build import Outcome
     from converter.config import Config
-    from converter.pipelines import Cell
-    from converter.rules import RuleSet
+    from converter.exporting import Exports
 
 
 @click.command()
@@ -42,7 +42,22 @@ if TYPE_CHECKING:
 @LUCENE_CASE
 @LUCENE_FORM
 @PLACEHOLDERS
-@FORMAT
+@selecting
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(list(FORMATS)),
+    help="Also write what a SIEM imports, into exports/ of the output folder; repeatable.",
+)
+@click.option(
+    "--print",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Of what is printed: text, or JSON of the manifest's entries.",
+)
 @click.option("--check", is_flag=True, help="Write nothing; fail if the output folder is not up to date.")
 def build(
     paths: tuple[Path, ...],
@@ -53,12 +68,19 @@ def build(
     lucene_case: str,
     lucene_form: str,
     placeholders: Path | None,
+    statuses: tuple[str, ...],
+    levels: tuple[str, ...],
+    min_level: str | None,
+    tags: tuple[str, ...],
+    ids: tuple[str, ...],
+    formats: tuple[str, ...],
     form: str,
     check: bool,
 ) -> None:
-    """Convert rules into queries.
+    """Convert rules into queries, and with --format into what a SIEM imports.
 
-    PATHS are rule files or folders; default: the configured rules folder (sigma/).
+    PATHS are rule files or folders; default: the configured rules folder (sigma/). Options that select rules
+    can be repeated (any of the values) and combined (all of the kinds); what is not selected stays as it is.
 
     \b
     Examples:
@@ -66,46 +88,57 @@ def build(
       sigconv build sigma/windows -t kql -t eql -s sysmon
       sigconv build rule.yml -t spl -o -
       sigconv build --check                  in CI: is output/ up to date?
+      sigconv build --min-level high --tag 'attack.t1021*'
+      sigconv build --format elastic-ndjson  detection rules for Elastic Security
     """
     from converter import build as builder
+    from converter.exporting import make
+    from converter.selection import Selection
 
     options = chosen(fidelity, lucene_case, lucene_form, placeholders)
     config, rules, cells = inputs(paths, targets, source_names)
-    found = list(builder.outcomes(rules, cells, options, config.accepted))
-    for error in rules.errors:
-        click.echo(str(error), err=True)
-    for outcome in found:
-        if outcome.error is not None:
-            state = "accepted refusal: " if outcome.accepted else ""
-            cell = f"{outcome.entry['source']}/{outcome.entry['target']}"
-            click.echo(f"{state}{outcome.error} [{cell}]", err=True)
+    selection = Selection(statuses, levels, min_level, tags, ids)
+    emitted = rules.emitted()
+    selection.check(emitted)
+    wanted = builder.outcomes(
+        rules, cells, options, config.accepted, takes=selection.takes, exporting=bool(formats)
+    )
+    found = list(wanted)
+    exports = make(formats, [cell.source for cell in cells], [o.item for o in found if o.item is not None])
+    failures = [outcome.error for outcome in found if outcome.error is not None and not outcome.accepted]
+    _print_errors([*rules.errors, *exports.errors], found)
     stale = False
     if output_name == "-":
-        _print_queries(found, form)
+        _print_queries(found, exports, form)
     else:
         folder = Path(output_name) if output_name else config.output
-        stale = _write(folder, found, cells, rules, whole=_whole(paths, config), check=check, form=form)
-    failures = [outcome.error for outcome in found if outcome.error is not None and not outcome.accepted]
+        left_out = [rule.relative for rule in emitted if not selection.takes(rule)]
+        whole = _whole(paths, config) and not rules.errors and not selection
+        plan = builder.plan_write(folder, found, cells, [*rules.failed_files, *left_out], whole, exports)
+        stale = _write(folder, found, *plan, check=check, form=form)
+    failures += exports.errors
     if any(error.exit_code == ExitCode.INTERNAL for error in failures):
         raise click.exceptions.Exit(ExitCode.INTERNAL)
     if rules.errors or failures or stale:
         raise click.exceptions.Exit(ExitCode.FAILED)
 
 
+def _print_errors(errors: Sequence[SigconvError], found: Sequence[Outcome]) -> None:
+    for error in errors:
+        click.echo(str(error), err=True)
+    for outcome in found:
+        if outcome.error is not None:
+            state = "accepted refusal: " if outcome.accepted else ""
+            cell = f"{outcome.entry['source']}/{outcome.entry['target']}"
+            click.echo(f"{state}{outcome.error} [{cell}]", err=True)
+
+
 def _write(
-    folder: Path,
-    found: Sequence[Outcome],
-    cells: Sequence[Cell],
-    rules: RuleSet,
-    *,
-    whole: bool,
-    check: bool,
-    form: str,
+    folder: Path, found: Sequence[Outcome], files: dict[str, str], stale: list[str], *, check: bool, form: str
 ) -> bool:
     """Write the output folder, or with ``check`` compare it; return whether it is stale."""
     from converter import build as builder
 
-    files, stale = builder.plan_write(folder, found, cells, rules.failed_files, whole and not rules.errors)
     if check:
         wrong = builder.differences(folder, files, stale)
         for path in wrong:
@@ -127,7 +160,11 @@ def _write(
     return bool(wrong)
 
 
-def _print_queries(found: Sequence[Outcome], form: str) -> None:
+def _print_queries(found: Sequence[Outcome], exports: Exports, form: str) -> None:
+    """Print the queries; with formats, what is imported in their place."""
+    if exports.formats:
+        click.echo("".join(part.text for made in exports.parts.values() for part in made), nl=False)
+        return
     if form == "json":
         good = [outcome for outcome in found if outcome.error is None]
         entries = [outcome.entry | {"texts": list(outcome.files.values())} for outcome in good]

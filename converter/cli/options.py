@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -66,6 +67,30 @@ FORMAT = click.option(
     show_default=True,
     help="Of what is printed.",
 )
+
+_LEVELS = ("informational", "low", "medium", "high", "critical")
+_STATUSES = ("stable", "test", "experimental", "deprecated", "unsupported")
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+def selecting(command: _Command) -> _Command:
+    """Add the options that select rules; each is repeatable but --min-level."""
+    choice = functools.partial(click.Choice, case_sensitive=False)
+    for option in (
+        click.option("--id", "ids", multiple=True, metavar="ID", help="Only the rule of this id or name."),
+        click.option(
+            "--tag", "tags", multiple=True, metavar="TAG", help="Only rules with this tag (attack.t1021*)."
+        ),
+        click.option("--min-level", type=choice(_LEVELS), help="Only rules of this level or above."),
+        click.option(
+            "--level", "levels", multiple=True, type=choice(_LEVELS), help="Only rules of this level."
+        ),
+        click.option(
+            "--status", "statuses", multiple=True, type=choice(_STATUSES), help="Only rules of this status."
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def chosen(fidelity: str, lucene_case: str, lucene_form: str, placeholders: Path | None) -> Options:

@@ -173,7 +173,7 @@ def test_print(project: Path) -> None:
     assert result.stdout.startswith("// a\n")
     assert "process where" in result.stdout
     assert not (project / "output").exists()
-    found = json.loads(run("-t", "eql", "-o", "-", "--format", "json").stdout)
+    found = json.loads(run("-t", "eql", "-o", "-", "--print", "json").stdout)
     assert [entry["title"] for entry in found] == ["c", "a", "b"]
     assert all("process where" in entry["texts"][0] for entry in found)
 

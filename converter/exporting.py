@@ -1,0 +1,225 @@
+"""Import files: what a format gets of a conversion, and which files the output folder must then hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sigma.types import SigmaFieldReference
+
+from converter import output
+from converter.columns import Column
+from converter.convert import Conversion
+from converter.errors import InternalError, SigconvError, UsageError
+from converter.exports import exporter
+from converter.exports.base import Part
+from converter.exports.item import ExportItem, ExportQuery
+from converter.inference import leaves
+from converter.plan import BaseRule, CorrelationPlan
+from converter.rules import RuleSet
+from converter.schedule import schedule
+
+Key = tuple[str, str]
+"""What a part belongs to: format and source."""
+
+
+@dataclass(slots=True)
+class Exports:
+    """What this run made, before it is joined with what earlier runs left."""
+
+    formats: tuple[str, ...] = ()
+    parts: dict[Key, list[Part]] = field(default_factory=dict)
+    """Also the keys that this run looked at and that gave nothing."""
+    errors: list[SigconvError] = field(default_factory=list)
+
+
+def export_item(rules: RuleSet, conversion: Conversion, suffix: str | None = None) -> ExportItem:
+    """Return what a format is given of a conversion.
+
+    Args:
+        rules: where references are resolved.
+        conversion: of a rule in a cell.
+        suffix: the rule's name where its file holds several rules that are converted.
+    """
+    rule, plan = conversion.rule, conversion.plan
+    bases = list(_bases(plan))
+    found = [rules.resolve(base.name) or rule for base in bases]
+    when = schedule(plan)
+    columns: dict[str, Column] = {}
+    for base in bases:
+        columns |= base.columns
+    return ExportItem(
+        rule=rule.doc,
+        bases=tuple(one.doc for one in found),
+        file=rule.relative,
+        suffix=suffix,
+        source=conversion.cell.source,
+        target=conversion.cell.target,
+        queries=tuple(ExportQuery(q.text, q.body, q.name, q.alert, q.extra) for q in conversion.queries),
+        fidelity=conversion.fidelity,
+        reasons=conversion.reasons,
+        interval=when.interval,
+        lookback=when.lookback,
+        window=when.lookback - when.interval,
+        correlation=plan.type if isinstance(plan, CorrelationPlan) else None,
+        group_by=_group(plan),
+        states=tuple(base.state for base in bases),
+        fields={name: columns[name] for name in dict.fromkeys(_used(plan)) if name in columns},
+        shown=plan.fields,
+        columns=columns,
+    )
+
+
+def _bases(plan: BaseRule | CorrelationPlan) -> Iterator[BaseRule]:
+    if isinstance(plan, BaseRule):
+        yield plan
+        return
+    seen: set[str] = set()
+    for member in plan.members:
+        for base in _bases(member.source):
+            if base.name not in seen:
+                seen.add(base.name)
+                yield base
+
+
+def _used(plan: BaseRule | CorrelationPlan) -> Iterator[str]:
+    """Yield the columns that a query compares, groups by or counts."""
+    if isinstance(plan, BaseRule):
+        for leaf in leaves(plan.tree):
+            yield leaf.field
+            if isinstance(leaf.value, SigmaFieldReference):
+                yield leaf.value.field
+        return
+    for member in plan.members:
+        yield from _used(member.source)
+        for names in (*member.group_by, *member.values):
+            yield from names  # Names of an inner correlation's keys are no columns and drop out.
+
+
+def _group(plan: BaseRule | CorrelationPlan) -> tuple[str, ...]:
+    """Return the columns of a correlation's group in the rule whose event completes an alert: the last."""
+    if isinstance(plan, BaseRule):
+        return ()
+    member = plan.members[-1]
+    names = list(dict.fromkeys(name for keys in member.group_by for name in keys))
+    while isinstance(member.source, CorrelationPlan):
+        inner = member.source
+        member = inner.members[-1]
+        below = dict(zip(inner.group_by, member.group_by, strict=True))
+        names = list(dict.fromkeys(column for name in names for column in below.get(name, (name,))))
+    return tuple(names)
+
+
+def make(formats: Sequence[str], sources: Sequence[str], items: Sequence[ExportItem]) -> Exports:
+    """Return each format's part of each rule; what one rule cannot be is an error and stops no other.
+
+    Args:
+        formats: names of the registry.
+        sources: the sources that this run converted for.
+        items: what it converted.
+    """
+    result = Exports(tuple(dict.fromkeys(formats)))
+    for name in result.formats:
+        maker = exporter(name)
+        per_rule: dict[tuple[str, str, str], list[ExportItem]] = {}
+        for source in dict.fromkeys(sources):
+            result.parts[name, source] = []
+        for one in items:
+            if one.target in maker.targets:
+                per_rule.setdefault((one.source, one.file, _key(one)), []).append(one)
+        for (source, file, rule), own in per_rule.items():
+            own.sort(key=lambda one: maker.targets.index(one.target))
+            path = output.query_path(
+                f"exports/{name}", f"{source}/rules", file, maker.extension, own[0].suffix, None
+            )
+            try:
+                result.parts[name, source].append(Part(rule, file, path, maker.part(own)))
+            except SigconvError as error:
+                error.file = error.file or file
+                result.errors.append(error)
+            except Exception as error:  # A defect in one rule's export must not stop the others.
+                result.errors.append(
+                    InternalError("SC900", f"internal error in {name}: {error!r}", file=file)
+                )
+    return result
+
+
+def _key(one: ExportItem) -> str:
+    return str(one.id or one.rule.get("name") or one.title)
+
+
+def plan_exports(
+    folder: Path,
+    old: Sequence[Mapping[str, Any]],
+    exports: Exports,
+    gone: Callable[[str, str], bool],
+) -> tuple[dict[str, str], list[dict[str, Any]], list[str]]:
+    """Return what the output folder must hold of import files.
+
+    Args:
+        folder: the output folder.
+        old: the manifest's ``exports`` so far.
+        exports: what this run made; formats and sources that it did not look at stay as they are.
+        gone: rule file and rule -> whether its earlier part goes, because this run looked at it.
+
+    Returns:
+        Files to write (path -> text), the manifest's new ``exports``, and the paths to remove.
+
+    Raises:
+        UsageError: SC605 if a part of an earlier run, which a file of all rules needs, is not as it was.
+    """
+    files: dict[str, str] = {}
+    entries = [dict(entry) for entry in old if (entry["format"], entry["source"]) not in exports.parts]
+    for (name, source), made in exports.parts.items():
+        mine = {(part.rule_file, part.rule) for part in made}
+        before = [entry for entry in old if (entry["format"], entry["source"]) == (name, source)]
+        kept = [entry for entry in before if entry["rule"] is not None]
+        kept = [
+            entry
+            for entry in kept
+            if (entry["rule_file"], entry["rule"]) not in mine and not gone(entry["rule_file"], entry["rule"])
+        ]
+        files |= {part.file: part.text for part in made}
+        parts = sorted([*made, *(_read_back(folder, entry) for entry in kept)], key=lambda part: part.file)
+        entries += [_entry(name, source, part.file, part.text, part) for part in parts]
+        whole = exporter(name).whole
+        for path, text in (whole(source, parts) if whole and parts else {}).items():
+            path = f"exports/{name}/{source}/{path}"
+            files[path] = text
+            entries.append(_entry(name, source, path, text, None))
+    entries.sort(
+        key=lambda entry: (entry["format"], entry["source"], entry["rule"] is not None, entry["file"])
+    )
+    left = {entry["file"] for entry in entries}
+    return files, entries, sorted({entry["file"] for entry in old} - left)
+
+
+def _entry(name: str, source: str, path: str, text: str, part: Part | None) -> dict[str, Any]:
+    return {
+        "format": name,
+        "source": source,
+        "rule": part.rule if part else None,
+        "rule_file": part.rule_file if part else None,
+        "file": path,
+        "sha256": output.digest(text),
+    }
+
+
+def _read_back(folder: Path, entry: Mapping[str, Any]) -> Part:
+    """Return a part that an earlier run wrote."""
+    path = str(entry["file"])
+    try:
+        text = (folder / path).read_bytes().decode()
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    inside = (folder / path).resolve().is_relative_to(folder.resolve())
+    if not inside or output.digest(text) != entry["sha256"]:
+        raise UsageError(
+            "SC605",
+            "is missing or was changed, and the file of all rules needs it",
+            file=(folder / path).as_posix(),
+            hint="build all rules with the same --format",
+        )
+    return Part(str(entry["rule"]), str(entry["rule_file"]), path, text)
