@@ -39,6 +39,7 @@ from sigma.types import (
 
 from converter import (
     case_transformations,
+    crowdstrike_paths,
     crowdstrike_registry,
     crowdstrike_transformations,
     path_transformations,
@@ -290,6 +291,7 @@ _TYPES: dict[str, type[Transformation]] = {
     "address_ranges": AddressRanges,
     **path_transformations.TYPES,
     **case_transformations.TYPES,
+    **crowdstrike_paths.TYPES,
     **crowdstrike_transformations.TYPES,
     **crowdstrike_registry.TYPES,
 }

@@ -61,7 +61,8 @@ def plausible(event: Mapping[str, Any]) -> dict[str, Any]:
     """Return the record as Windows could have written it, for the store and for the matcher alike.
 
     Records made to try a rule hold paths without a folder, text before a drive or a root of the registry,
-    and kinds of events that their id excludes. CrowdStrike's events have no place for any of these.
+    and kinds of events that their id excludes. CrowdStrike's events have no place for any of these. Nor do
+    they tell a volume with a letter from one without: the kernel's names of volumes become letters.
     """
     made = dict(event)
     code = windows.event_id(event)
@@ -95,9 +96,11 @@ def plausible(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plausible_path(written: str) -> str:
-    if found := re.match(r"\\Device\\HarddiskVolume([1-9]|1\d|2[0-6])(?=\\)", written):
+    if found := re.match(r"(?i)\\Device\\HarddiskVolume([1-9]|1\d|2[0-6])(?=\\)", written):
         # The kernel's name of a volume: such a path is stored like one with the drive's letter.
         return f"{chr(ord('A') + int(found[1]) - 1)}:{written[found.end() :]}"
+    if re.match(r"(?i)\\Device\\Mup\\[^\\]", written):
+        return "\\" + written[len("\\Device\\Mup") :]
     before, colon, after = written.rpartition(":\\")
     if colon:
         letter = re.search(r"(?<![^\s])[A-Za-z]\Z", before)

@@ -25,9 +25,11 @@ class Builder:
     def __init__(self, rule: Mapping[str, Any], root: Formula) -> None:
         self.root = root
         self.leaves = list(leaves(root))
-        ids = defaults.event_ids(rule.get("logsource") or {})
+        logsource = rule.get("logsource") or {}
+        ids = defaults.event_ids(logsource)
         self.sysmon = bool(ids)
         self.ids = ids
+        self.log = {} if self.sysmon else defaults.log_event(logsource)
         self.by_field: dict[str, list[Leaf]] = {}
         for leaf in self.leaves:
             if leaf.field:
@@ -39,7 +41,7 @@ class Builder:
 
     def _plain(self) -> dict[str, Any]:
         """The event before any value is put in: all fields are there, so that `null` does not hold."""
-        event = defaults.sysmon_event(self.ids[0]) if self.sysmon else {}
+        event = defaults.sysmon_event(self.ids[0]) if self.sysmon else dict(self.log)
         if any(not leaf.field for leaf in self.leaves):
             event.setdefault(self.keyword_field, "qz")
         for number, field in enumerate(self.by_field):

@@ -178,6 +178,18 @@ _DATA: Mapping[int, Mapping[str, Any]] = {
     255: {"ID": "QzState", "Description": "Quartz state"},
 }
 
+_POWERSHELL = ("Microsoft-Windows-PowerShell/Operational", "Microsoft-Windows-PowerShell")
+_CLASSIC = ("Windows PowerShell", "PowerShell")
+# Channel, provider and event id of what other logs record (Sigma specification, appendix "Taxonomy").
+_LOGS: Mapping[str, tuple[tuple[str, str], int]] = {
+    "ps_module": (_POWERSHELL, 4103),
+    "ps_script": (_POWERSHELL, 4104),
+    "ps_classic_start": (_CLASSIC, 400),
+    "ps_classic_provider_start": (_CLASSIC, 600),
+    "ps_classic_script": (_CLASSIC, 800),
+}
+_TRACED = ("file_access", "file_rename")
+
 NUMBERS = frozenset(
     {
         "ProcessId",
@@ -222,6 +234,24 @@ def sysmon_event(event_id: int) -> dict[str, Any]:
         "Computer": "qz-host.quartz.test",
         "RuleName": "-",
         **_DATA[event_id],
+    }
+
+
+def log_event(logsource: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a record of a log other than Sysmon's says of itself; nothing for an unknown logsource."""
+    if str(logsource.get("product") or "windows").lower() != "windows":
+        return {}
+    category = str(logsource.get("category") or "").lower()
+    if category in _TRACED:
+        return {"Provider_Name": "Microsoft-Windows-Kernel-File", "Computer": "qz-host.quartz.test"}
+    if category not in _LOGS:
+        return {}
+    (channel, provider), event_id = _LOGS[category]
+    return {
+        "EventID": event_id,
+        "Channel": channel,
+        "Provider_Name": provider,
+        "Computer": "qz-host.quartz.test",
     }
 
 

@@ -118,6 +118,8 @@ class Single:
     def elsewhere(self, event: Event) -> Iterator[dict[str, Any]]:
         """Yield copies that another event of Sysmon, or another log, might be."""
         if not self.builder.sysmon:
+            if self.builder.log:
+                yield {**event, "Channel": "Application", "Provider_Name": "Quartz"}
             return
         for event_id in self.builder.ids[1:]:
             shared = {key: event[key] for key in event if key != "EventID"}
