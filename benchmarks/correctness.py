@@ -1,0 +1,196 @@
+"""Side by side: upstream's queries and ours, for the same rules, on the same engines and events.
+
+``python -m benchmarks.correctness [--every N | --no-corpus] [--list]`` takes the table of the language
+(`tests/cases`, ids worked out by hand) and, where ``../shared/sigmahq`` is, every N-th public rule with
+events made from it. No pipeline: fields keep the rule's names. Upstream is given what its user would add,
+and the most favourable reading: the table's name in front of KQL, every field mapped in every index for EQL;
+what an engine here lacks is counted apart, never as wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+from benchmarks.questions import Question, ask_upstream, of_corpus, of_table
+from converter import pipelines
+from converter.columns import Columns
+from converter.convert import Options, convert
+from converter.engines import engine_for
+from converter.errors import EngineError, Refusal
+from converter.plan import BaseRule
+from converter.rules import RuleSet
+from converter.shapes import none as none_shape
+
+LANGUAGES = ("eql", "lucene", "spl", "kql")
+UPSTREAM, OURS = "upstream", "sigconv"
+
+AGREES = "agrees"
+LABELLED = "labelled"
+CASE = "case"
+WRONG = "wrong"
+LOST = "lost"
+INVALID = "invalid"
+REFUSED = "refused"
+NOT_HERE = "not here"
+OUTCOMES = {
+    AGREES: "selects exactly what the rule means",
+    LABELLED: "says that it returns more than the rule means, and misses nothing",
+    CASE: "wrong by letter case alone: selects what the rule would mean if every value were `cased`",
+    WRONG: "selects other events, and does not say so",
+    LOST: "no query and no error",
+    INVALID: "the language's parser or analyser rejects the query",
+    REFUSED: "an error instead of a query",
+    NOT_HERE: "uses what the engine here does not execute",
+}
+
+# What an engine here rejects and the server may not: the SPL engine reads unquoted words more narrowly.
+_OURS_ALONE = re.compile(r"SPL: '.' in a search is not expected|is not executed by this engine")
+# Upstream begins with `| rex`, which generates no events (Search Manual, "Anatomy of a search").
+_NO_EVENTS = "begins with a pipe has no events"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one converter's queries for one rule did in one language."""
+
+    question: str
+    language: str
+    who: str
+    outcome: str
+    why: str = ""
+
+
+def compare(questions: Sequence[Question]) -> tuple[dict[str, str], Iterator[Found]]:
+    """Return upstream's versions and the findings, upstream's and ours for each rule and language."""
+    versions, answers = ask_upstream(questions)
+
+    def found() -> Iterator[Found]:
+        for question, answer in zip(questions, answers, strict=True):
+            for language in LANGUAGES:
+                if question.storable(language):
+                    yield from _both(question, language, answer[language])
+
+    return versions, found()
+
+
+def _both(question: Question, language: str, answer: Mapping[str, Any]) -> Iterator[Found]:
+    ours, columns = _ours(question, language)
+    yield Found(question.name, language, UPSTREAM, *_upstream(question, language, answer, columns))
+    yield Found(question.name, language, OURS, *ours)
+
+
+def _ours(question: Question, language: str) -> tuple[tuple[str, str], Columns]:
+    cell = pipelines.cell(pipelines.NONE, language)
+    options = Options("broader", placeholders=question.placeholders)
+    base, _ = pipelines.prepare(question.rule, cell, question.placeholders)
+    try:
+        made = convert(RuleSet([question.rule]), question.rule, cell, options)
+    except Refusal as refusal:
+        return (REFUSED, f"{refusal.code} {refusal.message}"), base.columns
+    assert isinstance(made.plan, BaseRule)
+    texts = [query.text for query in made.queries]
+    outcome, why = _judged(question, language, texts, made.plan.columns)
+    if made.fidelity == "broader" and outcome in (CASE, WRONG) and not why.startswith("misses"):
+        outcome = LABELLED
+    return (outcome, why), base.columns
+
+
+def _upstream(
+    question: Question, language: str, answer: Mapping[str, Any], columns: Columns
+) -> tuple[str, str]:
+    if "raised" in answer:
+        return REFUSED, str(answer["raised"])
+    texts = list(answer["queries"])
+    if not texts:
+        return LOST, "no query and no error"
+    if language == "kql":
+        texts = [f"{none_shape.INDEX}\n| where {text}" for text in texts]
+    mapped = {name: replace(column, optional=False) for name, column in columns.items()}
+    return _judged(question, language, texts, mapped)
+
+
+def _judged(question: Question, language: str, texts: Sequence[str], columns: Columns) -> tuple[str, str]:
+    engine = engine_for(language)
+    tables = {none_shape.INDEX: columns}
+    try:
+        for text in texts:
+            engine.validate(text, tables)
+    except EngineError as error:
+        if (
+            "no index has a field" not in error.message
+        ):  # Elasticsearch takes that for a field without values.
+            return _rejected(error)
+    session = engine.load(none_shape.store(question.events, columns, language), tables)
+    try:
+        got = {event for text in texts for event in session.run(text).events}
+    except EngineError as error:
+        # The analyser is Microsoft's and has passed the query: what is left is the engine's.
+        return (NOT_HERE, error.message) if language == "kql" else _rejected(error)
+    return _difference(question, language, got)
+
+
+def _rejected(error: EngineError) -> tuple[str, str]:
+    lacking = error.code == "SC403" and error.message.startswith("SPL:") and _NO_EVENTS not in error.message
+    return NOT_HERE if lacking or _OURS_ALONE.search(error.message) else INVALID, error.message
+
+
+def _difference(question: Question, language: str, got: set[int]) -> tuple[str, str]:
+    means = question.means(language)
+    if got == means:
+        return AGREES, ""
+    verb, ids = ("misses", means - got) if means - got else ("returns", got - means)
+    event = question.events[min(ids)]
+    shown = {key: value for key, value in event.items() if key in str(question.rule.doc["detection"])}
+    why = f"{verb} {len(ids)} of {len(question.events)} events, such as {shown or event!s:.160}"
+    return CASE if got == question.cased(language) else WRONG, why
+
+
+def table(found: Sequence[Found]) -> str:
+    """Return the counts as Markdown."""
+    counted = Counter((one.language, one.who, one.outcome) for one in found)
+    lines = [f"| | | rules | {' | '.join(OUTCOMES)} |", f"|---|---|{'---|' * (len(OUTCOMES) + 1)}"]
+    for language in LANGUAGES:
+        for who in (UPSTREAM, OURS):
+            row = [counted[language, who, outcome] for outcome in OUTCOMES]
+            lines.append(f"| {language} | {who} | {sum(row)} | {' | '.join(map(str, row))} |")
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the tables; return 1 if one of our own queries is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.correctness", description=__doc__)
+    parser.add_argument("--every", type=int, default=10, help="every N-th public rule (default 10)")
+    parser.add_argument("--no-corpus", action="store_true", help="the table of the language alone")
+    parser.add_argument("--list", action="store_true", help="the rules that upstream gets wrong, and why")
+    options = parser.parse_args(arguments)
+    bad = 0
+    sets = {"tests/cases": of_table()}
+    if not options.no_corpus:
+        sets[f"sigmahq, every {options.every}."] = of_corpus(options.every)
+    for name, questions in sets.items():
+        if not questions:
+            print(f"{name}: not here", file=sys.stderr)
+            continue
+        versions, findings = compare(questions)
+        found = list(findings)
+        named = ", ".join(f"{package} {number}" for package, number in versions.items())
+        print(f"## {name}: {len(questions)} rules; {named}; sigconv {version('sigconv')}\n")
+        print(table(found) + "\n")
+        for one in found:
+            wrong = one.outcome in (CASE, WRONG, LOST, INVALID)
+            if wrong and (options.list or one.who == OURS):
+                bad += one.who == OURS
+                print(f"{one.who} {one.language} {one.question}: {one.outcome}: {' '.join(one.why.split())}")
+    print("\n".join(f"- {outcome}: {text}" for outcome, text in OUTCOMES.items()))
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

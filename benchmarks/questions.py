@@ -1,0 +1,115 @@
+"""What both converters are asked: rules on their own field names, events, and which events must match."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from converter import rules
+from converter.errors import RuleError
+from converter.matcher import compile_detection
+from converter.rule import Rule
+from converter.shapes import none as none_shape
+from converter.witness import witnesses
+from tests.language_table import cases
+
+# Modifiers beside which `cased` has no meaning, or that have it.
+_OTHERS = {"re", "i", "cidr", "exists", "fieldref", "lt", "lte", "gt", "gte", "cased", "expand"}
+CORPUS = Path(__file__).parents[2] / "shared" / "sigmahq"
+
+
+@dataclass(frozen=True)
+class Question:
+    """One rule with its events."""
+
+    name: str
+    rule: Rule
+    events: list[dict[str, Any]]
+    placeholders: dict[str, list[Any]] = field(default_factory=dict)
+    match: list[int] | None = None
+    """The ids worked out by hand; None: the reference matcher says."""
+
+    def storable(self, language: str) -> bool:
+        """A Kusto column holds one value: events with several have no meaning there."""
+        several = any(isinstance(value, list) for event in self.events for value in event.values())
+        return language != "kql" or not several
+
+    def means(self, language: str) -> set[int]:
+        """Return the ids that the rule means, as the language's platform stores the events."""
+        if self.match is not None and none_shape.view(self.events, language) == self.events:
+            return set(self.match)
+        return self._matched(self.rule.doc["detection"], language)
+
+    def cased(self, language: str) -> set[int] | None:
+        """Return the ids that the rule would mean if every text were `cased`; None if that is no rule."""
+        detection = self.rule.doc["detection"]
+        try:
+            names = {name: _cased(part) for name, part in detection.items() if name != "condition"}
+            return self._matched({**names, "condition": detection["condition"]}, language)
+        except RuleError:
+            return None
+
+    def _matched(self, detection: dict[str, Any], language: str) -> set[int]:
+        seen = none_shape.view(self.events, language)
+        matches = compile_detection(
+            detection, placeholders=self.placeholders, empty_is_missing=language == "kql"
+        )
+        return {position for position, event in enumerate(seen) if matches(event)}
+
+
+def _cased(part: Any) -> Any:
+    """Return a selection with `cased` on every comparison of text; keywords have no place for it."""
+    if isinstance(part, list):
+        return [_cased(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    return {f"{key}|cased" if _is_text(str(key), value) else key: value for key, value in part.items()}
+
+
+def _is_text(key: str, value: Any) -> bool:
+    values = value if isinstance(value, list) else [value]
+    texts = all(isinstance(one, str) for one in values)
+    return texts and bool(values) and _OTHERS.isdisjoint(key.split("|")[1:])
+
+
+def of_table() -> list[Question]:
+    """Return the table of the language: ids worked out by hand from the specification."""
+    found = []
+    for case in cases(negated=False):
+        # A log source that no pipeline knows: nothing is mapped, on either side.
+        doc = {"title": case.id, "logsource": {"category": "none"}, "detection": case.detection}
+        rule = Rule(doc, f"{case.id}.yml", Path(f"{case.id}.yml"), f"{case.id}.yml", 0)
+        found.append(Question(case.id, rule, case.events, case.placeholders, case.match))
+    return found
+
+
+def of_corpus(every: int = 1, folder: Path = CORPUS) -> list[Question]:
+    """Return public rules (each ``every``-th) with witnesses; none where the folder is absent."""
+    if not folder.is_dir():
+        return []
+    found = []
+    for rule in rules.load([folder]).rules[::every]:
+        events = [dict(event) for made in witnesses([rule.doc], rule.doc) for event in made.events]
+        found.append(Question(rule.relative, rule, events))
+    return found
+
+
+def ask_upstream(questions: Sequence[Question]) -> tuple[dict[str, str], list[dict[str, dict[str, Any]]]]:
+    """Return upstream's versions and, for each question, its queries by language (see `upstream`)."""
+    asked = [{"doc": one.rule.doc, "placeholders": one.placeholders} for one in questions]
+    script = Path(__file__).with_name("upstream.py")
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        input=json.dumps(asked, default=str),
+        capture_output=True,
+        check=True,
+        text=True,
+        encoding="utf-8",
+    )
+    said = json.loads(done.stdout)
+    return said["versions"], said["answers"]
