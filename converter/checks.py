@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from converter import correlations
@@ -38,6 +39,7 @@ def problems(rule: Rule) -> Iterator[RuleError]:
         yield rule.error("SC103", "'logsource' needs a category, a product or a service", "logsource")
         return
     if rule.kind == "filter":
+        yield from _filter(rule)
         return
     detection = doc.get("detection")
     if not isinstance(detection, dict):
@@ -54,16 +56,27 @@ def problems(rule: Rule) -> Iterator[RuleError]:
     yield from _detection(rule, detection)
 
 
-def _detection(rule: Rule, detection: dict[str, Any]) -> Iterator[RuleError]:
+def _filter(rule: Rule) -> Iterator[RuleError]:
+    """Yield what is wrong with a filter: its selections and condition are those of a rule."""
+    body = rule.doc["filter"]
+    if not isinstance(body, dict) or body.get("rules") is None:
+        yield rule.error("SC103", "a filter names its rules, or 'any'", "filter")
+    elif not isinstance(body.get("condition"), str):
+        yield rule.error("SC103", "a filter needs a condition", "filter")
+    else:
+        yield from _detection(rule, {key: part for key, part in body.items() if key != "rules"}, "filter")
+
+
+def _detection(rule: Rule, detection: dict[str, Any], section: str = "detection") -> Iterator[RuleError]:
     if "condition" not in detection:
-        yield rule.error("SC103", "'detection' needs a 'condition'", "detection")
+        yield rule.error("SC103", "'detection' needs a 'condition'", section)
         return
     selections = {name: part for name, part in detection.items() if name not in _RESERVED}
-    found = [e for name, part in selections.items() for e in _modifiers(rule, part, "detection", name)]
+    found = [e for name, part in selections.items() for e in _modifiers(rule, part, section, name)]
     if found:
         yield from found
         return
-    yield from _parses(rule)
+    yield from _parses(rule, detection, section)
 
 
 def _modifiers(rule: Rule, part: Any, *path: str | int) -> Iterator[RuleError]:
@@ -87,21 +100,21 @@ def _modifiers(rule: Rule, part: Any, *path: str | int) -> Iterator[RuleError]:
                 yield rule.error("SC102", f"unknown modifier '{modifier}'", *path, key, hint=hint)
 
 
-def _parses(rule: Rule) -> Iterator[RuleError]:
+def _parses(rule: Rule, detection: dict[str, Any], section: str) -> Iterator[RuleError]:
     """Yield the first error of pySigma's own reading of the rule and its condition."""
     from sigma.exceptions import SigmaConditionError, SigmaError
 
     try:
-        parsed = rule.sigma()
+        parsed = replace(rule, doc={**rule.doc, "detection": detection}).sigma()
         for condition in parsed.detection.parsed_condition:
             _ = condition.parsed
     except SigmaConditionError as problem:
         text = _plain(problem)
-        yield rule.error("SC105", text, "detection", "condition", hint=_selection_hint(rule, text))
+        yield rule.error("SC105", text, section, "condition", hint=_selection_hint(detection, text))
     except RecursionError:
-        yield rule.error("SC105", "the condition is nested too deeply", "detection", "condition")
+        yield rule.error("SC105", "the condition is nested too deeply", section, "condition")
     except SigmaError as problem:
-        yield rule.error("SC113", _plain(problem), *_place(rule, problem))
+        yield rule.error("SC113", _plain(problem), *_place(rule, problem, section))
     except (TypeError, AttributeError, ValueError, KeyError) as problem:
         # pySigma trips over values of a type that it does not expect.
         yield rule.error("SC113", f"pySigma cannot read the rule: {problem}")
@@ -113,17 +126,17 @@ def _plain(problem: Exception) -> str:
     return text.splitlines()[0] if text else type(problem).__name__
 
 
-def _selection_hint(rule: Rule, text: str) -> str | None:
+def _selection_hint(detection: dict[str, Any], text: str) -> str | None:
     named = re.search(r"'([^']+)' not defined", text)
     if not named:
         return None
-    close = difflib.get_close_matches(named[1], [str(k) for k in rule.doc["detection"]], 1)
+    close = difflib.get_close_matches(named[1], [str(k) for k in detection], 1)
     return f"did you mean '{close[0]}'?" if close else None
 
 
-def _place(rule: Rule, problem: Exception) -> tuple[str, ...]:
+def _place(rule: Rule, problem: Exception, section: str) -> tuple[str, ...]:
     """Return the top-level key that pySigma's error is about, from the error's class name."""
     name = type(problem).__name__.removeprefix("Sigma").removesuffix("Error").lower()
     aliases = {"falsepositives": "falsepositives", "identifier": "id", "tag": "tags", "value": "detection"}
     key = aliases.get(name, name)
-    return (key,) if key in rule.doc else ("detection",)
+    return (key,) if key in rule.doc else (section,)

@@ -14,6 +14,8 @@ from converter.errors import RuleError
 from converter.rule import Rule
 
 SUFFIXES = (".yml", ".yaml")
+ROOT_NAMES = ("sigma", "rules")
+"""Folders whose name says that they hold all rules."""
 
 
 @dataclass(slots=True)
@@ -27,6 +29,8 @@ class RuleSet:
     """Files with an error, as paths below the rules root: what they gave before is kept."""
     library: list[Rule] = field(default_factory=list)
     """Further rules of the rules root: only for references."""
+    documents: list[Rule] = field(default_factory=list)
+    """Everything asked for that was read, also what is wrong, as it was before filters: for `check`."""
     _index: dict[str, Rule] | None = None
 
     def resolve(self, reference: str) -> Rule | None:
@@ -83,13 +87,14 @@ def _section(rule: Rule) -> dict[str, Any]:
     return section if isinstance(section, dict) else {}
 
 
-def load(paths: Sequence[Path], root: Path | None = None) -> RuleSet:
+def load(paths: Sequence[Path], root: Path | None = None, whole: bool = False) -> RuleSet:
     """Load every rule of the files and folders.
 
     Args:
         paths: files, or folders that are searched for ``*.yml`` and ``*.yaml``.
         root: the rules root that output paths are relative to and that references resolve over;
             default: the nearest folder named ``sigma`` or ``rules`` above, else the folder given.
+        whole: compare ids and names with those of the whole rules root, where there is one of such a name.
 
     Raises:
         RuleError: only for a path that does not exist (SC107); what is wrong with a rule is in ``errors``.
@@ -107,14 +112,15 @@ def load(paths: Sequence[Path], root: Path | None = None) -> RuleSet:
                 seen.add(file.resolve())
                 _load_file(file, base, result)
     wanted = [ref for rule in result.rules for ref in result.references(rule)]
-    if any(result.resolve(ref) is None for ref in wanted):
-        for base in roots:
+    missing = any(result.resolve(ref) is None for ref in wanted)
+    for base in roots:
+        if missing or (whole and (base == root or base.name in ROOT_NAMES)):
             for file in rule_files(base):
                 if file.resolve() not in seen:
                     seen.add(file.resolve())
                     _load_file(file, base, result, library=True)
-        result._index = None
-    _check_duplicates(result)
+    result._index = None
+    _check_duplicates(result, result.library if whole else ())
     _apply_filters(result)
     return result
 
@@ -123,7 +129,7 @@ def rules_root(path: Path) -> Path:
     """Return the folder that output paths are relative to, for a rule file or folder."""
     start = path if path.is_dir() else path.parent
     for folder in (start.absolute(), *start.absolute().parents):
-        if folder.name in ("sigma", "rules"):
+        if folder.name in ROOT_NAMES:
             return folder
     return start
 
@@ -146,28 +152,31 @@ def _load_file(file: Path, root: Path, result: RuleSet, library: bool = False) -
         relative = file.absolute().relative_to(root.absolute()).as_posix()
     except ValueError:
         relative = file.name
-    found, wrong = _read_file(file, relative)
+    found, wrong, read = _read_file(file, relative)
     if library:
         result.library += found
         return
+    result.documents += read
     result.rules += found
     if wrong:
         result.errors += wrong
         result.failed_files.append(relative)
 
 
-def _read_file(file: Path, relative: str) -> tuple[list[Rule], list[RuleError]]:
-    """Return the good rules of a file, and what is wrong with the others."""
+def _read_file(file: Path, relative: str) -> tuple[list[Rule], list[RuleError], list[Rule]]:
+    """Return the good rules of a file, what is wrong with the others, and all of them."""
     name = file.as_posix()
     try:
         documents = yamlfile.parse(yamlfile.read_text(file, name), name)
     except RuleError as error:
-        return [], [error]
+        return [], [error], []
     rules: list[Rule] = []
+    read: list[Rule] = []
     errors: list[RuleError] = []
     for number, document in enumerate(documents):
         if isinstance(document, dict):
             rule = Rule(document, name, file, relative, number)
+            read.append(rule)
             wrong = list(problems(rule))
             errors += wrong
             if not wrong:
@@ -176,7 +185,7 @@ def _read_file(file: Path, relative: str) -> tuple[list[Rule], list[RuleError]]:
             errors.append(RuleError("SC106", "a rule is a mapping of keys to values", file=name, line=1))
     if not rules and not errors:
         errors.append(RuleError("SC106", "holds no rule", file=name))
-    return rules, errors
+    return rules, errors, read
 
 
 def _apply_filters(result: RuleSet) -> None:
@@ -192,9 +201,9 @@ def _apply_filters(result: RuleSet) -> None:
     result._index = None
 
 
-def _check_duplicates(result: RuleSet) -> None:
+def _check_duplicates(result: RuleSet, others: Sequence[Rule]) -> None:
     """Two rules of one id or name: a reference would reach either, and one output overwrite the other."""
-    owners: dict[str, Rule] = {}
+    owners = {str(one.doc[key]): one for one in others for key in ("id", "name") if one.doc.get(key)}
     for rule in list(result.rules):
         for key in ("id", "name"):
             value = rule.doc.get(key)

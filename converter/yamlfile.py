@@ -6,6 +6,7 @@ libyaml parses; positions are worked out again only when there is something to r
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,15 @@ def _bound(document: Any, name: str, error: type[SigconvError]) -> None:
     size(document, 0)
 
 
+@lru_cache(maxsize=1)
+def _roots(text: str) -> list[yaml.Node | None]:
+    """Return the nodes of a text; kept, since one file may have many errors."""
+    try:
+        return list(yaml.compose_all(text, Loader=yaml.CSafeLoader))
+    except yaml.YAMLError:
+        return []
+
+
 def locate(text: str, document: int, path: Sequence[str | int]) -> tuple[int, int] | None:
     """Return 1-based line and column of the key or item at ``path``, or of its nearest parent that exists.
 
@@ -131,13 +141,10 @@ def locate(text: str, document: int, path: Sequence[str | int]) -> tuple[int, in
         document: 0-based number of the document in it.
         path: keys and list positions from the document's root.
     """
-    try:
-        roots = list(yaml.compose_all(text, Loader=yaml.CSafeLoader))
-    except yaml.YAMLError:
+    roots = _roots(text)
+    node = roots[document] if document < len(roots) else None
+    if node is None:
         return None
-    if document >= len(roots) or roots[document] is None:
-        return None
-    node = roots[document]
     mark = node.start_mark
     for step in path:
         if isinstance(node, yaml.MappingNode):

@@ -11,6 +11,7 @@ import click
 
 from converter import __version__
 from converter.cli.build import build
+from converter.cli.check import check
 from converter.cli.match import match
 from converter.cli.verify import verify
 from converter.errors import ExitCode, SigconvError
@@ -44,6 +45,7 @@ def main() -> None:
     Examples:
       sigconv build                          all rules, all cells, into output/
       sigconv build my/rule.yml -t kql -o -  print one query
+      sigconv check                          what is wrong with the rules
       sigconv match --events log.evtx        which rules fire on a log
       sigconv verify                         run every query on an engine of its language
 
@@ -52,5 +54,6 @@ def main() -> None:
 
 
 main.add_command(build)
+main.add_command(check)
 main.add_command(match)
 main.add_command(verify)

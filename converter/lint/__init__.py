@@ -1,0 +1,1 @@
+"""What `sigconv check` finds in rules that load: mistakes that no converter would tell its user."""
