@@ -133,7 +133,7 @@ def _plan(
     completing = _completing(rules, rule)
     for name in rule.doc.get("fields") or []:
         mapped = pipelines.map_field(completing, cell, str(name))
-        shown.update((one, None) for one in mapped if cell.pipeline is None or one in cell.columns)
+        shown.update((one, None) for one in mapped if cell.inferred or one in cell.columns)
     plan = CorrelationPlan(
         rule.doc,
         rule.name,
@@ -189,7 +189,7 @@ def _member_key(
         )
     columns = pipelines.map_field(found, cell, field)
     for column in columns:
-        if cell.pipeline is not None and column not in cell.columns:
+        if not cell.inferred and column not in cell.columns:
             raise Refusal("SC204", f"group-by field '{field}' has no equivalent in {cell}", file=rule.file)
     return columns
 

@@ -1,113 +1,44 @@
-"""Load the cells' pipelines and column lists, and put rules through them.
-
-A pipeline is a stock pySigma processing pipeline; its data is read once and an instance is made for
-each use, because pySigma keeps state on instances (adding two of them clears their links).
-"""
+"""Put rules through a cell's pipeline, refuse unmapped fields, work out what the mapping loses."""
 
 from __future__ import annotations
 
 import difflib
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sigma.conditions import ConditionItem, ConditionOR
 from sigma.exceptions import SigmaError
 from sigma.processing.conditions import LogsourceCondition
 from sigma.processing.pipeline import ProcessingPipeline
+from sigma.processing.transformations import AddConditionTransformation, SetStateTransformation
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaLogSource, SigmaRule
 from sigma.types import SigmaFieldReference
 
-from converter import fidelity, placeholders, transformations, yamlfile
-from converter.columns import Column, Columns
-from converter.errors import PipelineError, Refusal
+from converter import fidelity, placeholders
+from converter.cells import DRAFT, NONE, PLATFORMS, Cell, cell, folder, sources, variants
+from converter.columns import Columns
+from converter.errors import Refusal
 from converter.inference import infer_columns, leaves
 from converter.plan import BaseRule, Fidelity, Reason, Tree
 from converter.rule import Rule
 
-PLATFORMS = {"eql": "elastic", "lucene": "elastic", "spl": "splunk", "kql": "kusto"}
-"""Target language -> platform, which a pipeline is for."""
+__all__ = [
+    "DRAFT",
+    "NONE",
+    "PLATFORMS",
+    "Cell",
+    "cell",
+    "folder",
+    "map_field",
+    "prepare",
+    "sources",
+    "variants",
+]
+
+_CHANGES_LOGSOURCE = ("change_logsource", "nest")
+_LOCATIONS = ("index", "table", "query_table", "macro")
 LogsourceNames = tuple[tuple[str, str], ...]
 _LOGSOURCE = ("category", "product", "service")
-NONE = "none"
-"""The source that maps nothing."""
-
-transformations.register()
-placeholders.register()
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A telemetry source in a language."""
-
-    source: str
-    target: str
-    pipeline: Mapping[str, Any] | None
-    """The pipeline's YAML; None for the source `none`."""
-    columns: Columns
-    version: str
-    """SHA-256 of pipeline and column list."""
-
-    def __str__(self) -> str:
-        return f"{self.source}/{self.target}"
-
-
-def folder() -> Path:
-    """Return the folder of the pipelines: of the checkout, or the copy inside the installed package."""
-    checkout = Path(__file__).parent.parent / "pipelines"
-    return checkout if checkout.is_dir() else Path(__file__).parent / "stock_pipelines"
-
-
-DRAFT = "draft.yml"
-"""A file that says why a source is not built unless it is asked for."""
-
-
-def sources(*, drafts: bool = True) -> list[str]:
-    """Return the names of the sources that have pipelines, sorted; without ``drafts`` the proven ones."""
-    found = [path for path in folder().iterdir() if path.is_dir()]
-    return sorted(path.name for path in found if drafts or not (path / DRAFT).exists())
-
-
-@cache
-def cell(source: str, target: str, variant: str = "") -> Cell:
-    """Return a cell.
-
-    Args:
-        source: a folder below ``pipelines/``, or ``none``.
-        target: eql, lucene, spl or kql.
-        variant: another pipeline of the same cell, such as ``windowsevent`` for Sysmon on Sentinel.
-
-    Raises:
-        PipelineError: SC301 if there is no such pipeline, SC302 if it is not valid.
-    """
-    if source == NONE:
-        return Cell(source, target, None, {}, "none")
-    stem = PLATFORMS[target] + (f"-{variant}" if variant else "")
-    path = folder() / source / f"{stem}.yml"
-    if not path.is_file():
-        known = ", ".join(sources())
-        raise PipelineError(
-            "SC301", f"no pipeline for source '{source}' and target '{target}'", hint=f"sources: {known}"
-        )
-    texts = [
-        yamlfile.read_text(one, one.name, PipelineError) for one in (path, path.with_suffix(".columns.yml"))
-    ]
-    name = f"pipelines/{source}/{path.name}"
-    pipeline, lists = (yamlfile.parse(text, name, PipelineError)[0] for text in texts)
-    try:
-        ProcessingPipeline.from_dict(pipeline)
-    except SigmaError as problem:
-        raise PipelineError("SC302", str(problem), file=name) from problem
-    columns = {key: _column(value) for key, value in lists["columns"].items()}
-    digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()
-    return Cell(source, target, pipeline, columns, digest)
-
-
-def _column(value: str | Mapping[str, Any]) -> Column:
-    return Column(value) if isinstance(value, str) else Column(**value)
 
 
 def prepare(
@@ -130,21 +61,24 @@ def prepare(
     state: dict[str, Any] = {"index": ["Events"], "table": "Events"}
     losses: dict[int, tuple[Reason, ...]] = {}
     if where.pipeline is not None:
-        pipeline = ProcessingPipeline.from_dict(_relevant(where, _names(rule)))
+        relevant, origins = _relevant(where, _names(rule))
+        pipeline = ProcessingPipeline.from_dict(relevant)
         try:
             pipeline.apply(sigma)
         except SigmaError as problem:
             raise Refusal("SC204", _plain(problem), file=rule.file) from problem
-        if not _mapped(pipeline):
+        if not where.inferred and not _mapped(pipeline, [origin == where.own for origin in origins]):
             raise Refusal(
                 "SC207",
                 f"{where} has no events of logsource {_logsource(sigma.logsource)}",
                 file=rule.file,
             )
-        state = dict(pipeline.state)
+        state = _state(rule, where, pipeline.state)
         losses = _losses(sigma, pipeline.vars.get("lossy") or {})
     tree = _tree(rule, sigma)
-    columns = infer_columns(tree, where.target) if where.pipeline is None else where.columns
+    columns = where.columns
+    if where.inferred:
+        columns = {**infer_columns(tree, where.target), **columns}
     _check_columns(rule, tree, where, columns)
     shown = tuple(column for name in display for column in map_field(rule, where, name) if column in columns)
     base = BaseRule(sigma, rule.name, tree, state, columns, shown)
@@ -167,13 +101,13 @@ def map_field(rule: Rule, where: Cell, field: str) -> tuple[str, ...]:
                 "fields": [field],
             }
         )
-        ProcessingPipeline.from_dict(_relevant(where, parts)).apply(probe)
+        ProcessingPipeline.from_dict(_relevant(where, parts)[0]).apply(probe)
         _FIELDS[key] = tuple(probe.fields)
     return _FIELDS[key]
 
 
 _FIELDS: dict[tuple[object, ...], tuple[str, ...]] = {}
-_RELEVANT: dict[tuple[object, ...], dict[str, Any]] = {}
+_RELEVANT: dict[tuple[object, ...], tuple[dict[str, Any], tuple[str, ...]]] = {}
 
 
 def _names(rule: Rule) -> LogsourceNames:
@@ -182,14 +116,19 @@ def _names(rule: Rule) -> LogsourceNames:
     return tuple((key, str(logsource[key])) for key in _LOGSOURCE if logsource.get(key))
 
 
-def _relevant(where: Cell, names: LogsourceNames) -> dict[str, Any]:
-    """Return the cell's pipeline without the items for other log sources: making those takes longest."""
+def _relevant(where: Cell, names: LogsourceNames) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the cell's pipeline without the items for other log sources, and where each item is from.
+
+    Making those items takes longest.
+    """
     key = (where.source, where.target, where.version, names)
     if key not in _RELEVANT:
         pipeline = dict(where.pipeline or {})
-        items = pipeline.get("transformations") or []
-        pipeline["transformations"] = [item for item in items if not _is_for_others(item, dict(names))]
-        _RELEVANT[key] = pipeline
+        pairs = list(zip(pipeline.get("transformations") or [], where.origins, strict=True))
+        if not any(item.get("type") in _CHANGES_LOGSOURCE for item, _ in pairs):
+            pairs = [pair for pair in pairs if not _is_for_others(pair[0], dict(names))]
+        pipeline["transformations"] = [item for item, _ in pairs]
+        _RELEVANT[key] = pipeline, tuple(origin for _, origin in pairs)
     return _RELEVANT[key]
 
 
@@ -205,14 +144,37 @@ def _is_for_others(item: Mapping[str, Any], names: Mapping[str, str]) -> bool:
     )
 
 
-def _mapped(pipeline: ProcessingPipeline) -> bool:
-    """Tell whether an item that is for certain logsources was applied: else the rule passed through."""
-    for item, applied in zip(pipeline.items, pipeline.applied, strict=True):
+def _mapped(pipeline: ProcessingPipeline, ours: Sequence[bool]) -> bool:
+    """Tell whether an item was applied that says where the events of the log source are.
+
+    Of our own pipelines that is any item for certain log sources; of a user's only one that adds a
+    condition, an index or a table, because renaming fields alone would pass the rule through.
+    """
+    for item, applied, own in zip(pipeline.items, pipeline.applied, ours, strict=True):
         conditions = item.rule_conditions
         conditions = list(conditions.values()) if isinstance(conditions, dict) else conditions
-        if applied and any(isinstance(condition, LogsourceCondition) for condition in conditions):
+        if not applied or not any(isinstance(condition, LogsourceCondition) for condition in conditions):
+            continue
+        made = item.transformation
+        if own or isinstance(made, AddConditionTransformation):
+            return True
+        if isinstance(made, SetStateTransformation) and made.key in _LOCATIONS:
             return True
     return False
+
+
+def _state(rule: Rule, where: Cell, state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the pipeline's state; pySigma's Kusto pipelines call the table ``query_table``.
+
+    Raises:
+        Refusal: SC207 if the configuration leaves no index to search.
+    """
+    found = dict(state)
+    if "query_table" in found:
+        found["table"] = found.pop("query_table")
+    if found.get("index") == []:
+        raise Refusal("SC207", f"the configuration leaves {where} no index for this rule", file=rule.file)
+    return found
 
 
 def _logsource(logsource: SigmaLogSource) -> str:
@@ -243,11 +205,14 @@ def _check_columns(rule: Rule, tree: Tree, where: Cell, columns: Columns) -> Non
         for field in fields:
             if field not in columns:
                 close = difflib.get_close_matches(field, list(columns), 1)
+                hints = [f"nearest: {close[0]}"] if close else []
+                if any(origin != where.own for origin in where.origins):
+                    hints.append(f"declare a field of your own in {where.declare}")
                 raise Refusal(
                     "SC204",
                     f"field '{field}' has no equivalent in {where}",
                     file=rule.file,
-                    hint=f"nearest: {close[0]}" if close else None,
+                    hint="; ".join(hints) or None,
                 )
 
 

@@ -16,7 +16,7 @@ from converter.backends.kql import members as rows
 from converter.backends.kql.expression import INDENT
 from converter.backends.kql.literals import name
 from converter.backends.kql.members import Names, Shape
-from converter.backends.kql.query import table_of
+from converter.backends.kql.query import read_from, table_of
 from converter.backends.kql.script import Script, piped
 from converter.errors import Refusal
 from converter.plan import AlertColumns, BaseRule, CorrelationPlan, Member, Threshold
@@ -198,7 +198,7 @@ def member_rows(scope: Scope) -> Rows:
         if found is not None:
             stages = rows.event_rows(found[0], scope.shape, found[1])
             script.needs |= stages.needs
-            return Rows(name(stages.table), stages.operators, False)
+            return Rows(read_from(stages.table), stages.operators, False)
     _check_overlap(scope, bases)
     intervals = len(bases) < len(plan.members)
     # Where all rules must be there, no group of empty keys is complete if one rule leaves them out.

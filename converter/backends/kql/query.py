@@ -25,7 +25,10 @@ let EventDataField = (data: string, name: string) {
 """
 """How a field is got out of ``Event.EventData``, a string of XML: by its name, entities resolved."""
 
-_UNION = "union "
+
+class Text(str):
+    """KQL in the place of a table's name, as it stands: a union, or what a configuration declares."""
+
 
 _CASTS = {
     "int": "toint",
@@ -49,12 +52,13 @@ class Stages:
     def text(self, indent: str = "") -> str:
         """Return table and operators, one a line."""
         return f"\n{indent}| ".join(
-            [_from(self.table), *(op.replace("\n", f"\n{indent}") for op in self.operators)]
+            [read_from(self.table), *(op.replace("\n", f"\n{indent}") for op in self.operators)]
         )
 
 
-def _from(table: str) -> str:
-    return table if table.startswith(_UNION) else name(table)
+def read_from(table: str) -> str:
+    """Return a table as a query reads it: its name, or the `Text` that stands for one."""
+    return str(table) if isinstance(table, Text) else name(table)
 
 
 def definitions(needs: Iterable[str]) -> str:
@@ -72,7 +76,14 @@ def table_of(state: Mapping[str, Any]) -> str:
     """
     table = state.get("table")
     if isinstance(table, list | tuple) and table:
-        return _UNION + ", ".join(name(str(one)) for one in table)
+        return Text("union " + ", ".join(read_from(_one(one)) for one in table))
+    return _one(table)
+
+
+def _one(table: object) -> str:
+    """Return one table: a name, or KQL where the configuration's ``expression`` gives it."""
+    if isinstance(table, Mapping) and table.get("kql"):
+        return Text(table["kql"])
     if not isinstance(table, str) or not table:
         raise Refusal("SC207", "the pipeline names no table for this log source")
     return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ from converter.backends.spl.text import word
 from converter.columns import Columns
 from converter.errors import Refusal
 from converter.plan import Tree
+
+_PLAIN_INDEX = re.compile(r"[A-Za-z0-9_.*-]+", re.ASCII)
 
 
 def build(tree: Tree, columns: Columns) -> Node:
@@ -102,10 +105,12 @@ def parts(item: Node) -> tuple[Node, ...]:
 
 
 def index_term(state: Mapping[str, Any]) -> str:
-    """Return the term that names the index, "" if the state names none."""
+    """Return the terms that name the index and the search macro, "" if the state names neither."""
     given = state.get("index")
     names = [given] if isinstance(given, str) else list(given or ())
-    if not names:
-        return ""
-    listed = [name if "*" in name else word(name) for name in map(str, names)]
-    return f"index={listed[0]}" if len(listed) == 1 else f"index IN ({', '.join(listed)})"
+    # A wildcard is one inside quotes too, so nothing but a plain name stands without them.
+    listed = [name if _PLAIN_INDEX.fullmatch(name) else word(name) for name in map(str, names)]
+    terms = [f"index={listed[0]}"] if len(listed) == 1 else [f"index IN ({', '.join(listed)})"] * bool(listed)
+    if macro := state.get("macro"):
+        terms.append(f"`{macro}`")
+    return " ".join(terms)

@@ -1,0 +1,223 @@
+"""The cells: a telemetry source in a language, with its pipeline and its column list.
+
+A pipeline is a stock pySigma processing pipeline; its data is read once and an instance is made for
+each use, because pySigma keeps state on instances (adding two of them clears their links).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sigma.exceptions import SigmaError
+from sigma.processing.pipeline import ProcessingPipeline
+
+from converter import placeholders, transformations, yamlfile
+from converter.columns import Column, Columns
+from converter.custom import declared, located, mapped
+from converter.errors import PipelineError
+from converter.settings import Settings
+from converter.user_pipelines import UserPipeline
+
+PLATFORMS = {"eql": "elastic", "lucene": "elastic", "spl": "splunk", "kql": "kusto"}
+"""Target language -> platform, which a pipeline is for."""
+NONE = "none"
+"""The source that maps nothing."""
+DRAFT = "draft.yml"
+"""A file that says why a source is not built unless it is asked for: it is not proven yet."""
+OPTIONAL = "optional.yml"
+"""The same for a source that is proven but not everyone's."""
+PRIORITY = 20
+"""Of our own pipelines: a user's of a lower one runs before them, the others after."""
+
+transformations.register()
+placeholders.register()
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A telemetry source in a language."""
+
+    source: str
+    target: str
+    pipeline: Mapping[str, Any] | None
+    """The pipeline's YAML, with the user's own; None for the source `none` alone."""
+    columns: Columns
+    """Of the source `none`: only what the configuration declares; the rest is inferred from rules."""
+    version: str
+    """SHA-256 of pipeline, column list and everything of the user's that changes queries."""
+    variant: str = ""
+    """Name of the option, such as ``windowsevent``, whose pipeline this is."""
+    origins: tuple[str, ...] = ()
+    """For each transformation of the pipeline the file that it comes from."""
+    own: str = ""
+    """Our pipeline's file; a transformation of another origin is the user's."""
+    declare: str = ""
+    """Where the user can declare a field that the column list does not know."""
+    proof: Cell | None = None
+    """The same cell with the events where the vendor's ingest puts them: what `verify` runs. None if that
+    is this cell itself."""
+
+    def __str__(self) -> str:
+        return f"{self.source}/{self.target}"
+
+    @property
+    def inferred(self) -> bool:
+        """Whether columns are worked out from each rule's values."""
+        return self.source == NONE
+
+    @property
+    def stem(self) -> str:
+        """The name of the pipeline file without its extension: platform and option."""
+        return _stem(self.target, self.variant)
+
+
+def folder() -> Path:
+    """Return the folder of the pipelines: of the checkout, or the copy inside the installed package."""
+    checkout = Path(__file__).parent.parent / "pipelines"
+    return checkout if checkout.is_dir() else Path(__file__).parent / "stock_pipelines"
+
+
+def sources(*, drafts: bool = True) -> list[str]:
+    """Return the names of the sources that have pipelines, sorted; without ``drafts`` the default ones."""
+    found = [path for path in folder().iterdir() if path.is_dir()]
+    named_only = (DRAFT, OPTIONAL)
+    return sorted(
+        path.name for path in found if drafts or not any((path / one).exists() for one in named_only)
+    )
+
+
+def variants(source: str, target: str) -> list[str]:
+    """Return the options of a cell: the names after the dash of its other pipeline files."""
+    if source == NONE:
+        return []
+    platform = PLATFORMS[target]
+    files = (folder() / source).glob(f"{platform}-*.yml")
+    return sorted(
+        path.stem.removeprefix(f"{platform}-") for path in files if not path.name.endswith(".columns.yml")
+    )
+
+
+def cell(
+    source: str,
+    target: str,
+    variant: str = "",
+    settings: Settings | None = None,
+    user: Sequence[UserPipeline] = (),
+) -> Cell:
+    """Return a cell.
+
+    Args:
+        source: a folder below ``pipelines/``, or ``none``.
+        target: eql, lucene, spl or kql.
+        variant: another pipeline of the same cell, such as ``windowsevent`` for Sysmon on Sentinel.
+        settings: what the configuration says about the source on the platform.
+        user: the user's own pipelines; those that are not for the target are left out.
+
+    Raises:
+        PipelineError: SC301 if there is no such pipeline, SC302 if it is not valid.
+        UsageError: SC601 if the settings do not fit the pipeline.
+    """
+    settings = settings or Settings()
+    stock = _stock(source, target, variant or settings.variant)
+    user = [one for one in user if one.serves(target)]
+    if not user and settings.same_queries:
+        return stock
+    return _customised(stock, settings, user)
+
+
+@cache
+def _stock(source: str, target: str, variant: str) -> Cell:
+    if source == NONE:
+        return Cell(source, target, None, {}, "none")
+    stem = _stem(target, variant)
+    path = folder() / source / f"{stem}.yml"
+    if not path.is_file():
+        known = ", ".join(sources())
+        what = f"source '{source}' and target '{target}'" + (f", option '{variant}'" if variant else "")
+        raise PipelineError("SC301", f"no pipeline for {what}", hint=f"sources: {known}")
+    texts = [
+        yamlfile.read_text(one, one.name, PipelineError) for one in (path, path.with_suffix(".columns.yml"))
+    ]
+    name = f"pipelines/{source}/{path.name}"
+    pipeline, lists = (yamlfile.parse(text, name, PipelineError)[0] for text in texts)
+    try:
+        ProcessingPipeline.from_dict(pipeline)
+    except SigmaError as problem:
+        raise PipelineError("SC302", str(problem), file=name) from problem
+    columns = {key: _column(value) for key, value in lists["columns"].items()}
+    digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()
+    origins = (name,) * len(pipeline.get("transformations") or ())
+    return Cell(source, target, pipeline, columns, digest, variant, origins, name)
+
+
+def _stem(target: str, variant: str) -> str:
+    return PLATFORMS[target] + (f"-{variant}" if variant else "")
+
+
+def _column(value: str | Mapping[str, Any]) -> Column:
+    return Column(value) if isinstance(value, str) else Column(**value)
+
+
+def _customised(stock: Cell, settings: Settings, user: Sequence[UserPipeline]) -> Cell:
+    """Return the stock cell with what the user brings; its ``proof`` has all of it but the locations."""
+    where = f"source.{stock.source}.{PLATFORMS[stock.target]}"
+    columns = declared(stock.columns, settings, where)
+    base: Mapping[str, Any] = stock.pipeline or {"priority": PRIORITY}
+    mapping = mapped(base, stock.columns, settings, where)
+    proof = _merged(stock, mapping, settings, columns, user)
+    if not settings.locates:
+        return proof
+    made = located(mapping, stock.target, settings, where)
+    found = _merged(stock, made, settings, columns, user)
+    if stock.source == NONE:
+        return found
+    return Cell(**{name: getattr(found, name) for name in Cell.__slots__} | {"proof": proof})
+
+
+def _merged(
+    stock: Cell,
+    own: Mapping[str, Any],
+    settings: Settings,
+    columns: Columns,
+    user: Sequence[UserPipeline],
+) -> Cell:
+    """Put the pipelines behind each other by priority, as pySigma does; ours comes first among equals."""
+    parts = [(own, stock.own or "configuration"), *((one.data, one.file) for one in user)]
+    parts.sort(key=lambda part: part[0].get("priority", 0))
+    items: list[Any] = []
+    origins: list[str] = []
+    values: dict[str, Any] = {}
+    lossy: dict[str, Any] = {}
+    for data, origin in parts:
+        found = data.get("transformations") or []
+        items += found
+        origins += [origin] * len(found)
+        values |= data.get("vars") or {}
+        lossy |= (data.get("vars") or {}).get("lossy") or {}
+    if lossy:
+        values["lossy"] = lossy
+    pipeline = {
+        "name": own.get("name"),
+        "priority": own.get("priority", 0),
+        "vars": values,
+        "transformations": items,
+    }
+    said = json.dumps([asdict(settings), [one.text for one in user]], sort_keys=True, default=str)
+    digest = hashlib.sha256(f"{stock.version}\0{own!r}\0{said}".encode()).hexdigest()
+    return Cell(
+        stock.source,
+        stock.target,
+        pipeline if items or stock.pipeline is not None else None,
+        columns,
+        digest,
+        stock.variant,
+        tuple(origins),
+        stock.own,
+        f"tool.sigconv.source.{stock.source}.{PLATFORMS[stock.target]}.fields",
+    )
