@@ -57,14 +57,16 @@ def export_item(rules: RuleSet, conversion: Conversion, suffix: str | None = Non
         suffix=suffix,
         source=conversion.cell.source,
         target=conversion.cell.target,
-        queries=tuple(ExportQuery(q.text, q.body, q.name, q.alert, q.extra) for q in conversion.queries),
+        queries=tuple(
+            ExportQuery(q.text, q.body, q.extension, q.name, q.alert, q.extra) for q in conversion.queries
+        ),
         fidelity=conversion.fidelity,
         reasons=conversion.reasons,
         interval=when.interval,
         lookback=when.lookback,
         window=when.lookback - when.interval,
         correlation=plan.type if isinstance(plan, CorrelationPlan) else None,
-        group_by=_group(plan),
+        groups=tuple(_groups(plan, plan.group_by)) if isinstance(plan, CorrelationPlan) else (),
         states=tuple(base.state for base in bases),
         fields={name: columns[name] for name in dict.fromkeys(_used(plan)) if name in columns},
         shown=plan.fields,
@@ -98,18 +100,20 @@ def _used(plan: BaseRule | CorrelationPlan) -> Iterator[str]:
             yield from names  # Names of an inner correlation's keys are no columns and drop out.
 
 
-def _group(plan: BaseRule | CorrelationPlan) -> tuple[str, ...]:
-    """Return the columns of a correlation's group in the rule whose event completes an alert: the last."""
-    if isinstance(plan, BaseRule):
-        return ()
-    member = plan.members[-1]
-    names = list(dict.fromkeys(name for keys in member.group_by for name in keys))
-    while isinstance(member.source, CorrelationPlan):
-        inner = member.source
-        member = inner.members[-1]
-        below = dict(zip(inner.group_by, member.group_by, strict=True))
-        names = list(dict.fromkeys(column for name in names for column in below.get(name, (name,))))
-    return tuple(names)
+def _groups(source: BaseRule | CorrelationPlan, keys: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yield, for each event rule of a correlation, the columns of the outermost's group.
+
+    Args:
+        source: a rule.
+        keys: the group-by keys that the rule above asks of it: columns, or names of its own keys.
+    """
+    if isinstance(source, BaseRule):
+        yield tuple(keys)
+        return
+    for member in source.members:
+        below = dict(zip(source.group_by, member.group_by, strict=True))
+        columns = dict.fromkeys(column for key in keys for column in below.get(key, ()))
+        yield from _groups(member.source, tuple(columns))
 
 
 def make(formats: Sequence[str], sources: Sequence[str], items: Sequence[ExportItem]) -> Exports:
@@ -131,11 +135,8 @@ def make(formats: Sequence[str], sources: Sequence[str], items: Sequence[ExportI
                 per_rule.setdefault((one.source, one.file, _key(one)), []).append(one)
         for (source, file, rule), own in per_rule.items():
             own.sort(key=lambda one: maker.targets.index(one.target))
-            path = output.query_path(
-                f"exports/{name}", f"{source}/rules", file, maker.extension, own[0].suffix, None
-            )
             try:
-                result.parts[name, source].append(Part(rule, file, path, maker.part(own)))
+                made = maker.part(own)
             except SigconvError as error:
                 error.file = error.file or file
                 result.errors.append(error)
@@ -143,6 +144,12 @@ def make(formats: Sequence[str], sources: Sequence[str], items: Sequence[ExportI
                 result.errors.append(
                     InternalError("SC900", f"internal error in {name}: {error!r}", file=file)
                 )
+            else:
+                for suffix, text in ({"": made} if isinstance(made, str) else made).items():
+                    path = output.query_path(
+                        f"exports/{name}", f"{source}/rules", file, maker.extension, own[0].suffix, suffix
+                    )
+                    result.parts[name, source].append(Part(rule, file, path, text))
     return result
 
 

@@ -25,7 +25,10 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from converter.exports.base import Exporter
 
-FORMATS: dict[str, str] = {}
+FORMATS = {
+    "elastic-ndjson": "converter.exports.elastic.formats:NDJSON",
+    "elastic-toml": "converter.exports.elastic.formats:TOML",
+}
 """Name of a format -> ``module:attribute`` of its `Exporter`; imported when it is asked for."""
 
 

@@ -29,8 +29,9 @@ class Exporter:
     """The languages whose queries it takes (eql, lucene, spl, kql)."""
     extension: str
     """Of a rule's file, without the dot."""
-    part: Callable[[Sequence[ExportItem]], str]
-    """One Sigma rule of one source -> the text of its file, ending in a newline. The items are the rule's
+    part: Callable[[Sequence[ExportItem]], str | Mapping[str, str]]
+    """One Sigma rule of one source -> the text of its file, ending in a newline; or, where a rule can need
+    several files, suffix of the file's name -> text (the suffix "" adds nothing). The items are the rule's
     conversions that succeeded, in the order of ``targets``: never none, at most one for each target.
     Raises Refusal for what the format cannot hold."""
     whole: Callable[[str, Sequence[Part]], Mapping[str, str]] | None = None

@@ -18,6 +18,8 @@ class ExportQuery:
     """As in its file: with the header comment, ending in a newline."""
     body: str
     """Without the header and without a newline at its end."""
+    extension: str
+    """Of its file: the language's, or ``json`` for a body of the query DSL or a threshold rule."""
     name: str | None = None
     """Set where the rule needs several queries: one per order of a temporal correlation."""
     alert: AlertColumns | None = None
@@ -53,8 +55,8 @@ class ExportItem:
     """Seconds of a correlation's window, those of inner correlations included; 0 for an event rule."""
     correlation: str | None
     """Type of a correlation (event_count, temporal ...); None for an event rule."""
-    group_by: tuple[str, ...]
-    """Columns of the correlation's group: those of the rule whose event completes an alert."""
+    groups: tuple[tuple[str, ...], ...]
+    """For each event rule of a correlation, at any depth, the columns of the correlation's group."""
     states: tuple[Mapping[str, Any], ...]
     """What the pipeline says about each of ``bases``: index or table, time_field, eql_category ..."""
     fields: Mapping[str, Column]
@@ -73,6 +75,11 @@ class ExportItem:
     def title(self) -> str:
         """The title on one line."""
         return " ".join(str(self.rule.get("title") or "").split())
+
+    @property
+    def group_by(self) -> tuple[str, ...]:
+        """Columns of a correlation's group in the rule whose event completes an alert: the last."""
+        return self.groups[-1] if self.groups else ()
 
     @property
     def indices(self) -> tuple[str, ...]:

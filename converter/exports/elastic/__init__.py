@@ -1,0 +1,1 @@
+"""Detection rules of Elastic Security."""

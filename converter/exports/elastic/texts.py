@@ -1,0 +1,88 @@
+"""What people read of a detection rule: description, investigation guide, setup guide, authors, tags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from converter.exports.attack import Tactic, unknown
+from converter.exports.elastic import facts
+from converter.exports.item import ExportItem
+from converter.plan import Fidelity
+
+_MEANING = {
+    Fidelity.EXACT: "The query selects exactly what the Sigma rule means.",
+    Fidelity.BROADER: "The query may return more than the Sigma rule means, never less.",
+    Fidelity.NARROWER: "The query may miss events that the Sigma rule means.",
+}
+_OS = {"windows": "Windows", "linux": "Linux", "macos": "macOS"}
+_SOURCES = {"sysmon": "Sysmon", "defender": "Microsoft Defender XDR", "crowdstrike": "CrowdStrike"}
+
+
+def description(item: ExportItem) -> str:
+    """Return the rule's description; Kibana demands one, so the title stands in for it."""
+    return str(item.rule.get("description") or "").strip() or item.title
+
+
+def note(item: ExportItem) -> str:
+    """Return the investigation guide in Markdown."""
+    parts = ["## Triage and analysis", "### What it finds\n\n" + description(item)]
+    if found := item.texts("falsepositives"):
+        parts.append("### False positives\n\n" + _bullets(found))
+    lines = [_MEANING[item.fidelity]]
+    if item.reasons:
+        labelled = (
+            f"{'note' if reason.fidelity == Fidelity.EXACT else reason.fidelity}: {reason.text}"
+            for reason in item.reasons
+        )
+        lines.append(_bullets(list(labelled)))
+    parts.append("### How far to trust the query\n\n" + "\n\n".join(lines))
+    if item.id:
+        parts.append(f"Made by sigconv from Sigma rule `{item.id}` for {item.source}/{item.target}.")
+    return "\n\n".join(parts) + "\n"
+
+
+def setup(item: ExportItem, kind: str, sequence: bool) -> str:
+    """Return the setup guide in Markdown: what the rule needs before it is enabled."""
+    lines = [f"It reads {', '.join(f'`{one}`' for one in item.indices)}: keep the patterns that you have."]
+    packages = sorted(
+        {
+            name
+            for one in item.indices
+            for prefix, (name, _) in facts.PACKAGES.items()
+            if one.startswith(prefix)
+        }
+    )
+    if packages:
+        lines.append(f"Its events come with the integration {' and '.join(packages)} of Elastic Agent.")
+    if any(one.startswith("winlogbeat-") for one in item.indices):
+        lines.append("Winlogbeat ships them, too.")
+    if item.correlation is not None:
+        version = ", and Elastic 8.18 for sequences" if sequence else ""
+        lines.append(
+            "Alerts of one group are suppressed while the lookbacks of two runs overlap. That needs a "
+            f"Platinum licence{version}; without it the rule runs, and may raise more alerts."
+        )
+    if kind == "threshold" and len(item.group_by) > 3:
+        lines.append("Groups of more than three fields need Elastic 9.2.")
+    return "## Setup\n\n" + _bullets(lines) + "\n"
+
+
+def authors(item: ExportItem) -> list[str]:
+    """Return the authors; Sigma names them in one text, with commas."""
+    return [name.strip() for name in str(item.rule.get("author") or "").split(",") if name.strip()]
+
+
+def tags(item: ExportItem, tactics: Sequence[Tactic]) -> list[str]:
+    """Return tags in the manner of Elastic's own rules, and the rule's that are no tactic or technique."""
+    found = ["Sigma", f"Data Source: {_SOURCES.get(item.source, item.source)}"]
+    products = [str((base.get("logsource") or {}).get("product") or "").lower() for base in item.bases]
+    found += [f"OS: {_OS[name]}" for name in dict.fromkeys(products) if name in _OS]
+    found += [f"Tactic: {tactic.name}" for tactic in tactics]
+    if item.rule.get("status"):
+        found.append(f"Status: {item.rule['status']}")
+    found.append(f"Fidelity: {item.fidelity}")
+    return list(dict.fromkeys([*found, *unknown(item.texts("tags"))]))
+
+
+def _bullets(lines: Sequence[str]) -> str:
+    return "\n".join("- " + " ".join(line.split()) for line in lines)
