@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from converter.columns import Column, Columns
 from converter.engines.base import Stored
+from converter.events import time_of
+from converter.plan import CorrelationPlan
 
 INDEX = "Events"
 """The one index or table of the source."""
+_TIMES = {"kql": Column("datetime"), "spl": Column("double"), "eql": Column("date"), "lucene": Column("date")}
+_TIME_NAMES = {"kql": "TimeGenerated", "spl": "_time", "eql": "@timestamp", "lucene": "@timestamp"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def store(events: Iterable[Mapping[str, Any]], columns: Columns, language: str) -> list[Stored]:
@@ -35,6 +40,33 @@ def store(events: Iterable[Mapping[str, Any]], columns: Columns, language: str) 
                 doc[field] = kept if isinstance(value, list) else kept[0]
         stored.append(Stored(position, INDEX, doc))
     return stored
+
+
+def with_times(stored: Iterable[Stored], events: Sequence[Mapping[str, Any]], language: str) -> list[Stored]:
+    """Return the stored events with their own time where the language's correlations look for it."""
+    timed = []
+    for one in stored:
+        milliseconds = time_of(events[one.id])
+        doc = {key: value for key, value in one.doc.items() if key != _TIME_NAMES[language]}
+        if milliseconds is not None:
+            moment = _EPOCH + timedelta(milliseconds=milliseconds)
+            value = {"kql": moment, "spl": milliseconds / 1000}.get(language, moment.isoformat())
+            doc[_TIME_NAMES[language]] = value
+        timed.append(Stored(one.id, one.index, doc))
+    return timed
+
+
+def correlation_columns(plan: CorrelationPlan, language: str) -> Columns:
+    """Return the columns that a correlation reads and no detection tells of: keys, values and the time."""
+    text = Column("string") if language == "kql" else Column("keyword")
+    found: dict[str, Column] = {}
+    for member in plan.members:
+        if isinstance(member.source, CorrelationPlan):
+            found |= correlation_columns(member.source, language)
+        else:
+            found |= {name: text for names in (*member.group_by, *member.values) for name in names}
+            found |= member.source.columns
+    return {**found, _TIME_NAMES[language]: _TIMES[language]}
 
 
 def view(events: Iterable[Mapping[str, Any]], language: str) -> list[Mapping[str, Any]]:

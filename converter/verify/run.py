@@ -103,13 +103,15 @@ def _check(
     rule, cell = conversion.rule, conversion.cell
     engine = engine_for(cell.target)
     plan = conversion.plan
-    columns = _columns(plan)
+    columns = _columns(plan, cell)
     verdict = Verdict()
     docs = [one.doc for one in rules.closure(rule)]
     for query in conversion.queries:
         engine.validate(query.text, tables_of(conversion))
     for stream in streams:
         events, stored = _shaped(stream.events, cell, columns)
+        if cell.source == pipelines.NONE and isinstance(plan, CorrelationPlan):
+            stored = none_shape.with_times(stored, events, cell.target)
         if cell.target == "eql" and isinstance(plan, CorrelationPlan) and _has_ties(events):
             continue  # Elasticsearch orders events of equal time by its tiebreaker: docs/correlations.md
         expected = _expected(rule, docs, events, cell, options)
@@ -245,15 +247,17 @@ def _expected(
     return [Mark(_texts(alert.group), alert.time_ms or 0) for alert in alerts]
 
 
-def _columns(plan: BaseRule | CorrelationPlan) -> Columns:
+def _columns(plan: BaseRule | CorrelationPlan, cell: Cell) -> Columns:
     if isinstance(plan, BaseRule):
         return plan.columns
-    return {name: column for member in plan.members for name, column in _columns(member.source).items()}
+    if cell.source == pipelines.NONE:
+        return none_shape.correlation_columns(plan, cell.target)
+    return {name: column for member in plan.members for name, column in _columns(member.source, cell).items()}
 
 
 def tables_of(conversion: Conversion, stored: Iterable[Stored] = ()) -> dict[str, Columns]:
     """Return the columns of every table that the rule's query names or that has events."""
-    columns = _columns(conversion.plan)
+    columns = _columns(conversion.plan, conversion.cell)
     names = {one.index for one in stored}
     stack: list[BaseRule | CorrelationPlan] = [conversion.plan]
     while stack:
