@@ -25,6 +25,9 @@ class Column:
     via: str | None = None
     """Kusto: how the value is got out of other columns: a key of the backend's accessors, or ``=`` and an
     expression in KQL that has the column's type, such as ``=tostring(parse_json(AdditionalFields).X)``."""
+    key: bool = True
+    """Whether the value stands for the rule's: false where it is a part of it, such as the name of a file
+    without its folder. Events cannot be grouped, nor values counted, by a part."""
     null: str | None = None
     """Splunk: the text that is stored where there is no value (JSON null is extracted as ``null``)."""
 

@@ -191,6 +191,12 @@ def _member_key(
     for column in columns:
         if not cell.inferred and column not in cell.columns:
             raise Refusal("SC204", f"group-by field '{field}' has no equivalent in {cell}", file=rule.file)
+        if not cell.inferred and not cell.columns[column].key:
+            raise Refusal(
+                "SC204",
+                f"{cell} has only a part of field '{field}' ({column}): events cannot be grouped by it",
+                file=rule.file,
+            )
     return columns
 
 

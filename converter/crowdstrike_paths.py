@@ -256,7 +256,9 @@ class BaseName(FieldMappingTransformationBase):
         kept = [value for value in values if value is not None]
         if len(kept) < len(values):
             if self.refuse_left:
-                left = detection_item.value[values.index(None)]
+                left = next(
+                    one for one, name in zip(detection_item.value, values, strict=True) if name is None
+                )
                 raise common.refuse(detection_item, left, "only the name of the file is stored")
             return None
         detection_item.value = kept

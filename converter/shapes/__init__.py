@@ -14,6 +14,7 @@ from converter.engines.base import Stored
 from converter.errors import UsageError
 from converter.shapes import (
     crowdstrike_elastic,
+    crowdstrike_events,
     crowdstrike_sentinel,
     crowdstrike_splunk,
     defender_elastic,
@@ -36,12 +37,20 @@ class Shape:
     view: Callable[[Event], Event]
     """The event as the matcher must see it, where the platform loses a distinction that DESIGN.md
     allows it to lose (an empty text that is stored as missing); nothing else changes."""
+    key: Callable[[str, str], str] = lambda field, value: value
+    """Field and value of a group to the text by which the platform knows it, one for one."""
 
 
 _SHAPES: dict[tuple[str, str], Shape] = {
-    ("crowdstrike", "elastic"): Shape(crowdstrike_elastic.store, crowdstrike_elastic.view),
-    ("crowdstrike", "splunk"): Shape(crowdstrike_splunk.store, crowdstrike_splunk.view),
-    ("crowdstrike", "kusto"): Shape(crowdstrike_sentinel.store, crowdstrike_sentinel.view),
+    ("crowdstrike", "elastic"): Shape(
+        crowdstrike_elastic.store, crowdstrike_elastic.view, crowdstrike_events.key
+    ),
+    ("crowdstrike", "splunk"): Shape(
+        crowdstrike_splunk.store, crowdstrike_splunk.view, crowdstrike_events.key
+    ),
+    ("crowdstrike", "kusto"): Shape(
+        crowdstrike_sentinel.store, crowdstrike_sentinel.view, crowdstrike_events.key
+    ),
     ("defender", "elastic"): Shape(defender_elastic.store, defender_elastic.view),
     ("defender", "splunk"): Shape(defender_splunk.store, defender_splunk.view),
     ("defender", "kusto"): Shape(defender_kusto.store, defender_kusto.view),

@@ -141,16 +141,26 @@ def seen(event: Mapping[str, Any], empty: frozenset[str]) -> dict[str, Any]:
     """Return the record as the matcher must see it: hosts and processes by CrowdStrike's names for them.
 
     The sensor's id stands for the computer, and with the process's number for the process's GUID: for each
-    computer and GUID there is one, so groups are the same. ``empty``: texts stored as nothing.
+    computer and GUID there is one, so groups are the same. So does an account's SID stand for its name, in
+    whatever case that is written. ``empty``: texts stored as nothing.
     """
     made = windows.without(plausible(event), empty)
     host = sensor(windows.text(event["Computer"])) if event.get("Computer") else ""
     if host:
         made["Computer"] = host
+    if isinstance(made.get("User"), str):
+        made["User"] = made["User"].lower()
     for name in ("ProcessGuid", "ParentProcessGuid"):
         if made.get(name):
             made[name] = f"{host}\\{process(windows.text(made[name]))}"
     return made
+
+
+def key(field: str, value: str) -> str:
+    """Return what stands for a value that events are grouped by: accounts by SID, paths by the kernel's."""
+    if field == "User":
+        return sid(value)
+    return path(value) if field in ("Image", "TargetFilename", "SourceFilename", "ImageLoaded") else value
 
 
 def sensor(computer: str) -> str:

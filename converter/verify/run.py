@@ -244,7 +244,32 @@ def _expected(
     ]
     if rule.kind == "rule":
         return [Mark((), _time(events[alert.events[0]]), alert.events[0]) for alert in alerts]
-    return [Mark(_texts(alert.group), alert.time_ms or 0) for alert in alerts]
+    return [Mark(_group(rule, docs, alert.group, cell), alert.time_ms or 0) for alert in alerts]
+
+
+def _group(
+    rule: Rule, docs: Sequence[Mapping[str, Any]], values: Sequence[Any], cell: Cell
+) -> tuple[str, ...]:
+    """Return a group's texts as the platform has them."""
+    texts = _texts(values)
+    if cell.source == pipelines.NONE:
+        return texts
+    key = shape_for(cell.source, pipelines.PLATFORMS[cell.target]).key
+    fields = rule.doc["correlation"].get("group-by") or []
+    fields = [fields] if isinstance(fields, str) else fields
+    raw = [_raw_field(rule.doc, docs, str(field)) for field in fields]
+    return tuple(key(field, text) if text else text for field, text in zip(raw, texts, strict=True))
+
+
+def _raw_field(doc: Mapping[str, Any], docs: Sequence[Mapping[str, Any]], field: str) -> str:
+    """Return the field of events behind a group-by key: aliases resolved, through all correlations."""
+    section = doc.get("correlation")
+    if not section:
+        return field
+    reference = next(iter([section["rules"]] if isinstance(section["rules"], str) else section["rules"]))
+    inner = (section.get("aliases") or {}).get(field, {}).get(reference, field)
+    found = next((one for one in docs if reference in (one.get("name"), one.get("id"))), {})
+    return _raw_field(found, docs, inner)
 
 
 def _columns(plan: BaseRule | CorrelationPlan, cell: Cell) -> Columns:

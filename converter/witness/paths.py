@@ -9,15 +9,23 @@ from typing import Any
 FIELDS = ("Image", "ParentImage", "TargetFilename", "ImageLoaded")
 
 
+def other_drive(path: str) -> str | None:
+    """Return a path with another drive's letter, or None if it has none."""
+    drive = re.search(r"(?<![A-Za-z])[A-Za-z](?=:\\)", path)
+    if not drive:
+        return None
+    letter = "E" if drive[0] not in "eE" else "F"
+    return path[: drive.start()] + letter + path[drive.end() :]
+
+
 def moved(event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield copies with one file on another drive, in another folder, or with its name made a folder's."""
     for field in FIELDS:
         path = event.get(field)
         if not isinstance(path, str) or not path:
             continue
-        if drive := re.search(r"(?<![A-Za-z])[A-Za-z](?=:\\)", path):
-            letter = "E" if drive[0] not in "eE" else "F"
-            yield {**event, field: path[: drive.start()] + letter + path[drive.end() :]}
+        if elsewhere := other_drive(path):
+            yield {**event, field: elsewhere}
         folder, _, name = path.rpartition("\\")
         if folder and name:
             yield {**event, field: f"D:\\Depot\\Quartz\\{name}"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -115,6 +116,22 @@ class Single:
                     yield {**event, value.name: event[value.name] + "x"}
                     yield {key: event[key] for key in event if key != value.name}
 
+    def shuffled(self, event: Event) -> Iterator[dict[str, Any]]:
+        """Yield copies with the words of a value beside what is there, in another order.
+
+        Analysed text is searched by words, so a filter finds these too.
+        """
+        for field, on_field in self.builder.by_field.items():
+            if not isinstance(event.get(field), str):
+                continue
+            for leaf in on_field:
+                parts = leaf.value.parts if isinstance(leaf.value, Text) else ()
+                words = re.findall(r"\w+", " ".join(part for part in parts if isinstance(part, str)))
+                if len(words) > 1:
+                    text = " ".join(words[::-1])
+                    yield {**event, field: f"{event[field]} {text}"}
+                    yield {**event, field: f"{text} {event[field]}"}
+
     def elsewhere(self, event: Event) -> Iterator[dict[str, Any]]:
         """Yield copies that another event of Sysmon, or another log, might be."""
         if not self.builder.sysmon:
@@ -149,6 +166,7 @@ class Single:
         keep(self.changes(first), MOST_EVENTS - 300)
         for hit in [event for event in found.values() if self.holds(event)][1:60]:
             keep(self.changes(hit), MOST_EVENTS - 100)
+        keep(islice(self.shuffled(first), 60), MOST_EVENTS - 50)
         for event in [*found.values()][:_MOST_MOVED]:
             keep(moved(event), MOST_EVENTS - 50)
         number = 0

@@ -12,6 +12,7 @@ from typing import Any
 from converter.matcher.modifiers import Placeholders
 from converter.witness.defaults import START, stamp
 from converter.witness.parts import Part, parts, too_many
+from converter.witness.paths import other_drive
 from converter.witness.world import Base, Chain, Node, World
 
 MOST_EVENTS = 2000
@@ -208,10 +209,25 @@ class _Maker:
                 yield f"event {number + 1} of another group", changed
             mixed = [replace(one, identity=number % 2) for number, one in enumerate(usual)]
             yield "events of two groups in turn", mixed
+        yield from self._elsewhere(usual)
         for number in sorted({0, len(usual) - 1}):
             for key in self.world.keys(usual[number].base):
                 yield f"event {number + 1} without {key}", self._with(usual, number, drop=frozenset({key}))
                 yield from self._other_case(usual, number, key)
+
+    def _elsewhere(self, usual: list[Placed]) -> Iterator[tuple[str, list[Placed]]]:
+        """Keys that are paths, on another drive: not all sources know drives."""
+        for spots, values in zip(self.world.classes, self.world.class_values, strict=True):
+            path = other_drive(values[0]) if values and isinstance(values[0], str) else None
+            if path:
+                fields = dict(sorted(spots))
+                there = [
+                    replace(one, more={**one.more, fields[id(one.base.doc)]: path})
+                    if id(one.base.doc) in fields
+                    else one
+                    for one in usual
+                ]
+                yield f"{', '.join(sorted(set(fields.values())))} on another drive", there
 
     def _other_case(self, usual: list[Placed], number: int, key: str) -> Iterator[tuple[str, list[Placed]]]:
         one = usual[number]
