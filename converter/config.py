@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from converter import settings
 from converter.errors import UsageError
+from converter.settings import Settings
 
-_KEYS = {"rules", "tests", "output", "accept-refusals"}
+_KEYS = {
+    *("rules", "tests", "output", "accept-refusals"),
+    *("sources", "targets", "pipelines", "variants", "placeholders", "source"),
+}
+_PLATFORMS = ("elastic", "splunk", "kusto")
 _ACCEPT_KEYS = {"rule", "source", "target", "code", "reason"}
 
 
@@ -44,6 +50,18 @@ class Config:
     tests: Path = Path("tests/rules")
     output: Path = Path("output")
     accepted: tuple[Accepted, ...] = ()
+    sources: tuple[str, ...] = ()
+    """What -s is where it is not given; () is every default source."""
+    targets: tuple[str, ...] = ()
+    pipelines: tuple[Path, ...] = ()
+    """The user's own pipelines, before those of the command line."""
+    variants: tuple[str, ...] = ()
+    """Options such as ``windowsevent``, for every cell that has one of that name."""
+    placeholders: Mapping[str, list[str | int | float]] = field(default_factory=dict)
+    settings: Mapping[tuple[str, str], Settings] = field(default_factory=dict)
+    """(source, platform) -> what is said about it."""
+    file: str = ""
+    """The name of the file that it is from."""
 
 
 def load(start: Path) -> Config:
@@ -92,8 +110,50 @@ def _config(table: Mapping[str, Any], file: Path) -> Config:
     if not all(isinstance(value, str) for value in folders.values()):
         raise UsageError("SC601", "rules, tests and output are paths", file=file.name)
     return Config(
-        **{key: _near(file.parent / value) for key, value in folders.items()}, accepted=tuple(accepted)
+        **{key: _near(file.parent / value) for key, value in folders.items()},
+        accepted=tuple(accepted),
+        sources=_texts(table, "sources", file),
+        targets=_texts(table, "targets", file),
+        pipelines=tuple(_near(file.parent / one) for one in _texts(table, "pipelines", file)),
+        variants=_texts(table, "variants", file),
+        placeholders=_placeholders(table.get("placeholders", {}), file),
+        settings=_settings(table.get("source", {}), file),
+        file=file.name,
     )
+
+
+def _texts(table: Mapping[str, Any], key: str, file: Path) -> tuple[str, ...]:
+    value = table.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+        raise UsageError("SC601", f"'{key}' is a list of texts", file=file.name)
+    return tuple(value)
+
+
+def _placeholders(value: Any, file: Path) -> dict[str, list[str | int | float]]:
+    if not isinstance(value, dict):
+        raise UsageError("SC601", "'placeholders' is a table of names to values", file=file.name)
+    lists = {name: one if isinstance(one, list) else [one] for name, one in value.items()}
+    for name, values in lists.items():
+        if not values or not all(isinstance(one, str | int | float) for one in values):
+            raise UsageError("SC601", f"'placeholders.{name}' needs texts or numbers", file=file.name)
+    return lists
+
+
+def _settings(value: Any, file: Path) -> dict[tuple[str, str], Settings]:
+    """Return what `[tool.sigconv.source.<source>.<platform>]` says."""
+    found: dict[tuple[str, str], Settings] = {}
+    tables = value.items() if isinstance(value, dict) else [("", None)]
+    for source, platforms in tables:
+        if not isinstance(platforms, dict):
+            raise UsageError("SC601", "'source' is a table: source.<source>.<platform>", file=file.name)
+        for platform, table in platforms.items():
+            key = f"source.{source}.{platform}"
+            if platform not in _PLATFORMS:
+                raise UsageError(
+                    "SC601", f"'{key}' is unknown", file=file.name, hint=", ".join(sorted(_PLATFORMS))
+                )
+            found[source, platform] = settings.read(table, platform, key, file.name)
+    return found
 
 
 def _near(path: Path) -> Path:

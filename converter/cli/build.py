@@ -14,9 +14,11 @@ from converter.cli.options import (
     LUCENE_CASE,
     LUCENE_FORM,
     PATHS,
+    PIPELINES,
     PLACEHOLDERS,
     SOURCE,
     TARGET,
+    VARIANTS,
     chosen,
     inputs,
     selecting,
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 @LUCENE_CASE
 @LUCENE_FORM
 @PLACEHOLDERS
+@PIPELINES
+@VARIANTS
 @selecting
 @click.option(
     "--format",
@@ -68,6 +72,8 @@ def build(
     lucene_case: str,
     lucene_form: str,
     placeholders: Path | None,
+    pipeline_files: tuple[Path, ...],
+    variant_names: tuple[str, ...],
     statuses: tuple[str, ...],
     levels: tuple[str, ...],
     min_level: str | None,
@@ -96,7 +102,7 @@ def build(
     from converter.selection import Selection
 
     options = chosen(fidelity, lucene_case, lucene_form, placeholders)
-    config, rules, cells = inputs(paths, targets, source_names)
+    config, rules, cells = inputs(paths, targets, source_names, pipeline_files, variant_names)
     selection = Selection(statuses, levels, min_level, tags, ids)
     emitted = rules.emitted()
     selection.check(emitted)

@@ -42,18 +42,14 @@ def match(paths: tuple[Path, ...], files: tuple[str, ...], placeholders: Path | 
 
     With --format json one object a line: rule, title, time, group, events (0-based positions).
     """
-    from converter.cli.options import load_rules
+    from converter.cli.options import load_rules, placeholder_values
     from converter.events import flatten, read_events
     from converter.matcher import Matcher
 
     _, rules = load_rules(paths)
     for error in rules.errors:
         click.echo(str(error), err=True)
-    values = None
-    if placeholders is not None:
-        from converter.placeholders import read
-
-        values = read(placeholders)
+    values = placeholder_values(placeholders)
     matcher = Matcher([rule.doc for rule in [*rules.library, *rules.rules]], placeholders=values)
     shown = {rule.id or rule.name: rule for rule in rules.emitted()}
     count = alerts = 0

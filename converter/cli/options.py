@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -59,6 +59,22 @@ PLACEHOLDERS = click.option(
     metavar="FILE",
     help="YAML: names to values, for the modifier 'expand'.",
 )
+PIPELINES = click.option(
+    "--pipeline",
+    "pipeline_files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A pySigma pipeline of your own, before or after ours by its priority (ours: 20); repeatable. "
+    "With -s none the only mapping.",
+)
+VARIANTS = click.option(
+    "--variant",
+    "variant_names",
+    multiple=True,
+    metavar="NAME",
+    help="Another pipeline of a cell, such as windowsevent (Sysmon on Sentinel); repeatable.",
+)
 FORMAT = click.option(
     "--format",
     "form",
@@ -96,29 +112,71 @@ def selecting(command: _Command) -> _Command:
 def chosen(fidelity: str, lucene_case: str, lucene_form: str, placeholders: Path | None) -> Options:
     """Return what the options say about queries."""
     from converter.convert import Options
-    from converter.placeholders import read
 
-    values = read(placeholders) if placeholders is not None else {}
+    values = placeholder_values(placeholders) or {}
     return Options(fidelity, {"lucene": {"case": lucene_case, "form": lucene_form}}, values)
 
 
+def placeholder_values(file: Path | None) -> Mapping[str, list[str | int | float]] | None:
+    """Return the configuration's values and over them those of the file; None if there are none."""
+    from converter import config as configuration
+    from converter.placeholders import read
+
+    values = dict(configuration.load(Path.cwd()).placeholders)
+    return (values | read(file) if file is not None else values) or None
+
+
 def inputs(
-    paths: tuple[Path, ...], targets: tuple[str, ...], source_names: tuple[str, ...]
+    paths: tuple[Path, ...],
+    targets: tuple[str, ...],
+    source_names: tuple[str, ...],
+    pipeline_files: tuple[Path, ...] = (),
+    variant_names: tuple[str, ...] = (),
 ) -> tuple[Config, RuleSet, list[Cell]]:
     """Return configuration, loaded rules and cells that the common options name."""
-    from converter import pipelines
+    cells = chosen_cells(targets, source_names, pipeline_files, variant_names)
+    config, rules = load_rules(paths)
+    return config, rules, cells
 
+
+def chosen_cells(
+    targets: tuple[str, ...],
+    source_names: tuple[str, ...],
+    pipeline_files: tuple[Path, ...] = (),
+    variant_names: tuple[str, ...] = (),
+) -> list[Cell]:
+    """Return the cells that the options name, or else the configuration, with what the user brings."""
+    from converter import config as configuration
+    from converter import pipelines, user_pipelines
+    from converter.errors import UsageError
+
+    config = configuration.load(Path.cwd())
     known = [*pipelines.sources(), pipelines.NONE]
     for name in source_names:
         if name not in known:
             raise click.BadParameter(f"'{name}' is none of {', '.join(known)}", param_hint="--source")
-    cells = [
-        pipelines.cell(source, target)
-        for source in source_names or pipelines.sources(drafts=False)
-        for target in targets or TARGETS
-    ]
-    config, rules = load_rules(paths)
-    return config, rules, cells
+    for key, names, all_of_them in (
+        ("sources", config.sources, known),
+        ("targets", config.targets, TARGETS),
+        ("source", tuple(source for source, _ in config.settings), known),
+    ):
+        for name in names:
+            if name not in all_of_them:
+                hint = ", ".join(all_of_them)
+                raise UsageError("SC601", f"'{key}' names '{name}'", file=config.file, hint=hint)
+    user = [user_pipelines.read(file) for file in (*config.pipelines, *pipeline_files)]
+    wanted = dict.fromkeys((*config.variants, *variant_names), False)
+    cells = []
+    for source in source_names or config.sources or pipelines.sources(drafts=False):
+        for target in targets or config.targets or TARGETS:
+            found = [name for name in reversed(wanted) if name in pipelines.variants(source, target)]
+            wanted.update(dict.fromkeys(found[:1], True))
+            said = config.settings.get((source, pipelines.PLATFORMS[target]))
+            cells.append(pipelines.cell(source, target, found[0] if found else "", said, user))
+    for name in variant_names:
+        if not wanted[name]:
+            raise click.BadParameter(f"no chosen cell has a '{name}'", param_hint="--variant")
+    return cells
 
 
 def load_rules(paths: tuple[Path, ...]) -> tuple[Config, RuleSet]:
