@@ -31,6 +31,7 @@ __all__ = [
     "folder",
     "map_field",
     "prepare",
+    "relevant",
     "sources",
     "variants",
 ]
@@ -61,8 +62,8 @@ def prepare(
     state: dict[str, Any] = {"index": ["Events"], "table": "Events"}
     losses: dict[int, tuple[Reason, ...]] = {}
     if where.pipeline is not None:
-        relevant, origins = _relevant(where, _names(rule))
-        pipeline = ProcessingPipeline.from_dict(relevant)
+        data, origins = relevant(where, rule)
+        pipeline = ProcessingPipeline.from_dict(data)
         try:
             pipeline.apply(sigma)
         except SigmaError as problem:
@@ -108,6 +109,11 @@ def map_field(rule: Rule, where: Cell, field: str) -> tuple[str, ...]:
 
 _FIELDS: dict[tuple[object, ...], tuple[str, ...]] = {}
 _RELEVANT: dict[tuple[object, ...], tuple[dict[str, Any], tuple[str, ...]]] = {}
+
+
+def relevant(where: Cell, rule: Rule) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the pipeline's data for a rule's log source, and the file of each of its transformations."""
+    return _relevant(where, _names(rule))
 
 
 def _names(rule: Rule) -> LogsourceNames:

@@ -1,0 +1,389 @@
+"""How a rule becomes a query in a cell: each comparison of the rule, each step, why, and what it loses."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from sigma.exceptions import SigmaError
+from sigma.processing.pipeline import ProcessingPipeline
+from sigma.processing.tracking import FieldMappingTracking
+from sigma.processing.transformations import transformations
+from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaRule
+from sigma.types import (
+    SigmaBool,
+    SigmaCasedString,
+    SigmaCIDRExpression,
+    SigmaCompareExpression,
+    SigmaExists,
+    SigmaExpansion,
+    SigmaFieldReference,
+    SigmaNull,
+    SigmaNumber,
+    SigmaRegularExpression,
+    SigmaString,
+    SigmaType,
+)
+
+from converter import cells, fidelity, pipelines, placeholders
+from converter.cells import Cell
+from converter.convert import DEFAULT, Options, convert
+from converter.errors import Refusal, SigconvError
+from converter.plan import BaseRule, CorrelationPlan, Fidelity, Reason
+from converter.rule import Rule
+from converter.rules import RuleSet
+
+Path_ = tuple[Any, ...]
+"""The place of a detection item: its selection's name, then positions."""
+Part = SigmaDetection | SigmaDetectionItem
+_SHOWN_STATE = ("index", "table", "macro", "eql_category", "time_field", "time_format")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A field and the values that it is compared with; "" is no field: a keyword."""
+
+    field: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One transformation that changed a comparison."""
+
+    id: str
+    type: str
+    origin: str
+    """The pipeline's file."""
+    why: str
+    """The comment above the transformation in its file, else what its kind does."""
+    after: tuple[Comparison, ...]
+    fidelity: str
+    loss: str = ""
+    """What is lost, if it is not exact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One comparison of the rule and what became of it."""
+
+    selection: str
+    rule: Comparison
+    steps: tuple[Step, ...]
+    became: tuple[Comparison, ...]
+    linking: str
+    """How several of ``became`` are linked: ``and``, ``or``, or "" for one."""
+    types: Mapping[str, str]
+    """Column -> its type, of those in ``became``."""
+    fidelity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A condition that the pipeline adds: which events are meant."""
+
+    id: str
+    origin: str
+    why: str
+    comparisons: tuple[Comparison, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MemberPart:
+    """A rule of a correlation, and its columns for each group-by key and each field of the condition."""
+
+    name: str
+    fields: Mapping[str, str]
+    """Group-by key -> the rule's own field: another where the key is an alias."""
+    keys: Mapping[str, tuple[str, ...]]
+    """Group-by key -> columns; of a correlation, its group-by keys."""
+    values: Mapping[str, tuple[str, ...]]
+    explanation: Explanation
+
+
+@dataclass(frozen=True, slots=True)
+class Correlated:
+    """A correlation's own parts."""
+
+    type: str
+    timespan_seconds: float
+    condition: str
+    members: tuple[MemberPart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One query: text as it is written to its file."""
+
+    name: str | None
+    extension: str
+    text: str
+
+
+@dataclass(slots=True)
+class Explanation:
+    """One rule in one cell."""
+
+    title: str
+    id: str
+    file: str
+    source: str
+    target: str
+    status: str = "converted"
+    """``converted`` or ``refused``."""
+    refusal: str = ""
+    """Code and message; ``items`` then hold what was reached."""
+    fidelity: str = ""
+    reasons: list[dict[str, str]] = field(default_factory=list)
+    condition: list[str] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
+    filters: list[Filter] = field(default_factory=list)
+    state: dict[str, Any] = field(default_factory=dict)
+    """Where the events are and by which time they are ordered."""
+    fields: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The rule's ``fields``, for the analyst: the columns of each."""
+    correlation: Correlated | None = None
+    queries: list[Query] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain data for `json.dumps`."""
+        return asdict(self)
+
+
+def explain(rules: RuleSet, rule: Rule, cell: Cell, options: Options = DEFAULT) -> Explanation:
+    """Explain a rule in a cell; a refusal is part of the explanation, not an exception.
+
+    Args:
+        rules: where references are resolved.
+        rule: a detection or correlation rule.
+        cell: source and target.
+        options: what the user chose.
+    """
+    made = Explanation(rule.title, rule.id, rule.file, cell.source, cell.target)
+    plan: BaseRule | CorrelationPlan | None = None
+    try:
+        conversion = convert(rules, rule, cell, options)
+        plan = conversion.plan
+        made.fidelity = str(conversion.fidelity)
+        made.reasons = _reasons(conversion.reasons)
+        made.queries = [Query(one.name, one.extension, one.text) for one in conversion.queries]
+    except SigconvError as error:
+        made.status, made.refusal = "refused", f"{error.code} {error.message}"
+    if rule.kind == "correlation":
+        _correlation(made, rules, rule, cell, options, plan)
+    else:
+        _event_rule(made, rule, cell, options)
+    return made
+
+
+def _reasons(reasons: tuple[Reason, ...]) -> list[dict[str, str]]:
+    return [{"fidelity": str(reason.fidelity), "text": reason.text} for reason in reasons]
+
+
+def _correlation(
+    made: Explanation,
+    rules: RuleSet,
+    rule: Rule,
+    cell: Cell,
+    options: Options,
+    plan: BaseRule | CorrelationPlan | None,
+) -> None:
+    section = rule.doc["correlation"]
+    parts = []
+    for position, reference in enumerate(rules.references(rule)):
+        found = rules.resolve(reference)
+        if found is None:
+            continue
+        keys: dict[str, tuple[str, ...]] = {}
+        values: dict[str, tuple[str, ...]] = {}
+        if isinstance(plan, CorrelationPlan):
+            member = plan.members[position]
+            keys = dict(zip(plan.group_by, member.group_by, strict=True))
+            names = (section.get("condition") or {}).get("field", []) if member.values else []
+            names = [names] if isinstance(names, str) else names
+            values = dict(zip(names, member.values, strict=False))
+        # What each rule needs on its own is not judged: the correlation's fidelity is.
+        alone = Options("any", options.backend, options.placeholders)
+        aliases = section.get("aliases") or {}
+        fields = {key: str((aliases.get(key) or {}).get(reference, key)) for key in keys}
+        parts.append(MemberPart(str(reference), fields, keys, values, explain(rules, found, cell, alone)))
+    span = plan.timespan_ms / 1000 if isinstance(plan, CorrelationPlan) else 0.0
+    made.correlation = Correlated(
+        str(section.get("type")), span, _condition(section.get("condition")), tuple(parts)
+    )
+
+
+def _condition(condition: Any) -> str:
+    if isinstance(condition, dict):
+        return ", ".join(f"{key} {value}" for key, value in condition.items())
+    return "all of the rules" if condition is None else str(condition)
+
+
+def _event_rule(made: Explanation, rule: Rule, cell: Cell, options: Options) -> None:
+    """Put the rule through the pipeline one transformation at a time and note what each one changes."""
+    sigma = rule.sigma()
+    made.condition = [str(one) for one in sigma.detection.condition]
+    own = list(sigma.detection.detections)
+    origin = _snapshot(sigma)
+    if options.placeholders:
+        placeholders.expand(sigma, options.placeholders)
+    steps: dict[Path_, list[Step]] = defaultdict(list)
+    names = tuple(str(name) for name in rule.doc.get("fields") or ())
+    sigma.fields = []
+    if cell.pipeline is not None:
+        made.fields = {name: pipelines.map_field(rule, cell, name) for name in names}
+        relevant, origins = pipelines.relevant(cell, rule)
+        pipeline = ProcessingPipeline.from_dict(relevant)
+        lossy = (relevant.get("vars") or {}).get("lossy") or {}
+        comments = {one: _comments(one, cell) for one in dict.fromkeys(origins)}
+        _reset(pipeline)
+        before = _snapshot(sigma, origin)
+        for item, raw, file in zip(pipeline.items, relevant["transformations"], origins, strict=True):
+            key = str(raw.get("id") or "")
+            why = comments[file].get(key) or _kind(raw["type"])
+            try:
+                applied = item.apply(sigma)
+            except (Refusal, SigmaError) as problem:
+                text = f"refused: {problem.message if isinstance(problem, Refusal) else problem}"
+                made.filters.append(Filter(key, file, text, ()))
+                break
+            pipeline.applied.append(applied)
+            if applied and item.identifier:
+                pipeline.applied_ids.add(item.identifier)
+            if not applied:
+                continue
+            after = _snapshot(sigma, origin)
+            loss = lossy.get(key)
+            for path, now in after.items():
+                if path[0] not in own:
+                    if path not in before:
+                        made.filters.append(Filter(key, file, why, now))
+                elif before.get(path) != now:
+                    level = loss["fidelity"] if loss else str(Fidelity.EXACT)
+                    reason = loss["reason"] if loss else ""
+                    steps[path].append(Step(key, raw["type"], file, why, now, level, reason))
+            before = after
+        made.state = {key: pipeline.state[key] for key in _SHOWN_STATE if key in pipeline.state}
+    final = dict(_parts(sigma, origin))
+    shown = _snapshot(sigma, origin)
+    for path, written in origin.items():
+        part = final.get(path)
+        became = shown.get(path, ())
+        level = fidelity.combine(
+            [Reason(Fidelity(step.fidelity), step.loss) for step in steps[path] if step.loss]
+        )
+        types = {one.field: cell.columns[one.field].type for one in became if one.field in cell.columns}
+        made.items.append(
+            Item(str(path[0]), written[0], tuple(steps[path]), became, _linking(part), types, str(level))
+        )
+
+
+def _reset(pipeline: ProcessingPipeline) -> None:
+    """Begin as `ProcessingPipeline.apply` does."""
+    pipeline.applied = []
+    pipeline.applied_ids = set()
+    pipeline.field_name_applied_ids = defaultdict(set)
+    pipeline.field_mappings = FieldMappingTracking()
+    pipeline.state = {}
+
+
+def _parts(rule: SigmaRule, items: Container[Path_] = ()) -> Iterator[tuple[Path_, Part]]:
+    """Yield each detection item by its place; what takes the place of one of ``items`` is one part."""
+
+    def walk(part: SigmaDetection, path: Path_) -> Iterator[tuple[Path_, Part]]:
+        for position, one in enumerate(part.detection_items):
+            if isinstance(one, SigmaDetection) and (*path, position) not in items:
+                yield from walk(one, (*path, position))
+            else:
+                yield (*path, position), one
+
+    for name, detection in rule.detection.detections.items():
+        yield from walk(detection, (name,))
+
+
+def _snapshot(rule: SigmaRule, items: Container[Path_] = ()) -> dict[Path_, tuple[Comparison, ...]]:
+    return {path: tuple(_comparisons(part)) for path, part in _parts(rule, items)}
+
+
+def _comparisons(part: Part) -> Iterator[Comparison]:
+    if isinstance(part, SigmaDetection):
+        for one in part.detection_items:
+            yield from _comparisons(one)
+    else:
+        yield Comparison(part.field or "", tuple(value_text(value) for value in part.value))
+
+
+def _linking(part: Part | None) -> str:
+    if isinstance(part, SigmaDetection) and len(part.detection_items) > 1:
+        return "and" if getattr(part.item_linking, "__name__", "") == "ConditionAND" else "or"
+    return ""
+
+
+def value_text(value: SigmaType) -> str:
+    """Return a value as a reader of Sigma knows it: wildcards as ``*`` and ``?``, others by name."""
+    match value:
+        case SigmaCasedString():
+            return f"{value} (as written)"
+        case SigmaString():
+            return str(value)
+        case SigmaBool():
+            return str(value.boolean).lower()
+        case SigmaNumber():
+            return str(value.number)
+        case SigmaCompareExpression():
+            return f"{value.op.name.lower()} {value_text(value.number)}"
+        case SigmaRegularExpression():
+            return f"regex {value.regexp}"
+        case SigmaCIDRExpression():
+            return f"network {value.cidr}"
+        case SigmaFieldReference():
+            return f"the value of {value.field}"
+        case SigmaExists():
+            return "is there" if value.exists else "is not there"
+        case SigmaNull():
+            return "null"
+        case SigmaExpansion():
+            return " or ".join(value_text(one) for one in value.values)
+    return str(value)
+
+
+def _kind(name: str) -> str:
+    """Return what a kind of transformation does: the first sentence of its documentation."""
+    text = " ".join((transformations[name].__doc__ or name).split())
+    return re.split(r"(?<=[.:]) ", text)[0].rstrip(":.")
+
+
+def _comments(file: str, cell: Cell) -> dict[str, str]:
+    """Return the comment above each transformation of a pipeline's file, by the transformation's id.
+
+    A comment stands for the transformations of the same type that follow, up to the next comment.
+    """
+    path = cells.folder() / cell.source / f"{cell.stem}.yml" if file == cell.own else Path(file)
+    if not path.is_file():
+        return {}
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    root = yaml.compose(text, Loader=yaml.CSafeLoader)
+    found: dict[str, str] = {}
+    for key, node in root.value if isinstance(root, yaml.MappingNode) else ():
+        if key.value != "transformations":
+            continue
+        carried = ("", "")
+        for item in node.value:
+            keys = {name.value: value.value for name, value in item.value}
+            above: list[str] = []
+            line = item.start_mark.line - 1
+            while line >= 0 and lines[line].lstrip().startswith("#"):
+                above.insert(0, lines[line].strip().lstrip("# "))
+                line -= 1
+            kind = str(keys.get("type"))
+            if above or carried[0] != kind:
+                carried = (kind, " ".join(above))
+            if keys.get("id") and carried[1]:
+                found.setdefault(str(keys["id"]), carried[1])
+    return found
