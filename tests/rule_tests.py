@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from converter.matcher.matcher import Matcher
+from converter import ruletests
 from converter.ruletests import RuleTest, RuleTestFile, load
 
 ROOT = Path(__file__).parent.parent
@@ -30,43 +30,40 @@ def documents(rule: str) -> list[dict[str, Any]]:
 
 
 def with_references(rule_id: str, docs: Sequence[Document]) -> list[Document]:
-    """Return the rule of that id and the rules that it refers to, however deep."""
-    found = {key: doc for doc in docs for key in (doc.get("id"), doc.get("name")) if key}
+    """Return the rule of that id, the rules that it refers to, however deep, and the filters.
+
+    Args:
+        rule_id: of the rule.
+        docs: the rules of its file; what they refer to beyond them is read from the other files.
+    """
+    found = _library() | _by_name(docs)
     wanted, todo = [], [found[rule_id]]
     while todo:
         doc = todo.pop()
-        wanted.append(doc)
-        todo += [found[name] for name in doc.get("correlation", {}).get("rules", ())]
-    return wanted
+        if doc not in wanted:
+            wanted.append(doc)
+            todo += [found[name] for name in doc.get("correlation", {}).get("rules", ())]
+    return [*wanted, *(doc for doc in docs if "filter" in doc)]
+
+
+def _by_name(docs: Sequence[Document]) -> dict[str, Document]:
+    return {key: doc for doc in docs for key in (doc.get("id"), doc.get("name")) if key}
+
+
+@cache
+def _library() -> dict[str, Document]:
+    paths = (path.relative_to(RULES).as_posix() for path in sorted(RULES.rglob("*.yml")))
+    return _by_name([doc for path in paths for doc in documents(path)])
 
 
 def outcome(file: RuleTestFile, test: RuleTest, docs: Sequence[Document]) -> list[Any]:
     """Return what fires, as the test's ``alerts`` says it."""
-    rules = with_references(file.id, docs)
-    group_by = rules[0].get("correlation", {}).get("group-by", [])
-    alerts = [alert for alert in Matcher(rules).run(test.events) if alert.rule == file.id]
-    if "correlation" not in rules[0]:
-        return [position for alert in alerts for position in alert.events]
-    return [
-        {
-            "time": _text(alert.time_ms),
-            "group": dict(zip(group_by, alert.group, strict=True)),
-            "events": list(alert.events),
-        }
-        for alert in alerts
-    ]
+    return ruletests.outcome(with_references(file.id, docs), file.id, test.events)
 
 
 def failures(file: RuleTestFile, docs: Sequence[Document]) -> list[str]:
     """Return the names of the tests that fail with these rules."""
     return [test.name for test in file.tests if outcome(file, test, docs) != list(test.alerts)]
-
-
-def _text(time_ms: int | None) -> str:
-    assert time_ms is not None
-    return (
-        datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    )
 
 
 __all__ = ["FOLDER", "ROOT", "RULES", "documents", "failures", "files", "load", "outcome", "with_references"]

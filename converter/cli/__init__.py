@@ -12,7 +12,10 @@ import click
 from converter import __version__
 from converter.cli.build import build
 from converter.cli.check import check
+from converter.cli.explain import explain
 from converter.cli.match import match
+from converter.cli.new import init, new
+from converter.cli.test import test
 from converter.cli.verify import verify
 from converter.errors import ExitCode, SigconvError
 
@@ -47,6 +50,7 @@ def main() -> None:
       sigconv build my/rule.yml -t kql -o -  print one query
       sigconv check                          what is wrong with the rules
       sigconv match --events log.evtx        which rules fire on a log
+      sigconv test                           run the rules' own tests
       sigconv verify                         run every query on an engine of its language
 
     Exit codes: 0 fine; 1 rules failed, disagree or are stale; 2 usage or configuration; 3 internal.
@@ -55,5 +59,9 @@ def main() -> None:
 
 main.add_command(build)
 main.add_command(check)
+main.add_command(explain)
+main.add_command(init)
 main.add_command(match)
+main.add_command(new)
+main.add_command(test)
 main.add_command(verify)

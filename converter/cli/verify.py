@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from converter.cli.junit import JUNIT, write_junit
 from converter.cli.options import (
     FIDELITY,
     FORMAT,
     LUCENE_CASE,
     LUCENE_FORM,
     PATHS,
+    PIPELINES,
     PLACEHOLDERS,
     SOURCE,
     TARGET,
+    VARIANTS,
     chosen,
     inputs,
     table,
@@ -25,6 +28,7 @@ from converter.cli.options import (
 from converter.errors import ExitCode
 
 if TYPE_CHECKING:
+    from converter.junit import Case
     from converter.verify.run import Checked
 
 
@@ -39,6 +43,9 @@ _STATUSES = ("agrees", "refused", "disagrees", "error")
 @LUCENE_CASE
 @LUCENE_FORM
 @PLACEHOLDERS
+@PIPELINES
+@VARIANTS
+@JUNIT
 @FORMAT
 def verify(
     paths: tuple[Path, ...],
@@ -48,6 +55,9 @@ def verify(
     lucene_case: str,
     lucene_form: str,
     placeholders: Path | None,
+    pipeline_files: tuple[Path, ...],
+    variant_names: tuple[str, ...],
+    junit: Path | None,
     form: str,
 ) -> None:
     """Run every query on an engine of its language and compare with the reference matcher.
@@ -65,7 +75,7 @@ def verify(
     from converter.verify.run import verify as run
 
     options = chosen(fidelity, lucene_case, lucene_form, placeholders)
-    config, rules, cells = inputs(paths, targets, source_names)
+    config, rules, cells = inputs(paths, targets, source_names, pipeline_files, variant_names)
     for error in rules.errors:
         click.echo(str(error), err=True)
     found = []
@@ -73,6 +83,8 @@ def verify(
         found.append(checked)
         if form == "text" and checked.status in ("disagrees", "error"):
             _print_problem(checked)
+    if junit is not None:
+        write_junit(junit, map(_case, found), "sigconv verify")
     if form == "json":
         click.echo(json.dumps({"results": [_result(one) for one in found]}, indent=2, ensure_ascii=False))
     else:
@@ -108,6 +120,19 @@ def _verdict(one: Checked) -> str:
         return one.status
     word = "agree" if one.status == "agrees" else "DISAGREE"
     return f"{word} {one.fidelity} {one.events}/{one.hits}"
+
+
+def _case(one: Checked) -> Case:
+    from converter.junit import Case
+
+    wrong = one.status in ("disagrees", "error")
+    return Case(
+        suite=str(one.cell),
+        name=one.rule.title,
+        failure="\n".join([one.reason, *one.detail]) if wrong else None,
+        skipped=f"refused: {one.reason}" if one.status == "refused" else None,
+        file=one.rule.file,
+    )
 
 
 def _result(one: Checked) -> dict[str, Any]:

@@ -69,7 +69,8 @@ def verify(
         streams: list[_Stream] | None = None
         for cell in cells:
             try:
-                conversion = convert(rules, rule, cell, options)
+                # Where the configuration says that events are is not where the shapes put them.
+                conversion = convert(rules, rule, cell.proof or cell, options)
                 if streams is None:
                     streams = _streams(rules, rule, tests, options)
                 yield _check(rules, conversion, streams, options)
@@ -102,21 +103,11 @@ def _check(
 ) -> Checked:
     rule, cell = conversion.rule, conversion.cell
     engine = engine_for(cell.target)
-    plan = conversion.plan
-    columns = _columns(plan, cell)
     verdict = Verdict()
-    docs = [one.doc for one in rules.closure(rule)]
     for query in conversion.queries:
         engine.validate(query.text, tables_of(conversion))
     for stream in streams:
-        events, stored = _shaped(stream.events, cell, columns)
-        if cell.source == pipelines.NONE and isinstance(plan, CorrelationPlan):
-            stored = none_shape.with_times(stored, events, cell.target)
-        if cell.target == "eql" and isinstance(plan, CorrelationPlan) and _has_ties(events):
-            continue  # Elasticsearch orders events of equal time by its tiebreaker: docs/correlations.md
-        expected = _expected(rule, docs, events, cell, options)
-        verdict.events += len(events)
-        _run(conversion, engine, stream.name, events, stored, expected, verdict)
+        compare(rules, conversion, stream.name, stream.events, options, verdict)
     problem = verdict.problem(conversion.fidelity, [reason.fidelity for reason in conversion.reasons])
     detail = [f"{name}: {mark}: rule selects it, query does not" for name, mark in verdict.missed]
     detail += [f"{name}: {mark}: query selects it, rule does not" for name, mark in verdict.extra]
@@ -130,6 +121,38 @@ def _check(
         problem or "; ".join(reason.text for reason in conversion.reasons),
         tuple(detail) if problem else (),
     )
+
+
+def compare(
+    rules: RuleSet,
+    conversion: Conversion,
+    name: str,
+    events: Sequence[Event],
+    options: Options = DEFAULT,
+    verdict: Verdict | None = None,
+) -> Verdict:
+    """Run the queries of a rule over one stream and compare what they select with what the rule means.
+
+    Args:
+        rules: where references are resolved.
+        conversion: the rule in a cell.
+        name: what the stream is called in the verdict.
+        events: flat events, in the order of arrival.
+        options: what the user chose.
+        verdict: one to add to; default: a new one.
+    """
+    rule, cell, plan = conversion.rule, conversion.cell, conversion.plan
+    verdict = verdict or Verdict()
+    columns = _columns(plan, cell)
+    seen, stored = _shaped(events, cell, columns)
+    if cell.source == pipelines.NONE and isinstance(plan, CorrelationPlan):
+        stored = none_shape.with_times(stored, seen, cell.target)
+    if cell.target == "eql" and isinstance(plan, CorrelationPlan) and _has_ties(seen):
+        return verdict  # Elasticsearch orders events of equal time by its tiebreaker: docs/correlations.md
+    expected = _expected(rule, [one.doc for one in rules.closure(rule)], seen, cell, options)
+    verdict.events += len(seen)
+    _run(conversion, engine_for(cell.target), name, seen, stored, expected, verdict)
+    return verdict
 
 
 def _run(
@@ -217,7 +240,7 @@ def _shaped(events: Sequence[Event], cell: Cell, columns: Columns) -> tuple[list
     """Return the events as the matcher must see them on this platform, and as it stores them."""
     if cell.source == pipelines.NONE:
         return none_shape.view(events, cell.target), none_shape.store(events, columns, cell.target)
-    shape = shape_for(cell.source, pipelines.PLATFORMS[cell.target])
+    shape = shape_for(cell.source, cell.stem)
     return [shape.view(event) for event in events], [shape.store(e, i) for i, e in enumerate(events)]
 
 

@@ -1,0 +1,55 @@
+"""`sigconv new` and `sigconv init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("rule")
+@click.option("--title", help="Default: from the file's name.")
+@click.option("--category", default="process_creation", show_default=True, help="Of the log source.")
+@click.option("--product", default="windows", show_default=True, help="Of the log source.")
+@click.option("--author", default="", help="Of the rule.")
+def new(rule: str, title: str | None, category: str, product: str, author: str) -> None:
+    """Write a rule and its tests to start from.
+
+    RULE is a path, below the rules folder or with it: windows/execution/my_rule
+
+    \b
+    Examples:
+      sigconv new windows/execution/my_rule
+      sigconv new sigma/windows/persistence/x.yml --category registry_set --title "Run Key Set"
+
+    The tests pass: change rule and tests, and run `sigconv test`.
+    """
+    from converter import config, scaffold
+
+    settings = config.load(Path.cwd())
+    for path in scaffold.new(
+        rule, settings.rules, settings.tests, title=title, category=category, product=product, author=author
+    ):
+        click.echo(path.as_posix())
+
+
+@click.command()
+@click.argument("folder", default=".", type=click.Path(path_type=Path, file_okay=False))
+def init(folder: Path) -> None:
+    """Start a repository of rules in FOLDER (default: here).
+
+    Writes sigconv.toml, a GitHub workflow, pre-commit hooks and a first rule with its tests. What exists
+    already is left as it is.
+
+    \b
+    Example:
+      sigconv init detections && cd detections && sigconv test && sigconv build
+    """
+    from converter import scaffold
+
+    written, left = scaffold.init(folder)
+    for path in written:
+        click.echo(path.as_posix())
+    for path in left:
+        click.echo(f"{path.as_posix()} exists and was left as it is", err=True)

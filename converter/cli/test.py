@@ -1,0 +1,95 @@
+"""`sigconv test`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from converter.cli.junit import JUNIT, write_junit
+from converter.cli.options import (
+    FIDELITY,
+    FORMAT,
+    LUCENE_CASE,
+    LUCENE_FORM,
+    PLACEHOLDERS,
+    SOURCE,
+    TARGET,
+    chosen,
+    inputs,
+    load_rules,
+)
+from converter.errors import ExitCode
+
+if TYPE_CHECKING:
+    from converter.verify.rule_tests import Tested
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--engines", is_flag=True, help="Also through every emitted query, on its language's engine.")
+@TARGET
+@SOURCE
+@FIDELITY
+@LUCENE_CASE
+@LUCENE_FORM
+@PLACEHOLDERS
+@JUNIT
+@FORMAT
+def test(
+    paths: tuple[Path, ...],
+    engines: bool,
+    targets: tuple[str, ...],
+    source_names: tuple[str, ...],
+    fidelity: str,
+    lucene_case: str,
+    lucene_form: str,
+    placeholders: Path | None,
+    junit: Path | None,
+    form: str,
+) -> None:
+    """Run the rules' own tests through the reference matcher, and with --engines through every query.
+
+    PATHS are test files, rule files, or folders of either; default: the configured tests (tests/rules/).
+    The format of a test file is described in docs/rule-tests.md; `sigconv new` writes one to start from.
+
+    \b
+    Examples:
+      sigconv test
+      sigconv test sigma/windows/execution/x.yml
+      sigconv test --engines -t kql --junit tests.xml
+
+    Exit code 1 if a test fails. --engines needs: pip install "sigconv[verify]".
+    """
+    from converter.verify.rule_tests import collect, run
+
+    options = chosen(fidelity, lucene_case, lucene_form, placeholders)
+    if engines or targets or source_names:
+        config, rules, cells = inputs((), targets, source_names)
+    else:
+        (config, rules), cells = load_rules(()), []
+    for error in rules.errors:
+        click.echo(str(error), err=True)
+    files, errors = collect(paths or (config.tests,), config.rules, config.tests)
+    found: list[Tested] = []
+    for one in run(rules, files, cells, options):
+        found.append(one)
+        if one.problem and form == "text":
+            click.echo(one.line(), err=True)
+    for error in errors:
+        click.echo(str(error), err=True)
+    if junit is not None:
+        write_junit(junit, [one.case() for one in found], "sigconv test")
+    failed = sum(bool(one.problem) for one in found)
+    if form == "json":
+        click.echo(json.dumps({"results": [one.entry() for one in found]}, indent=2, ensure_ascii=False))
+    else:
+        refused = sum(bool(one.refused) for one in found)
+        also = f", {refused} not tried: the cell refuses the rule" if refused else ""
+        click.echo(f"{len(files)} test files, {len(found) - failed - refused} passed, {failed} failed{also}")
+    if not found and not errors:
+        click.echo(f"no tests in {', '.join(str(path) for path in paths or (config.tests,))}", err=True)
+    if failed or errors or rules.errors or not found:
+        raise click.exceptions.Exit(ExitCode.FAILED)
