@@ -1,0 +1,95 @@
+"""Rules as formats get them: converted for real."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from converter import pipelines, rules
+from converter.convert import Options, convert
+from converter.errors import Refusal
+from converter.exporting import export_item
+from converter.exports.item import ExportItem
+from converter.rule import Rule
+from tests.support import ROOT
+
+LIMIT = Options(limit="any")
+SIMPLE = {
+    "title": "A title",
+    "id": "11111111-2222-4333-8444-555555555555",
+    "logsource": {"category": "process_creation", "product": "windows"},
+    "detection": {"selection": {"Image|endswith": r"\a.exe"}, "condition": "selection"},
+}
+
+
+@contextmanager
+def here() -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(ROOT)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+@cache
+def shipped(source: str, *targets: str) -> tuple[tuple[ExportItem, ...], ...]:
+    """Return the items of each shipped rule that at least one of the languages can say."""
+    with here():
+        found = rules.load([Path("sigma")])
+    made = []
+    for rule in found.emitted():
+        items = []
+        for target in targets:
+            try:
+                conversion = convert(found, rule, pipelines.cell(source, target))
+            except Refusal:
+                continue
+            items.append(export_item(found, conversion))
+        if items:
+            made.append(tuple(items))
+    return tuple(made)
+
+
+def items(
+    *docs: dict[str, Any], source: str = "sysmon", targets: tuple[str, ...] = ("eql",)
+) -> list[ExportItem]:
+    """Return the items of the last of the rules, which may refer to the others."""
+    path = Path("made.yml")
+    loaded = [Rule(doc, "made.yml", path, "made.yml", number) for number, doc in enumerate(docs)]
+    ruleset = rules.RuleSet(rules=loaded)
+    return [
+        export_item(ruleset, convert(ruleset, loaded[-1], pipelines.cell(source, target), LIMIT))
+        for target in targets
+    ]
+
+
+def simple(source: str = "sysmon", target: str = "eql", **more: Any) -> ExportItem:
+    """Return the item of a simple rule with further keys; None leaves a key out."""
+    doc = {key: value for key, value in {**SIMPLE, **more}.items() if value is not None}
+    (item,) = items(doc, source=source, targets=(target,))
+    return item
+
+
+def base(name: str, **detection: Any) -> dict[str, Any]:
+    return {
+        "title": name,
+        "name": name,
+        "logsource": {"category": "process_creation", "product": "windows"},
+        "detection": {"selection": detection, "condition": "selection"},
+    }
+
+
+def correlation(kind: str, members: list[str], timespan: str = "10m", **more: Any) -> dict[str, Any]:
+    section = {
+        "type": kind,
+        "rules": members,
+        "group-by": ["Computer"],
+        "timespan": timespan,
+        **more,
+    }
+    return {"title": "Several", "id": "99999999-2222-4333-8444-555555555555", "correlation": section}
