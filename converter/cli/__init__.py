@@ -12,7 +12,9 @@ import click
 from converter import __version__
 from converter.cli.build import build
 from converter.cli.check import check
+from converter.cli.columns import columns
 from converter.cli.explain import explain
+from converter.cli.list_ import list_
 from converter.cli.match import match
 from converter.cli.new import init, new
 from converter.cli.test import test
@@ -59,8 +61,10 @@ def main() -> None:
 
 main.add_command(build)
 main.add_command(check)
+main.add_command(columns)
 main.add_command(explain)
 main.add_command(init)
+main.add_command(list_)
 main.add_command(match)
 main.add_command(new)
 main.add_command(test)
