@@ -86,7 +86,7 @@ def _check(relative: str, target: str, change: object) -> run.Checked:
     found = rules.load([ROOT / "sigma"])
     rule = next(one for one in found.emitted() if one.relative == relative + ".yml")
     conversion = convert(found, rule, pipelines.cell("sysmon", target), Options("any"))
-    streams = run._streams(found, rule, ROOT / "tests" / "rules")
+    streams = run.streams_of(found, rule, ROOT / "tests" / "rules")
     return run._check(found, change(conversion), streams)  # type: ignore[operator]
 
 

@@ -12,7 +12,7 @@ from converter import pipelines, ruletests
 from converter.columns import Columns
 from converter.convert import DEFAULT, Conversion, Options, convert
 from converter.engines import engine_for
-from converter.engines.base import Engine, Result, Stored
+from converter.engines.base import Result, Stored
 from converter.errors import EngineError, Refusal, SigconvError
 from converter.events import time_of
 from converter.matcher import Matcher, compile_detection
@@ -49,7 +49,9 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stream:
+class Stream:
+    """Events that belong together, in the order of arrival."""
+
     name: str
     events: tuple[Event, ...]
 
@@ -66,13 +68,13 @@ def verify(
         options: what the user chose; what is not within its fidelity is refused.
     """
     for rule in rules.emitted():
-        streams: list[_Stream] | None = None
+        streams: list[Stream] | None = None
         for cell in cells:
             try:
                 # Where the configuration says that events are is not where the shapes put them.
                 conversion = convert(rules, rule, cell.proof or cell, options)
                 if streams is None:
-                    streams = _streams(rules, rule, tests, options)
+                    streams = streams_of(rules, rule, tests, options)
                 yield _check(rules, conversion, streams, options)
             except Refusal as refusal:
                 yield Checked(rule, cell, "refused", reason=f"{refusal.code} {refusal.message}")
@@ -82,24 +84,24 @@ def verify(
                 yield Checked(rule, cell, "error", reason=f"SC900 internal error: {error!r}")
 
 
-def _streams(rules: RuleSet, rule: Rule, tests: Path, options: Options = DEFAULT) -> list[_Stream]:
+def streams_of(rules: RuleSet, rule: Rule, tests: Path, options: Options = DEFAULT) -> list[Stream]:
     """Return the rule's own test events and its witnesses; those of an event rule as one stream."""
-    streams: list[_Stream] = []
+    streams: list[Stream] = []
     own = ruletests.find(tests, rule.relative, rule.id)
     if own is not None:
-        streams += [_Stream(f"test: {test.name}", test.events) for test in own.tests]
+        streams += [Stream(f"test: {test.name}", test.events) for test in own.tests]
     docs = [one.doc for one in rules.closure(rule)]
     streams += [
-        _Stream(made.name, tuple(made.events))
+        Stream(made.name, tuple(made.events))
         for made in witnesses(docs, rule.doc, placeholders=options.placeholders)
     ]
     if rule.kind == "rule":
-        return [_Stream("all", tuple(event for stream in streams for event in stream.events))]
+        return [Stream("all", tuple(event for stream in streams for event in stream.events))]
     return streams
 
 
 def _check(
-    rules: RuleSet, conversion: Conversion, streams: Sequence[_Stream], options: Options = DEFAULT
+    rules: RuleSet, conversion: Conversion, streams: Sequence[Stream], options: Options = DEFAULT
 ) -> Checked:
     rule, cell = conversion.rule, conversion.cell
     engine = engine_for(cell.target)
@@ -143,38 +145,34 @@ def compare(
     """
     rule, cell, plan = conversion.rule, conversion.cell, conversion.plan
     verdict = verdict or Verdict()
-    columns = _columns(plan, cell)
-    seen, stored = _shaped(events, cell, columns)
-    if cell.source == pipelines.NONE and isinstance(plan, CorrelationPlan):
-        stored = none_shape.with_times(stored, seen, cell.target)
+    seen, stored = _shaped(events, conversion)
     if cell.target == "eql" and isinstance(plan, CorrelationPlan) and _has_ties(seen):
         return verdict  # Elasticsearch orders events of equal time by its tiebreaker: docs/correlations.md
     expected = _expected(rule, [one.doc for one in rules.closure(rule)], seen, cell, options)
     verdict.events += len(seen)
-    _run(conversion, engine_for(cell.target), name, seen, stored, expected, verdict)
-    return verdict
-
-
-def _run(
-    conversion: Conversion,
-    engine: Engine,
-    name: str,
-    events: Sequence[Event],
-    stored: Sequence[Stored],
-    expected: Sequence[Mark],
-    verdict: Verdict,
-) -> None:
-    """Run the queries of a rule over one stream and add the comparison to the verdict."""
-    plan = conversion.plan
-    session = engine.load(stored, tables_of(conversion, stored))
-    found = alerts_of(conversion, events, stored, [session.run(query.text) for query in conversion.queries])
+    found = _run(conversion, seen, stored)
     burst = any(reason.text.startswith(FIRST_OF_BURST) for reason in conversion.reasons)
     if isinstance(plan, CorrelationPlan) and burst:
         verdict.compare_first_of_burst(name, expected, found, plan.timespan_ms)
-    elif isinstance(plan, CorrelationPlan) and conversion.cell.target == "lucene":
+    elif isinstance(plan, CorrelationPlan) and cell.target == "lucene":
         verdict.compare_groups(name, expected, {mark.group for mark in found})
     else:
         verdict.compare(name, expected, found)
+    return verdict
+
+
+def selected(conversion: Conversion, events: Sequence[Event]) -> set[Mark]:
+    """Return what the queries of a rule select of flat events, as ``alerts_of`` does.
+
+    Raises:
+        EngineError: if an engine rejects or cannot run a query.
+    """
+    return _run(conversion, *_shaped(events, conversion))
+
+
+def _run(conversion: Conversion, events: Sequence[Event], stored: Sequence[Stored]) -> set[Mark]:
+    session = engine_for(conversion.cell.target).load(stored, tables_of(conversion, stored))
+    return alerts_of(conversion, events, stored, [session.run(query.text) for query in conversion.queries])
 
 
 def alerts_of(
@@ -236,11 +234,16 @@ def _text(value: Any, kind: str) -> str:
     return "" if value is None else str(value)
 
 
-def _shaped(events: Sequence[Event], cell: Cell, columns: Columns) -> tuple[list[Event], list[Stored]]:
+def _shaped(events: Sequence[Event], conversion: Conversion) -> tuple[list[Event], list[Stored]]:
     """Return the events as the matcher must see them on this platform, and as it stores them."""
+    cell, plan = conversion.cell, conversion.plan
     if cell.source == pipelines.NONE:
-        return none_shape.view(events, cell.target), none_shape.store(events, columns, cell.target)
-    shape = shape_for(cell.source, cell.stem)
+        seen = none_shape.view(events, cell.target)
+        stored = none_shape.store(events, _columns(plan, cell), cell.target)
+        if isinstance(plan, CorrelationPlan):
+            stored = none_shape.with_times(stored, seen, cell.target)
+        return seen, stored
+    shape = shape_for(cell.source, pipelines.PLATFORMS[cell.target])
     return [shape.view(event) for event in events], [shape.store(e, i) for i, e in enumerate(events)]
 
 
