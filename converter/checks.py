@@ -6,8 +6,9 @@ pySigma finds most of it but says neither line nor column; these are looked up h
 from __future__ import annotations
 
 import difflib
+import fnmatch
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from converter.errors import RuleError
 from converter.rule import Rule
 
 _RESERVED = ("condition", "timeframe")
+_QUANTIFIED = re.compile(r"(?<![\w*-])(?:1|any|all)\s+of\s+([^\s()]+)")
 
 
 def problems(rule: Rule) -> Iterator[RuleError]:
@@ -76,7 +78,8 @@ def _detection(rule: Rule, detection: dict[str, Any], section: str = "detection"
     if found:
         yield from found
         return
-    yield from _parses(rule, detection, section)
+    wrong = list(_parses(rule, detection, section))
+    yield from wrong or _empty_patterns(rule, detection, selections, section)
 
 
 def _modifiers(rule: Rule, part: Any, *path: str | int) -> Iterator[RuleError]:
@@ -118,6 +121,23 @@ def _parses(rule: Rule, detection: dict[str, Any], section: str) -> Iterator[Rul
     except (TypeError, AttributeError, ValueError, KeyError) as problem:
         # pySigma trips over values of a type that it does not expect.
         yield rule.error("SC113", f"pySigma cannot read the rule: {problem}")
+
+
+def _empty_patterns(
+    rule: Rule, detection: dict[str, Any], selections: Iterable[Any], section: str
+) -> Iterator[RuleError]:
+    """Yield patterns that no selection has: pySigma leaves them out of the condition in silence."""
+    conditions = detection["condition"]
+    for condition in conditions if isinstance(conditions, list) else [conditions]:
+        for match in _QUANTIFIED.finditer(str(condition)):
+            pattern = "*" if match[1] == "them" else match[1]
+            # Names that begin with an underscore are only reached by patterns that do (specification 2.1).
+            names = [str(name) for name in selections if pattern[0] == "_" or str(name)[:1] != "_"]
+            if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
+                close = difflib.get_close_matches(match[1], names, 1)
+                hint = f"did you mean '{close[0]}'?" if close else None
+                message = f"no selection matches '{match[0]}'"
+                yield rule.error("SC105", message, section, "condition", hint=hint)
 
 
 def _plain(problem: Exception) -> str:

@@ -82,8 +82,14 @@ _OPERATOR_NAME = re.compile(r"(?<![\w*?])(?=(?:not|and|or)[\w*?])", re.IGNORECAS
 
 
 def _with_safe_names(doc: dict[str, Any]) -> dict[str, Any]:
-    """Return the rule with selections renamed whose names begin with an operator of the condition."""
+    """Return the rule with selections renamed whose names begin with an operator of the condition.
+
+    `timeframe`, of Sigma 1, goes: pySigma takes it for a selection, which `1 of them` then holds.
+    """
     detection = doc["detection"]
+    if "timeframe" in detection:
+        detection = {name: part for name, part in detection.items() if name != "timeframe"}
+        doc = {**doc, "detection": detection}
     if not any(_OPERATOR_NAME.match(str(name)) for name in detection):
         return doc
     conditions = detection.get("condition")

@@ -62,10 +62,11 @@ class RuleSet:
             raise rule.error("SC112", "the correlation refers to itself", "correlation", "rules")
         if rule in done:
             return
-        for reference in self.references(rule):
+        for position, reference in enumerate(self.references(rule)):
             found = self.resolve(reference)
             if found is None:
-                raise rule.error("SC111", f"no rule has the name or id '{reference}'", "correlation", "rules")
+                place = ("correlation", "rules", position)
+                raise rule.error("SC111", f"no rule has the name or id '{reference}'", *place)
             self._visit(found, done, [*above, rule])
         done.append(rule)
 

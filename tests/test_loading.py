@@ -136,7 +136,7 @@ def test_reference_to_nothing_and_in_a_circle(tmp_path: Path) -> None:
     file = tmp_path / "many.yml"
     file.write_text(CORRELATION)
     loaded = rules.load([file])
-    with pytest.raises(RuleError, match=r"many\.yml:4:5: SC111 no rule has the name or id 'base'"):
+    with pytest.raises(RuleError, match=r"many\.yml:4:13: SC111 no rule has the name or id 'base'"):
         loaded.closure(loaded.rules[0])
     file.write_text(CORRELATION + "name: base\n")
     loaded = rules.load([file])

@@ -44,9 +44,8 @@ def check(paths: Sequence[Path], root: Path | None = None) -> Report:
             hint = "check the path" if not path.is_symlink() else "the link points to nothing"
             report.findings.append(RuleError("SC107", "does not exist", file=path.as_posix(), hint=hint))
         elif path.is_dir() and not any(loader.rule_files(path)):
-            report.findings.append(
-                RuleError("SC106", "holds no rule files (*.yml, *.yaml)", file=path.as_posix())
-            )
+            empty = "holds no file *.yml or *.yaml"
+            report.findings.append(RuleError("SC106", empty, file=path.as_posix(), hint="check the path"))
         else:
             there.append(path)
     loaded = loader.load(there, root, whole=True)
@@ -55,9 +54,27 @@ def check(paths: Sequence[Path], root: Path | None = None) -> Report:
     report.rules = len(loaded.documents)
     failed = {error.file for error in loaded.errors}
     report.files = len(failed | {rule.file for rule in loaded.documents})
-    unique = {(one.file, one.line, one.column, one.code, one.message): one for one in report.findings}
-    report.findings = sorted(unique.values(), key=_place)
+    report.findings = _without_repeats(sorted(report.findings, key=_place))
     return report
+
+
+def _without_repeats(findings: Sequence[SigconvError]) -> list[SigconvError]:
+    """Leave out what says again, in other words, what is wrong at a place.
+
+    pySigma refuses a level that is none (SC113), and the schema does not have it (SC123) but knows what was
+    meant; a tag in capitals is not of the schema (SC123), and its namespace is not known (SC137).
+    """
+    kept: dict[tuple[str | None, int | None, int | None, str, str], SigconvError] = {}
+    by_place: dict[tuple[str | None, int | None, int | None], dict[str, SigconvError]] = {}
+    for one in findings:
+        place = (one.file, one.line, one.column)
+        here = by_place.setdefault(place, {})
+        if one.code == "SC123" and "SC113" in here:
+            here["SC113"].hint = here["SC113"].hint or one.hint
+        elif not (one.code == "SC137" and "SC123" in here):
+            kept[(*place, one.code, one.message)] = one
+            here[one.code] = one
+    return list(kept.values())
 
 
 def _place(finding: SigconvError) -> tuple[str, int, int, str, str]:
@@ -92,6 +109,6 @@ def _references(rule: Rule, loaded: RuleSet) -> Iterator[RuleError]:
     if rule.kind == "filter":
         named = rule.doc["filter"]["rules"]
         for position, name in enumerate(named if isinstance(named, list) else []):
-            if loaded.resolve(str(name)) is None and str(name).lower() != "any":
+            if loaded.resolve(str(name)) is None:
                 place = ("filter", "rules", position)
                 yield rule.error("SC124", f"no rule has the name or id '{name}'", *place)

@@ -107,16 +107,18 @@ def _words(error: ValidationError, path: Sequence[str | int]) -> tuple[str, str 
         case "enum":
             close = difflib.get_close_matches(str(value).lower(), wanted, 1)
             hint = f"did you mean '{close[0]}'?" if close else "write " + ", ".join(wanted[:-1])
-            return f"{where} is '{_short(value)}'", hint if close else f"{hint} or {wanted[-1]}"
+            return f"{where} cannot be '{_short(value)}'", hint if close else f"{hint} or {wanted[-1]}"
         case "pattern":
-            return f"{where} is '{_short(value)}'", hint
+            return f"{where} cannot be '{_short(value)}'", hint
         case "required":
             missing = next(key for key in wanted if key not in value)
             return f"{where} lacks '{missing}'", hint
         case "uniqueItems":
             twice = next(one for place, one in enumerate(value) if one in value[:place])
             return f"{where} holds '{_short(twice)}' twice", "remove one of them"
-        case "minLength" | "maxLength":
+        case "minLength":
+            return f"{where} is too short", hint
+        case "maxLength":
             return f"{where} is {len(value)} characters long", hint
         case "minItems" | "minProperties":
             return f"{where} is empty", hint

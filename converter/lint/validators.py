@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sigma.exceptions import SigmaError
+from sigma.modifiers import SigmaBase64Modifier, SigmaBase64OffsetModifier
 from sigma.rule import SigmaDetectionItem, SigmaRule
 from sigma.types import SigmaString
 from sigma.validation import SigmaValidator
@@ -20,6 +21,7 @@ from sigma.validators.base import SigmaValidationIssue
 from sigma.validators.core import condition, logsources, metadata, modifiers, tags, values
 
 from converter.errors import RuleError
+from converter.modifiers import Base64, Base64Offset
 
 if TYPE_CHECKING:
     from sigma.rule import SigmaDetection
@@ -47,6 +49,12 @@ _ABOUT_DETECTIONS = (
     values.WildcardsInsteadOfModifiersValidator,
 )
 _STANDING_IN = {"logsource": {"category": "none"}, "detection": {"s": {"f": "v"}, "condition": "s"}}
+
+# The validators ask for pySigma's own classes, in whose place converter.modifiers has put others.
+_AS_PYSIGMA: dict[type[Any], type[Any]] = {
+    Base64: SigmaBase64Modifier,
+    Base64Offset: SigmaBase64OffsetModifier,
+}
 
 _Path = tuple[str | int, ...]
 
@@ -87,6 +95,9 @@ def _meant(issue: SigmaValidationIssue) -> bool:
     """Leave out what pySigma is wrong about."""
     if isinstance(issue, modifiers.WindowsDashCombinedWithAllModifierIssue):
         return False
+    if isinstance(issue, condition.AllOfThemConditionIssue):
+        rule = issue.rules[0]  # Of one selection, the other finding about `them` says it.
+        return isinstance(rule, SigmaRule) and len(rule.detection.detections) > 1
     if isinstance(issue, modifiers.AllWithoutContainsModifierIssue):
         item = issue.detection_item
         plain = [one for one in item.value if isinstance(one, SigmaString) and not one.contains_special()]
@@ -140,6 +151,7 @@ def _place(detection: SigmaDetection, raw: Any, path: _Path, found: dict[int, _P
 
 def _place_item(item: Any, raw: Any, path: _Path, found: dict[int, _Path]) -> None:
     found[id(item)] = path
+    item.modifiers = [_AS_PYSIGMA.get(one, one) for one in item.modifiers]
     for position, value in enumerate(getattr(item, "value", ())):
         same = isinstance(raw, list) and len(raw) == len(item.value)
         found[id(value)] = (*path, position) if same else path
@@ -147,6 +159,10 @@ def _place_item(item: Any, raw: Any, path: _Path, found: dict[int, _Path]) -> No
 
 def _finding(rule: Rule, issue: SigmaValidationIssue, places: dict[int, _Path], section: str) -> RuleError:
     code, message, hint = _words(issue)
+    if isinstance(issue, condition.DanglingDetectionIssue):
+        message = (
+            f"no condition refers to the selection '{_own_name(issue.detection_name, rule.doc[section])}'"
+        )
     return rule.error(code, message, *_at(rule, issue, places, section), hint=hint)
 
 
@@ -176,7 +192,7 @@ def _words(issue: SigmaValidationIssue) -> tuple[str, str, str | None]:
     text = str(getattr(issue, "string", ""))
     match issue:
         case condition.DanglingDetectionIssue():
-            return "SC121", f"no condition refers to the selection '{issue.detection_name}'", None
+            return "SC121", "", None  # Its name as written is not known here.
         case metadata.IdentifierExistenceIssue():
             return "SC130", "the rule has no id", None
         case logsources.SpecificInsteadOfGenericLogsourceIssue():
