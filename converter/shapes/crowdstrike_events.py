@@ -101,6 +101,7 @@ def _plausible_path(written: str) -> str:
         return f"{chr(ord('A') + int(found[1]) - 1)}:{written[found.end() :]}"
     if re.match(r"(?i)\\Device\\Mup\\[^\\]", written):
         return "\\" + written[len("\\Device\\Mup") :]
+    written = re.sub(r"(?<=[^\\])\\{2,}", r"\\", written)  # No folder has an empty name.
     before, colon, after = written.rpartition(":\\")
     if colon:
         letter = re.search(r"(?<![^\s])[A-Za-z]\Z", before)
@@ -231,7 +232,7 @@ def _process_start(data: Mapping[str, str]) -> Fdr:
         made["UserSid"] = sid(data["User"])
     if "IntegrityLevel" in data:
         written = data["IntegrityLevel"]
-        made["IntegrityLevel"] = _LEVELS.get(written.lower(), written.removeprefix("S-1-16-"))
+        made["IntegrityLevel"] = _LEVELS.get(written.lower(), re.sub(r"(?i)^S-1-16-", "", written))
     if re.fullmatch(r"0x[0-9a-fA-F]+", data.get("LogonId", "")):
         made["AuthenticationId"] = str(int(data["LogonId"], 16))
     return made
