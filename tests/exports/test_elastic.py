@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from converter.errors import Refusal
-from converter.exports.elastic import toml
+from converter.exports.base import Part
+from converter.exports.elastic import facts, toml
 from converter.exports.elastic.formats import NDJSON, TOML
 from converter.exports.item import ExportItem
 from converter.plan import Fidelity, Reason
@@ -337,6 +338,23 @@ def test_a_body_of_the_query_dsl_is_refused() -> None:
     with pytest.raises(Refusal, match="query DSL") as refused:
         NDJSON.part([replace(item, queries=(body,))])
     assert refused.value.code == "SC210"
+
+
+def test_the_file_of_all_rules_is_split_where_kibana_would_refuse_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line may hold any character but a line feed: U+2028 does not end it."""
+    texts = [str(NDJSON.part([simple(description=f"t\u2028{number}")])) for number in range(5)]
+    parts = [Part("r", "r.yml", f"{number}.ndjson", text) for number, text in enumerate(texts)]
+    assert NDJSON.whole is not None
+    assert NDJSON.whole("sysmon", parts) == {"rules.ndjson": "".join(texts)}
+    size = len(texts[0].encode())
+    monkeypatch.setattr(facts, "IMPORT_BYTES", 2 * size)
+    split = {f"rules-{n}.ndjson": "".join(texts[2 * n - 2 : 2 * n]) for n in (1, 2, 3)}
+    assert NDJSON.whole("sysmon", parts) == split
+    monkeypatch.setattr(facts, "IMPORT_BYTES", 1)
+    assert len(NDJSON.whole("sysmon", parts)) == 5
+    monkeypatch.setattr(facts, "IMPORT_BYTES", 10**9)
+    monkeypatch.setattr(facts, "IMPORT_RULES", 2)
+    assert NDJSON.whole("sysmon", parts) == split
 
 
 @pytest.mark.parametrize(

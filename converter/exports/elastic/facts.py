@@ -19,6 +19,10 @@ LATE = 240
 run every 5 minutes and look back 9 (elastic/detection-rules)."""
 MAX_SIGNALS = 100
 """Alerts of one run: Elastic's default (Kibana's API, MaxSignals)."""
+IMPORT_BYTES = 10_000_000
+"""Of one file: Kibana's maxRuleImportPayloadBytes is 10 MiB by default, for the whole request."""
+IMPORT_RULES = 10_000
+"""Of one file: Kibana's maxRuleImportExportSize by default."""
 MOST_SUPPRESSED_BY = 3
 """Fields that alerts are suppressed by at the most (Kibana's API, AlertSuppressionGroupBy)."""
 INGESTED = "event.ingested"

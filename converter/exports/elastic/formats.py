@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from converter.exports.base import Exporter, Part
-from converter.exports.elastic import toml
+from converter.exports.elastic import facts, toml
 from converter.exports.elastic.rule import TARGETS, rules
 from converter.exports.item import ExportItem
 
@@ -18,7 +18,18 @@ def _ndjson(items: Sequence[ExportItem]) -> str:
 
 
 def _all_rules(source: str, parts: Sequence[Part]) -> Mapping[str, str]:
-    return {"rules.ndjson": "".join(part.text for part in parts)}
+    """Return one file, or as many as Kibana needs to take them."""
+    files: list[list[str]] = [[]]
+    size = 0
+    for line in (f"{rule}\n" for part in parts for rule in part.text.split("\n") if rule):
+        size += len(line.encode())
+        if files[-1] and (size > facts.IMPORT_BYTES or len(files[-1]) >= facts.IMPORT_RULES):
+            files.append([])
+            size = len(line.encode())
+        files[-1].append(line)
+    if len(files) == 1:
+        return {"rules.ndjson": "".join(files[0])}
+    return {f"rules-{number}.ndjson": "".join(lines) for number, lines in enumerate(files, 1)}
 
 
 _DATES = re.compile(r"(\d{4})[-/](\d{2})[-/](\d{2})")
