@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from converter.engines.base import Stored
@@ -17,6 +19,7 @@ from converter.shapes import (
     crowdstrike_events,
     crowdstrike_sentinel,
     crowdstrike_splunk,
+    declared,
     defender_elastic,
     defender_kusto,
     defender_splunk,
@@ -62,18 +65,29 @@ _SHAPES: dict[tuple[str, str], Shape] = {
 }
 
 
-def shape_for(source: str, target: str) -> Shape:
+def shape_for(source: str, target: str, pipelines: Path | None = None) -> Shape:
     """Return the shape of a source on a platform.
 
     Args:
         source: sysmon, defender or crowdstrike.
         target: the stem of the pipeline file: elastic, splunk, kusto, or an option such as
             kusto-windowsevent.
+        pipelines: the folder of the pipelines, where a source that is not in the registry may have a
+            ``shape.yml``.
 
     Raises:
         UsageError: SC604 if there is none.
     """
-    try:
+    if (source, target) in _SHAPES:
         return _SHAPES[source, target]
-    except KeyError:
-        raise UsageError("SC604", f"no shape of stored events for source {source} on {target}") from None
+    file = pipelines / source / declared.FILE if pipelines is not None else None
+    if file is not None and file.is_file():
+        return _declared(file, target)
+    raise UsageError("SC604", f"no shape of stored events for source {source} on {target}")
+
+
+@cache
+def _declared(file: Path, target: str) -> Shape:
+    data = declared.read(file)
+    family = shape_for(str(data["family"]), target)
+    return Shape(declared.store(data, target.split("-")[0], family.store), declared.view)

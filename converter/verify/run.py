@@ -243,7 +243,7 @@ def _shaped(events: Sequence[Event], conversion: Conversion) -> tuple[list[Event
         if isinstance(plan, CorrelationPlan):
             stored = none_shape.with_times(stored, seen, cell.target)
         return seen, stored
-    shape = shape_for(cell.source, pipelines.PLATFORMS[cell.target])
+    shape = shape_for(cell.source, cell.stem, pipelines.folder())
     return [shape.view(event) for event in events], [shape.store(e, i) for i, e in enumerate(events)]
 
 
@@ -280,7 +280,7 @@ def _group(
     texts = _texts(values)
     if cell.source == pipelines.NONE:
         return texts
-    key = shape_for(cell.source, pipelines.PLATFORMS[cell.target]).key
+    key = shape_for(cell.source, cell.stem, pipelines.folder()).key
     fields = rule.doc["correlation"].get("group-by") or []
     fields = [fields] if isinstance(fields, str) else fields
     raw = [_raw_field(rule.doc, docs, str(field)) for field in fields]

@@ -1,0 +1,143 @@
+"""Shapes that are data: a file ``shape.yml`` beside the pipelines of a source (docs/pipelines.md).
+
+It says which record the source writes for what another log records, whose ingest stores it (a family of the
+registry), and what that ingest does with the record's elements. It is written from the vendor's ingest, apart
+from the field mapping.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from converter import yamlfile
+from converter.engines.base import Stored
+from converter.errors import PipelineError
+from converter.shapes import windows
+
+FILE = "shape.yml"
+_DATA = "winlog.event_data."
+_KEYS = {
+    "": {"family", "records", "stored"},
+    "records": {"record", "becomes", "data"},
+    "stored": {"elastic", "splunk", "kusto"},
+    "elastic": {"index", "moved"},
+    "moved": {"events", "renamed", "numbers", "copied"},
+    "kusto": {"table", "channel", "header", "strings", "integers"},
+}
+
+Event = Mapping[str, Any]
+Store = Callable[[Event, int], Stored]
+
+
+def read(path: Path) -> Mapping[str, Any]:
+    """Return the data of a shape.
+
+    Raises:
+        PipelineError: SC302 for a key that is not known.
+    """
+    name = f"{path.parent.name}/{path.name}"
+    text = yamlfile.read_text(path, name, PipelineError)
+    data: dict[str, Any] = yamlfile.parse(text, name, PipelineError)[0]
+    stored = data.get("stored") or {}
+    elastic, kusto = stored.get("elastic") or {}, stored.get("kusto") or {}
+    parts = [("", data), ("stored", stored), ("elastic", elastic), ("kusto", kusto)]
+    parts += [("records", one) for one in data.get("records") or ()]
+    parts += [("moved", one) for one in elastic.get("moved") or ()]
+    for kind, part in parts:
+        for key in part:
+            if key not in _KEYS[kind]:
+                line, column = yamlfile.locate(text, 0, (key,)) or (1, 1)
+                hint = ", ".join(sorted(_KEYS[kind]))
+                raise PipelineError(
+                    "SC302", f"unknown key '{key}'", file=name, line=line, column=column, hint=hint
+                )
+    return data
+
+
+def store(data: Mapping[str, Any], platform: str, family: Store) -> Store:
+    """Return what stores an event as the data says.
+
+    Args:
+        data: as read.
+        platform: elastic, splunk or kusto.
+        family: how the family's platform stores a record.
+    """
+    stored = (data.get("stored") or {}).get(platform) or {}
+
+    def made(event: Event, id: int) -> Stored:  # noqa: A002
+        record = _record(event, data.get("records") or ())
+        if platform == "kusto" and windows.channel(record) == stored.get("channel"):
+            return _row(record, id, stored)
+        found = family(record, id)
+        return _moved(found, record, stored) if platform == "elastic" else found
+
+    return made
+
+
+def view(event: Event) -> Event:
+    """Return the event without empty elements, which no platform keeps."""
+    return windows.without(event, frozenset({""}))
+
+
+def _record(event: Event, records: Any) -> Event:
+    """Return the record that the source's own log has of what happened."""
+    for one in records:
+        if all(
+            windows.text(event.get(key, "")) == windows.text(value) for key, value in one["record"].items()
+        ):
+            made: dict[str, Any] = {"TimeCreated": windows.utc_time(event) or windows.record_time(event)}
+            made |= {key: event[key] for key in ("Computer", "EventRecordID") if event.get(key) is not None}
+            made |= one["becomes"]
+            for name, how in one["data"].items():
+                field = how["field"] if isinstance(how, dict) else how
+                if event.get(field) is not None:
+                    made[name] = _written(event[field], how)
+            return made
+    return event
+
+
+def _written(value: Any, how: Any) -> str:
+    text = windows.text(value)
+    if not isinstance(how, dict):
+        return text
+    if how.get("as") == "hex":
+        return hex(int(text)) if text.isdigit() else text
+    return str(how.get("table", {}).get(text, text))
+
+
+def _moved(found: Stored, record: Event, stored: Mapping[str, Any]) -> Stored:
+    """Return an Elastic document with elements where the ingest pipeline puts them."""
+    doc = dict(found.doc)
+    for rule in stored.get("moved") or ():
+        if windows.event_id(record) not in rule["events"]:
+            continue
+        for name, target in (rule.get("renamed") or {}).items():
+            if doc.get(_DATA + name, "-") != "-":
+                doc[target] = doc.pop(_DATA + name)
+        for name, target in (rule.get("numbers") or {}).items():
+            if doc.get(_DATA + name, "-") != "-":
+                doc[target] = int(doc.pop(_DATA + name), 0)
+        for name, target in (rule.get("copied") or {}).items():
+            if _DATA + name in doc:
+                doc[target] = doc[_DATA + name]
+    index = (stored.get("index") or {}).get(windows.channel(record), found.index)
+    return Stored(found.id, index, doc)
+
+
+def _row(record: Event, id: int, stored: Mapping[str, Any]) -> Stored:  # noqa: A002
+    """Return a row of a table that has the record's elements as columns."""
+    data = windows.event_data(record)
+    doc: dict[str, Any] = {
+        "TimeGenerated": windows.record_time(record),
+        "EventID": windows.event_id(record) or 0,
+        "Computer": windows.text(record.get("Computer") or ""),
+    }
+    for column, key in (stored.get("header") or {}).items():
+        doc[column] = windows.provider(record) if key == "Provider_Name" else windows.channel(record)
+    doc |= {name: data[name] for name in stored.get("strings") or () if name in data}
+    for name in stored.get("integers") or ():
+        if data.get(name, "").isdigit():
+            doc[name] = int(data[name])
+    return Stored(id, str(stored["table"]), doc)
