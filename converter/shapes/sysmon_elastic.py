@@ -14,13 +14,12 @@ from datetime import datetime
 from typing import Any
 
 from converter.engines.base import Stored
-from converter.shapes import windows
+from converter.shapes import windows, windows_elastic
 from converter.shapes.command_line import split_arguments
 from converter.shapes.dns_status import DNS_STATUS
 
 AGENT_INDEX = "logs-windows.sysmon_operational-default"
 WINLOGBEAT_INDEX = "winlogbeat-default"
-OTHER_INDEX = "logs-windows.forwarded-default"
 
 EMPTY = frozenset({"", "-", "{00000000-0000-0000-0000-000000000000}"})
 """What the first processor drops from event_data."""
@@ -117,22 +116,28 @@ _REMOVED = (
 def store(event: Mapping[str, Any], id: int) -> Stored:  # noqa: A002
     """Return the document that Elastic Agent's windows integration stores for a record."""
     if not windows.is_sysmon(event):
-        return Stored(
-            id,
-            OTHER_INDEX,
-            _header(event, windows.record_time(event)) | _left_over(windows.event_data(event)),
-        )
+        return Stored(id, windows_elastic.index_of(event), _other(event))
     return Stored(id, AGENT_INDEX, _document(event, winlogbeat=False))
 
 
 def store_winlogbeat(event: Mapping[str, Any], id: int) -> Stored:  # noqa: A002
     """Return the document that winlogbeat's sysmon module stores for a record."""
+    if not windows.is_sysmon(event):
+        return Stored(id, WINLOGBEAT_INDEX, _other(event))
     return Stored(id, WINLOGBEAT_INDEX, _document(event, winlogbeat=True))
 
 
 def view(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the record without the elements that the ingest drops as empty: '', '-' and the null GUID."""
-    return windows.without(event, EMPTY)
+    """Return the record without the elements that the ingest drops as empty.
+
+    Those are '', and of Sysmon's records also '-' and the null GUID.
+    """
+    return windows.without(event, EMPTY if windows.is_sysmon(event) else frozenset({""}))
+
+
+def _other(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document of another log's record."""
+    return _header(event, windows.record_time(event)) | windows_elastic.fields(event)
 
 
 def _document(event: Mapping[str, Any], winlogbeat: bool) -> dict[str, Any]:

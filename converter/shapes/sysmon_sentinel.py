@@ -61,7 +61,7 @@ def store_windows_event(event: Mapping[str, Any], id: int) -> Stored:  # noqa: A
         "EventLevel": 4,
         "EventLevelName": "Information",
         "EventRecordId": windows.text(event.get("EventRecordID") or ""),
-        "EventData": windows.event_data(event),
+        "EventData": {name: value for name, value in windows.event_data(event).items() if name != "Binary"},
     }
     return Stored(id, WINDOWS_EVENT, doc)
 
@@ -73,4 +73,6 @@ def view(event: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _element(item: tuple[str, str]) -> str:
     name, value = item
+    if name == "Binary":  # Beside the Data elements of classic records, in an element of its own.
+        return f"<Binary>{escape(value)}</Binary>"
     return f"<Data Name={quoteattr(name)}>{escape(value)}</Data>"

@@ -44,7 +44,7 @@ def store(event: Mapping[str, Any], id: int) -> Stored:  # noqa: A002
     if event.get("EventRecordID") is not None:
         doc["RecordID"] = windows.text(event["EventRecordID"])
     for name, value in windows.event_data(event).items():
-        if value in EMPTY:
+        if value in EMPTY or name == "Binary":  # Not a Data element but one of its own.
             continue
         # Events 19 and 20 have a Data element Name beside the provider's: both are extracted.
         doc[name] = [doc[name], value] if name == "Name" else value

@@ -55,8 +55,12 @@ def categories(name: str) -> dict[str, list[str]]:
     return {
         item["rule_conditions"][0]["category"]: item["fields"]
         for item in items
-        if item["type"] == "require_fields" and "category" in item["rule_conditions"][0]
+        if item["type"] == "require_fields" and _of_sysmon(item["rule_conditions"][0].get("category"))
     }
+
+
+def _of_sysmon(category: str | None) -> bool:
+    return category is not None and not category.startswith("ps_")  # Those: test_other_logs.py.
 
 
 def event_ids(name: str = "splunk") -> dict[str, list[int]]:
@@ -66,6 +70,8 @@ def event_ids(name: str = "splunk") -> dict[str, list[int]]:
     for item in items:
         if item["type"] == "add_condition" and "EventCode" in item["conditions"]:
             ids = item["conditions"]["EventCode"]
+            if not _of_sysmon(item["rule_conditions"][0]["category"]):
+                continue
             found[item["rule_conditions"][0]["category"]] = ids if isinstance(ids, list) else [ids]
     return found
 

@@ -155,7 +155,7 @@ def test_what_a_platform_does_not_keep_is_refused(name):
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@pytest.mark.parametrize("category", ["file_access", "file_rename", "ps_script", "no_such_category"])
+@pytest.mark.parametrize("category", ["file_access", "file_rename", "ps_classic_start", "no_such_category"])
 def test_a_category_that_sysmon_lacks_is_refused(name, category):
     with pytest.raises(Refusal) as caught:
         base(name, {"category": category}, {"Image": "x"})
