@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from sigma.validators.core import logsources
 
 from converter.lint import events, schema
@@ -189,6 +193,14 @@ TABLE: dict[str, tuple[str, list[str]]] = {
     "an author who is a list": (
         CORRELATION + "author: [a, b]\n---\n" + GOOD,
         [":9:1: SC123 'author' is a list and should be text (write text; names of several people"],
+    ),
+    "a flag that is a number": (
+        CORRELATION + "    generate: 1\n---\n" + GOOD,
+        [":9:5: SC123 'generate' of 'correlation' is a number and should be true or false (write true or"],
+    ),
+    "generate at the top, where nothing reads it": (
+        CORRELATION + "generate: true\n---\n" + GOOD,
+        [":9:1: SC120 'generate' has no effect here (indent it as a key of 'correlation')"],
     ),
     "a correlation's fields twice": (
         CORRELATION.replace("[User]", "[User, User]") + "---\n" + GOOD,
@@ -420,6 +432,39 @@ def test_many_findings_in_a_large_rule(tmp_path: Path) -> None:
     file.write_text(HEAD + "    selection:\n        ProcessId:\n" + values + "    condition: selection\n")
     found = check([file]).findings
     assert [one.line for one in found] == list(range(7, 2_007))
+
+
+WRONG = [None, True, 0, 1.5, float("inf"), "", "*", [], {}, [None], [[1]], {1: 2}, {"a|all|x": [1]}, "\x07"]
+
+
+def _paths(part: Any, *path: str | int) -> Iterator[tuple[str | int, ...]]:
+    pairs = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
+    for key, value in pairs:
+        yield (*path, key)
+        yield from _paths(value, *path, key)
+
+
+@pytest.mark.parametrize(
+    "text", [GOOD, CORRELATION, FILTER + "    rules: any\n    a: {A: b}\n    condition: a\n"]
+)
+def test_any_wrong_value_anywhere_is_a_finding_with_a_place(text: str, tmp_path: Path) -> None:
+    """Each value of a rule is put in the place of each of these, or its key left out."""
+    count = 0
+    for path in _paths(yaml.safe_load(text)):
+        for wrong in [*WRONG, "left out"]:
+            doc = yaml.safe_load(text)
+            above = doc
+            for step in path[:-1]:
+                above = above[step]
+            if wrong == "left out":
+                del above[path[-1]]
+            else:
+                above[path[-1]] = copy.deepcopy(wrong)
+            (tmp_path / f"{count}.yml").write_text(yaml.safe_dump(doc, sort_keys=False))
+            count += 1
+    report = check([tmp_path])
+    assert report.files == count > 100
+    assert [one for one in report.findings if one.code == "SC900" or one.line is None] == []
 
 
 def test_the_shipped_rules_are_clean() -> None:

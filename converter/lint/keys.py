@@ -25,6 +25,7 @@ _BELOW = {
     "group-by": "correlation",
     "rules": "correlation",
     "aliases": "correlation",
+    "generate": "correlation",
 }
 """Keys of a section that are of no use at the top."""
 

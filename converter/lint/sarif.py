@@ -14,7 +14,7 @@ from converter.errors import SigconvError
 from converter.lint.catalogue import CATALOGUE
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-_HELP = "https://github.com/sigconv/sigconv/blob/main/docs/checks.md"
+_DOCS = "https://github.com/sigconv/sigconv/blob/main/docs"
 
 
 def log(findings: Sequence[SigconvError], base: Path) -> dict[str, Any]:
@@ -55,13 +55,14 @@ def log(findings: Sequence[SigconvError], base: Path) -> dict[str, Any]:
 def _rule(code: str) -> dict[str, Any]:
     entry = CATALOGUE[code]
     advice = entry.fix[0].upper() + entry.fix[1:] + "."
+    warning = f"checks.md#{code.lower()}"
     return {
         "id": code,
         "name": entry.name,
         "shortDescription": {"text": entry.meaning},
         "fullDescription": {"text": f"{entry.meaning} {advice}"},
         "help": {"text": f"{entry.meaning} {advice}", "markdown": f"{entry.meaning} **{advice}**"},
-        "helpUri": f"{_HELP}#{code.lower()}",
+        "helpUri": f"{_DOCS}/{warning if entry.level == 'warning' else 'errors.md'}",
         "defaultConfiguration": {"level": entry.level},
         "properties": {"tags": ["sigma"], "problem.severity": entry.level},
     }

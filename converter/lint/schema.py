@@ -138,7 +138,9 @@ def _name(path: Sequence[str | int]) -> str:
 def _kind(value: Any) -> str:
     if value is None:
         return "empty"
-    names = {bool: "true or false", str: "text", int: "a number", float: "a number", list: "a list"}
+    if isinstance(value, bool):
+        return str(value).lower()
+    names = {str: "text", int: "a number", float: "a number", list: "a list"}
     return names.get(type(value), "a mapping" if isinstance(value, dict) else type(value).__name__)
 
 

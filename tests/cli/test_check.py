@@ -216,6 +216,8 @@ def test_sarif(project: Path) -> None:
         assert rule["shortDescription"]["text"]
         assert rule["fullDescription"]["text"]
         assert rule["help"]["text"]
+        page, _, anchor = rule["helpUri"].rpartition("/")[2].partition("#")
+        assert (anchor or rule["id"]).upper() in (ROOT / "docs" / page).read_text()
     first, second = run_["results"]
     assert (first["ruleId"], first["level"]) == ("SC101", "error")
     assert (second["ruleId"], second["level"]) == ("SC120", "warning")
