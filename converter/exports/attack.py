@@ -56,18 +56,23 @@ def threat(tags: Sequence[str]) -> tuple[Tactic, ...]:
     """Return the tactics that a rule's tags name, each with those of the techniques that serve it.
 
     A technique that serves none of the named tactics stands under its own ones. A revoked technique counts
-    as what took its place. What the table does not know (see `unknown`) is left out.
+    as what took its place, and the former tactic Defense Evasion as those that it was divided into. What the
+    table does not know (see `unknown`) is left out.
 
     Args:
         tags: of the rule: ``attack.lateral-movement``, ``attack.t1021.002`` and others.
     """
     table = _table()
-    named = [short for tag in tags if (short := _tactic(tag))]
-    under: dict[str, list[str]] = {short: [] for short in named}
+    meant = [_tactics(tag) for tag in tags]
+    named = [short for shorts in meant for short in shorts]
+    under: dict[str, list[str]] = {shorts[0]: [] for shorts in meant if len(shorts) == 1}
     for technique in dict.fromkeys(found for tag in tags if (found := _technique(tag))):
         own = table["techniques"][technique][1]
         for short in [one for one in own if one in named] or own:
             under.setdefault(short, []).append(technique)
+    for shorts in meant:  # A former tactic without a technique: the one that has its id.
+        if shorts and not any(short in under for short in shorts):
+            under[shorts[0]] = []
     return tuple(
         Tactic(key, name, short, _nested(under[short]))
         for key, (name, short) in table["tactics"].items()
@@ -77,7 +82,7 @@ def threat(tags: Sequence[str]) -> tuple[Tactic, ...]:
 
 def unknown(tags: Sequence[str]) -> list[str]:
     """Return the tags that `threat` says nothing about: groups, software, other namespaces, misspelt ones."""
-    return [tag for tag in tags if not _tactic(tag) and not _technique(tag)]
+    return [tag for tag in tags if not _tactics(tag) and not _technique(tag)]
 
 
 def _nested(ids: Sequence[str]) -> tuple[Technique, ...]:
@@ -94,9 +99,15 @@ def _nested(ids: Sequence[str]) -> tuple[Technique, ...]:
     )
 
 
-def _tactic(tag: str) -> str | None:
-    short = tag.lower().removeprefix("attack.").replace("_", "-") if tag.lower().startswith("attack.") else ""
-    return short if any(short == one for _, one in _table()["tactics"].values()) else None
+def _tactics(tag: str) -> list[str]:
+    """Return the tactic that a tag names; several for a former one that was divided."""
+    space, _, short = tag.lower().replace("_", "-").partition(".")
+    if space != "attack":
+        return []
+    if any(short == one for _, one in _table()["tactics"].values()):
+        return [short]
+    former: list[str] = _table()["former_tactics"].get(short, [])
+    return former
 
 
 def _technique(tag: str) -> str | None:

@@ -1,9 +1,10 @@
 """Make attack.json from MITRE's STIX bundle.
 
-``python -m converter.exports.attack_from_stix FILE > converter/exports/attack.json``
+``python -m converter.exports.attack_from_stix FILE [SOURCE] > converter/exports/attack.json``
 
 FILE is ``enterprise-attack-<version>.json`` of https://github.com/mitre-attack/attack-stix-data. Only ids,
-names, tactics and what took the place of what was revoked are kept; no descriptions.
+names, tactics and what took the place of what was revoked are kept; no descriptions. SOURCE is what the table
+then names as its source; default: the name of the file.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ _ORDER = (
     "execution",
     "persistence",
     "privilege-escalation",
-    "defense-evasion",
+    "stealth",
+    "defense-impairment",
     "credential-access",
     "discovery",
     "lateral-movement",
@@ -39,6 +41,11 @@ _ORDER = (
     "exfiltration",
     "impact",
 )
+
+
+_FORMER = {"defense-evasion": ["stealth", "defense-impairment"]}
+"""Tactics of earlier versions and those that they became, which a bundle does not say: ATT&CK 19 divided Defense
+Evasion. The first has its id."""
 
 
 def table(bundle: Mapping[str, Any], source: str) -> dict[str, Any]:
@@ -63,8 +70,11 @@ def table(bundle: Mapping[str, Any], source: str) -> dict[str, Any]:
         if one["type"] == "relationship"
         and one["relationship_type"] == "revoked-by"
         and one["source_ref"] in by_stix
-        and by_stix.get(one["target_ref"]) in techniques
+        and one["target_ref"] in by_stix
     }
+    revoked = {key: _last(key, replaced) for key in sorted(replaced) if key not in techniques}
+    shorts = {short for _, short in tactics.values()}
+    former = {key: value for key, value in _FORMER.items() if key not in shorts and set(value) <= shorts}
     versions = [one["x_mitre_version"] for one in objects if one["type"] == "x-mitre-collection"]
     return {
         "source": source,
@@ -72,8 +82,9 @@ def table(bundle: Mapping[str, Any], source: str) -> dict[str, Any]:
         "notice": NOTICE,
         "terms": TERMS,
         "tactics": dict(sorted(tactics.items(), key=lambda item: _rank(item[1][1]))),
+        "former_tactics": former,
         "techniques": dict(sorted(techniques.items())),
-        "revoked": {key: value for key, value in sorted(replaced.items()) if key not in techniques},
+        "revoked": {key: value for key, value in revoked.items() if value in techniques},
     }
 
 
@@ -89,6 +100,15 @@ def text(found: Mapping[str, Any]) -> str:
         else:
             lines.append(f'"{key}": {json.dumps(value, ensure_ascii=False)}')
     return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _last(key: str, replaced: Mapping[str, str]) -> str:
+    """Return what is at the end of a chain of replacements."""
+    seen = {key}
+    while key in replaced and replaced[key] not in seen:
+        key = replaced[key]
+        seen.add(key)
+    return key
 
 
 def _id(one: Mapping[str, Any]) -> str:
@@ -108,4 +128,5 @@ def _rank(short: str) -> tuple[int, str]:
 
 if __name__ == "__main__":
     given = Path(sys.argv[1])
-    sys.stdout.write(text(table(json.loads(given.read_text(encoding="utf-8")), given.name)))
+    name = sys.argv[2] if len(sys.argv) > 2 else given.name
+    sys.stdout.write(text(table(json.loads(given.read_text(encoding="utf-8")), name)))

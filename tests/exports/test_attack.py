@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from converter.exports import attack, attack_from_stix
-from tests.support import ROOT
+from tests.support import ROOT, shared
 
 TABLE = ROOT / "converter" / "exports" / "attack.json"
 
@@ -52,8 +53,22 @@ def seen(*tags: str) -> list[tuple[str, list[tuple[str, list[str]]]]]:
             ["attack.lateral-movement", "attack.t1570", "attack.t1003.001"],
             [("TA0006", [("T1003", ["T1003.001"])]), ("TA0008", [("T1570", [])])],
         ),
-        # PowerShell was a technique of its own until 2020.
+        # PowerShell was a technique of its own until 2020; this one was replaced twice.
         (["attack.t1086"], [("TA0002", [("T1059", ["T1059.001"])])]),
+        (["attack.t1089"], [("TA0112", [("T1685", [])])]),
+        # ATT&CK 19 divided Defense Evasion; rules are tagged with the former name, too.
+        (["attack.defense-evasion"], [("TA0005", [])]),
+        (["attack.defense_evasion", "attack.t1562.001"], [("TA0112", [("T1685", [])])]),
+        (
+            ["attack.t1112", "attack.defense-evasion", "attack.t1027.010"],
+            [("TA0005", [("T1027", ["T1027.010"])]), ("TA0112", [("T1112", [])])],
+        ),
+        (["attack.defense-evasion", "attack.stealth"], [("TA0005", [])]),
+        (
+            ["attack.defense-evasion", "attack.t1550.002"],
+            [("TA0005", []), ("TA0008", [("T1550", ["T1550.002"])])],
+        ),
+        (["attack.stealth", "attack.defense-impairment"], [("TA0005", []), ("TA0112", [])]),
         (["attack.s0029", "attack.g0016", "cve.2021-44228", "attack.t9999", "attack.t10", "car.x"], []),
     ],
 )
@@ -86,11 +101,11 @@ def test_what_is_not_known_is_told() -> None:
 
 
 def test_the_table_is_whole_and_small() -> None:
-    """Release notes of ATT&CK 18: 14 tactics, 216 techniques, 475 sub-techniques (enterprise)."""
+    """ATT&CK 19, enterprise: 15 tactics, 222 techniques, 475 sub-techniques."""
     table = json.loads(TABLE.read_text())
     subs = [key for key in table["techniques"] if "." in key]
-    assert (len(table["tactics"]), len(table["techniques"]) - len(subs), len(subs)) == (14, 216, 475)
-    assert attack.version() == "18.1"
+    assert (len(table["tactics"]), len(table["techniques"]) - len(subs), len(subs)) == (15, 222, 475)
+    assert attack.version() == "19"
     assert TABLE.stat().st_size < 200_000
     assert "reproduced and distributed with the permission of The MITRE Corporation" in table["notice"]
     shorts = {short for _, short in table["tactics"].values()}
@@ -102,6 +117,17 @@ def test_the_table_is_whole_and_small() -> None:
         assert parent in table["techniques"], "a sub-technique without its technique"
     assert set(table["revoked"].values()) <= set(table["techniques"])
     assert not set(table["revoked"]) & set(table["techniques"])
+    assert {one for found in table["former_tactics"].values() for one in found} <= shorts
+
+
+@pytest.mark.shared
+def test_the_public_rules_tags_are_known() -> None:
+    """Of ATT&CK they name nothing else than groups, software and campaigns."""
+    tags: set[str] = set()
+    for file in shared("sigmahq").rglob("*.yml"):
+        tags.update(re.findall(r"^ +- (attack\.\S+)", file.read_text(encoding="utf-8"), re.MULTILINE))
+    assert len(tags) > 300
+    assert [tag for tag in attack.unknown(sorted(tags)) if not re.match(r"attack\.[gsc]\d{4}$", tag)] == []
 
 
 def _pattern(key: str, name: str, *tactics: str, **more: object) -> dict[str, object]:
@@ -135,13 +161,22 @@ def test_the_table_from_stix(tmp_path: Path) -> None:
         _pattern("T1059", "Interpreter", "persistence", "execution"),
         _pattern("T1086", "Old", "execution", revoked=True),
         _pattern("T1000", "Gone", "execution", x_mitre_deprecated=True),
-        {
-            "type": "relationship",
-            "id": "relationship--1",
-            "relationship_type": "revoked-by",
-            "source_ref": "attack-pattern--T1086",
-            "target_ref": "attack-pattern--T1059.001",
-        },
+        *(_pattern(key, "Old", "execution", revoked=True) for key in ("T1050", "T1001", "T1002")),
+        *(
+            {
+                "type": "relationship",
+                "id": f"relationship--{old}",
+                "relationship_type": "revoked-by",
+                "source_ref": f"attack-pattern--{old}",
+                "target_ref": f"attack-pattern--{new}",
+            }
+            for old, new in (
+                ("T1086", "T1059.001"),
+                ("T1050", "T1086"),
+                ("T1001", "T1002"),
+                ("T1002", "T1001"),
+            )
+        ),
     ]
     made = attack_from_stix.table({"objects": objects}, "x.json")
     assert json.loads(attack_from_stix.text(made)) == made
@@ -151,5 +186,7 @@ def test_the_table_from_stix(tmp_path: Path) -> None:
         "T1059": ["Interpreter", ["execution", "persistence"]],
         "T1059.001": ["Power\"Shell'", ["execution"]],
     }
-    assert made["revoked"] == {"T1086": "T1059.001"}
+    # T1050 was replaced by what was replaced itself; a circle ends nowhere.
+    assert made["revoked"] == {"T1050": "T1059.001", "T1086": "T1059.001"}
+    assert made["former_tactics"] == {}
     assert list(made) == list(json.loads(TABLE.read_text()))
