@@ -169,6 +169,9 @@ def alert_row(
         (key, " + ".join(name(held[column]) for column in found))
         for key, found in zip(shape.group_by, member.group_by, strict=True)
     ]
+    for value, found in zip(shape.names.values, member.values, strict=True):
+        counted = " + ".join(name(held[column]) for column in found)
+        row.append((value, f"toreal({counted})" if shape.numeric else counted))
     if shape.labelled:
         row.append((shape.names.rule, string(member.name)))
     taken = {column for column, _ in row}
