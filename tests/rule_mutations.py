@@ -14,6 +14,9 @@ Mutation = tuple[str, list[Document]]
 def mutations(docs: list[Document]) -> Iterator[Mutation]:
     """Yield a description and the changed rules of a file."""
     for number, doc in enumerate(docs):
+        if "filter" in doc:
+            yield from _filter(docs, number)
+            continue
         label = doc.get("name") or doc["title"]
         for text, changed in _correlation(doc) if "correlation" in doc else _event_rule(doc):
             yield f"{label}: {text}", [*docs[:number], changed, *docs[number + 1 :]]
@@ -96,23 +99,90 @@ def _conditions(doc: Document) -> Iterator[tuple[str, Document]]:
             yield f"condition {text!r}", changed
 
 
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_OTHER_TYPES = {
+    "temporal": ["temporal_ordered"],
+    "temporal_ordered": ["temporal"],
+    "value_count": ["event_count"],
+    "value_sum": ["value_avg", "value_median"],
+    "value_avg": ["value_sum", "value_median"],
+    "value_median": ["value_sum", "value_avg"],
+}
+
+
 def _correlation(doc: Document) -> Iterator[tuple[str, Document]]:
     section = doc["correlation"]
 
     def changed(**keys: Any) -> Document:
         return {**doc, "correlation": {**deepcopy(section), **keys}}
 
-    yield "temporal, without the order", changed(type="temporal")
-    yield "rules in the other order", changed(rules=section["rules"][::-1])
-    yield "timespan 61s", changed(timespan="61s")
-    yield "timespan 59s", changed(timespan="59s")
-    for rule in section["rules"]:
-        less = changed(rules=[one for one in section["rules"] if one != rule])
-        for fields in less["correlation"].get("aliases", {}).values():
-            fields.pop(rule, None)
-        yield f"without {rule}", less
-    for key in section["group-by"]:
+    condition = section.get("condition")
+    if not isinstance(condition, str):
+        for kind in _OTHER_TYPES.get(section["type"], ()):
+            less = {key: value for key, value in (condition or {}).items() if key != "field"}
+            yield (
+                f"as {kind}",
+                changed(type=kind, condition=less) if kind == "event_count" else changed(type=kind),
+            )
+    if section["type"] == "temporal_ordered":
+        yield "rules in the other order", changed(rules=section["rules"][::-1])
+    span = int(section["timespan"][:-1]) * _SECONDS[section["timespan"][-1]]
+    yield f"timespan {span + 1}s", changed(timespan=f"{span + 1}s")
+    yield f"timespan {span - 1}s", changed(timespan=f"{span - 1}s")
+    if isinstance(condition, str):
+        for text in _expressions(condition):
+            yield f"condition {text!r}", changed(condition=text)
+    elif condition:
+        for text, other in _thresholds(condition):
+            yield f"condition {text}", changed(condition=other)
+    if not isinstance(condition, str) and len(section["rules"]) > 1:
+        for rule in section["rules"]:
+            less = changed(rules=[one for one in section["rules"] if one != rule])
+            for fields in less["correlation"].get("aliases", {}).values():
+                fields.pop(rule, None)
+            yield f"without {rule}", less
+    for key in section.get("group-by", ()):
         yield (
             f"without group-by {key}",
             changed(**{"group-by": [one for one in section["group-by"] if one != key]}),
         )
+
+
+def _thresholds(condition: Document) -> Iterator[tuple[str, Document]]:
+    """Yield a condition with a number that is one more or less, without one, and with a field less."""
+    operators = [key for key in condition if key not in ("field", "percentile")]
+    for key in operators:
+        for number in (condition[key] - 1, condition[key] + 1):
+            yield f"{key}: {number}", {**condition, key: number}
+        if len(operators) > 1:
+            yield f"without {key}", {one: two for one, two in condition.items() if one != key}
+    if isinstance(condition.get("field"), list):
+        for field in condition["field"]:
+            yield (
+                f"without field {field}",
+                {**condition, "field": [one for one in condition["field"] if one != field]},
+            )
+
+
+def _expressions(text: str) -> Iterator[str]:
+    """Yield a boolean condition with another operator, and with one name in place of each other."""
+    for old, new in ((" and ", " or "), (" or ", " and "), ("not ", "")):
+        for found in re.finditer(re.escape(old), text):
+            yield text[: found.start()] + new + text[found.end() :]
+    names = re.findall(r"\w+", text)
+    names = [name for name in dict.fromkeys(names) if name not in ("and", "or", "not")]
+    for name, other in zip(names, names[1:] + names[:1], strict=True):
+        yield re.sub(rf"\b{name}\b", other, text)
+
+
+def _filter(docs: list[Document], number: int) -> Iterator[Mutation]:
+    """Yield the rules without a filter, and with a filter that has a value less."""
+    doc = docs[number]
+    yield f"without {doc['title']}", [*docs[:number], *docs[number + 1 :]]
+    for name, selection in doc["filter"].items():
+        if name in ("rules", "condition"):
+            continue
+        for key, value in selection.items():
+            for text, less in _items(selection, key, value):
+                changed = {**doc, "filter": {**doc["filter"], name: less}}
+                yield f"{doc['title']}: {name}: {text}", [*docs[:number], changed, *docs[number + 1 :]]
