@@ -116,20 +116,26 @@ def _groups(source: BaseRule | CorrelationPlan, keys: Sequence[str]) -> Iterator
         yield from _groups(member.source, tuple(columns))
 
 
-def make(formats: Sequence[str], sources: Sequence[str], items: Sequence[ExportItem]) -> Exports:
+def make(formats: Sequence[str], cells: Sequence[tuple[str, str]], items: Sequence[ExportItem]) -> Exports:
     """Return each format's part of each rule; what one rule cannot be is an error and stops no other.
 
     Args:
         formats: names of the registry.
-        sources: the sources that this run converted for.
+        cells: source and target that this run converted for.
         items: what it converted.
+
+    Raises:
+        UsageError: SC607 for a format that takes none of the targets: it would lose all of its files.
     """
     result = Exports(tuple(dict.fromkeys(formats)))
     for name in result.formats:
         maker = exporter(name)
         per_rule: dict[tuple[str, str, str], list[ExportItem]] = {}
-        for source in dict.fromkeys(sources):
-            result.parts[name, source] = []
+        result.parts |= {(name, source): [] for source, target in cells if target in maker.targets}
+        if not any(key[0] == name for key in result.parts):
+            raise UsageError(
+                "SC607", f"the format {name} takes queries in {' and '.join(maker.targets)}, and none is made"
+            )
         for one in items:
             if one.target in maker.targets:
                 per_rule.setdefault((one.source, one.file, _key(one)), []).append(one)

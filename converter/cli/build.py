@@ -103,6 +103,8 @@ def build(
 
     options = chosen(fidelity, lucene_case, lucene_form, placeholders)
     config, rules, cells = inputs(paths, targets, source_names, pipeline_files, variant_names)
+    for error in rules.errors:
+        click.echo(str(error), err=True)
     selection = Selection(statuses, levels, min_level, tags, ids)
     emitted = rules.emitted()
     selection.check(emitted)
@@ -110,9 +112,10 @@ def build(
         rules, cells, options, config.accepted, takes=selection.takes, exporting=bool(formats)
     )
     found = list(wanted)
-    exports = make(formats, [cell.source for cell in cells], [o.item for o in found if o.item is not None])
+    ran = [(cell.source, cell.target) for cell in cells]
+    exports = make(formats, ran, [outcome.item for outcome in found if outcome.item is not None])
     failures = [outcome.error for outcome in found if outcome.error is not None and not outcome.accepted]
-    _print_errors([*rules.errors, *exports.errors], found)
+    _print_errors(exports.errors, found)
     stale = False
     if output_name == "-":
         _print_queries(found, exports, form)

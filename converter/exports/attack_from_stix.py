@@ -44,8 +44,8 @@ _ORDER = (
 
 
 _FORMER = {"defense-evasion": ["stealth", "defense-impairment"]}
-"""Tactics of earlier versions and those that they became, which a bundle does not say: ATT&CK 19 divided Defense
-Evasion. The first has its id."""
+"""Tactics of earlier versions and those that they became, which a bundle does not say: ATT&CK 19 divided
+Defense Evasion. The first has its id."""
 
 
 def table(bundle: Mapping[str, Any], source: str) -> dict[str, Any]:

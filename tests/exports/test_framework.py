@@ -254,6 +254,18 @@ def test_a_selection_of_nothing_is_a_usage_error(project: Path, options: list[st
     assert not (project / "output").exists()
 
 
+def test_a_format_that_takes_none_of_the_languages_loses_nothing(project: Path) -> None:
+    run()
+    before = made(project)
+    assert "SC607 the format sample takes queries in kql and eql" in run("-t", "spl", code=2).stderr
+    assert made(project) == before
+
+
+def test_the_languages_that_are_made_are_what_a_part_is_made_of(project: Path) -> None:
+    run("-t", "eql")
+    assert titles(made(project)["sample/sysmon/all.txt"]) == ["a/eql", "b/eql"]
+
+
 def test_printing(project: Path) -> None:
     result = run("sigma/x/a.yml", "-o", "-")
     assert titles(result.stdout) == ["a/kql", "a/eql"]
