@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from converter.columns import Columns
@@ -49,6 +50,8 @@ def mapped(pipeline: Pipeline, columns: Columns, settings: Settings, where: str)
         if item.get("type") == "require_fields":
             item = {**item, "fields": [*item["fields"], *(one for one in more if one not in item["fields"])]}
         made.append(item)
+    if any(item.get("type") == "strict_field_mapping_failure" for item in items):
+        settings = replace(settings, mapping={**{one: (one,) for one in settings.fields}, **settings.mapping})
     if settings.mapping:
         names = {field: list(to) if len(to) > 1 else to[0] for field, to in settings.mapping.items()}
         made.insert(0, {"id": f"{CONFIGURED}fields", "type": "field_name_mapping", "mapping": names})

@@ -105,12 +105,21 @@ def fields(cell: Cell, category: str | None = None) -> Iterator[FieldFacts]:
     """
     fact = _fact(cell)
     items = (cell.pipeline or {}).get("transformations") or []
+    strict = any(item.get("type") == "strict_field_mapping_failure" for item in items)
+    seen: set[tuple[str, str]] = set()
     for item in items:
-        if item.get("type") != "require_fields":
+        if item.get("type") == "require_fields":
+            names = item["fields"]
+        elif strict and item.get("type") == "field_name_mapping":
+            names = list(item["mapping"])
+        else:
             continue
         for name, logsource in _logsources(item):
             if category in (None, name):
-                for field in item["fields"]:
+                for field in names:
+                    if (name, field) in seen:
+                        continue
+                    seen.add((name, field))
                     yield _field(cell, name, logsource, field, fact)
 
 

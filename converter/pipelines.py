@@ -67,7 +67,7 @@ def prepare(
         try:
             pipeline.apply(sigma)
         except SigmaError as problem:
-            raise Refusal("SC204", _plain(problem), file=rule.file) from problem
+            raise _refused(rule, where, problem) from problem
         if not where.inferred and not _mapped(pipeline, [origin == where.own for origin in origins]):
             raise Refusal(
                 "SC207",
@@ -247,6 +247,17 @@ def _losses(sigma: SigmaRule, lossy: Mapping[str, Mapping[str, str]]) -> dict[in
         for detection in sigma.detection.detections.values():
             walk(detection)
     return found
+
+
+def _refused(rule: Rule, where: Cell, problem: SigmaError) -> Refusal:
+    """Return what pySigma's own transformations say, the strict field mapping's in our words."""
+    text = _plain(problem)
+    _, found, names = text.partition("fields are not mapped: ")
+    if not found:
+        return Refusal("SC204", f"{where}: {text}", file=rule.file)
+    fields = sorted(names.split(", "))
+    what = f"field {fields[0]!r} has" if len(fields) == 1 else f"fields {', '.join(map(repr, fields))} have"
+    return Refusal("SC204", f"{what} no equivalent in {where}", file=rule.file)
 
 
 def _plain(problem: Exception) -> str:

@@ -19,11 +19,11 @@ from converter.shapes import windows
 FILE = "shape.yml"
 _DATA = "winlog.event_data."
 _KEYS = {
-    "": {"family", "records", "stored"},
+    "": {"family", "unnamed", "records", "stored"},
     "records": {"record", "becomes", "data"},
     "stored": {"elastic", "splunk", "kusto"},
     "elastic": {"index", "moved"},
-    "moved": {"events", "renamed", "numbers", "copied"},
+    "moved": {"events", "set", "renamed", "filled", "numbers", "copied"},
     "kusto": {"table", "channel", "header", "strings", "integers"},
 }
 
@@ -67,6 +67,10 @@ def store(data: Mapping[str, Any], platform: str, family: Store) -> Store:
     stored = (data.get("stored") or {}).get(platform) or {}
 
     def made(event: Event, id: int) -> Stored:  # noqa: A002
+        if not any(event.get(key) for key in ("Channel", "Provider_Name")):
+            event = {**event, **(data.get("unnamed") or {})}
+            if time := event.pop("@timestamp", None):  # A collector's name for the record's time.
+                event["TimeCreated"] = time
         record = _record(event, data.get("records") or ())
         if platform == "kusto" and windows.channel(record) == stored.get("channel"):
             return _row(record, id, stored)
@@ -113,7 +117,11 @@ def _moved(found: Stored, record: Event, stored: Mapping[str, Any]) -> Stored:
     for rule in stored.get("moved") or ():
         if windows.event_id(record) not in rule["events"]:
             continue
+        doc |= rule.get("set") or {}
         for name, target in (rule.get("renamed") or {}).items():
+            if _DATA + name in doc:
+                doc[target] = doc.pop(_DATA + name)
+        for name, target in (rule.get("filled") or {}).items():
             if doc.get(_DATA + name, "-") != "-":
                 doc[target] = doc.pop(_DATA + name)
         for name, target in (rule.get("numbers") or {}).items():
