@@ -124,13 +124,17 @@ class Single:
         for field, on_field in self.builder.by_field.items():
             if not isinstance(event.get(field), str):
                 continue
+            everything: list[str] = []
             for leaf in on_field:
                 parts = leaf.value.parts if isinstance(leaf.value, Text) else ()
                 words = re.findall(r"\w+", " ".join(part for part in parts if isinstance(part, str)))
+                text = " ".join(words[::-1])
+                everything.append(text)
                 if len(words) > 1:
-                    text = " ".join(words[::-1])
                     yield {**event, field: f"{event[field]} {text}"}
                     yield {**event, field: f"{text} {event[field]}"}
+            if 1 < len(everything) < 20:
+                yield {**event, field: " ".join([event[field], *everything])}
 
     def elsewhere(self, event: Event) -> Iterator[dict[str, Any]]:
         """Yield copies that another event of Sysmon, or another log, might be."""

@@ -146,7 +146,7 @@ class Target:
             case "flattened":
                 return self._flattened(parts, cased)
             case "analysed":
-                return self._analysed(parts)
+                return self._analysed(parts, cased)
             case "ip":
                 return self._addresses(parts)
             case "integer" | "float" if len(parts) == 1 and _NUMERAL.fullmatch(str(parts[0])):
@@ -174,17 +174,20 @@ class Target:
             raise self.refused("letters of either case")
         return node
 
-    def _analysed(self, parts: tuple[Part, ...]) -> Node:
+    def _analysed(self, parts: tuple[Part, ...], cased: bool) -> Node:
         """Look for the words of the text: each is within a token of the field, wherever it stands."""
         words = dict.fromkeys(
             word.lower() for part in parts if isinstance(part, str) for word in _WORD.findall(part)
         )
         if not words or any(len(word) > _MAX_WORD for word in words):
             raise self.refused(f"{shown(parts)!r:.100}, which has no words to look for")
-        self.scope.lose(
-            Fidelity.BROADER,
-            f"the field {self.name} is analysed text: its words are found in any order and place",
-        )
+        # One word, anywhere, is found as it is meant: tokens hold letters and digits as they stand together.
+        word = parts[1] if len(parts) == 3 and (parts[0], parts[2]) == (ANY, ANY) else None
+        if cased or not isinstance(word, str) or not _WORD.fullmatch(word):
+            self.scope.lose(
+                Fidelity.BROADER,
+                f"the field {self.name} is analysed text: its words are found in any order and place",
+            )
         return both([Text(self.name, (ANY, word, ANY), folds=False) for word in words])
 
     def _addresses(self, parts: tuple[Part, ...]) -> Node:

@@ -218,6 +218,12 @@ def test_analysed_text_is_broader_and_narrower_under_not() -> None:
     for condition, fidelity in (("s", Fidelity.BROADER), ("not s", Fidelity.NARROWER)):
         [draft] = LuceneBackend().event(rule({"s": {"t": "ab"}, "condition": condition}))
         assert draft.reasons == (Reason(fidelity, why),)
+        for field, words in (("t|contains", "a b"), ("t|contains", "a-b"), ("t|startswith", "ab")):
+            [draft] = LuceneBackend().event(rule({"s": {field: words}, "condition": condition}))
+            assert draft.reasons == (Reason(fidelity, why),)
+        # A word is within a token, wherever it stands.
+        [draft] = LuceneBackend().event(rule({"s": {"t|contains": "Ab1"}, "condition": condition}))
+        assert (draft.text, draft.reasons) == ("t:*ab1*" if condition == "s" else "NOT t:*ab1*", ())
 
 
 def test_no_header_as_there_are_no_comments() -> None:
