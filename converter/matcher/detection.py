@@ -16,7 +16,7 @@ from converter.errors import RuleError
 from converter.events.times import datetime_of
 from converter.matcher import condition as conditions
 from converter.matcher import text as texts
-from converter.matcher.event import Event, fold, number_of, text_of, values_of
+from converter.matcher.event import Event, fold, number_of, numeral, text_of, values_of
 from converter.matcher.modifiers import LIST_MODIFIERS, Placeholders, apply
 from converter.matcher.pcre import compile_regex
 from converter.matcher.value import (
@@ -229,7 +229,7 @@ def _value_test(values: Sequence[Value]) -> ValueTest:
         if isinstance(value, Number) and value.op == "eq" and value.part is None
     )
     if equal:
-        tests.append(lambda value: number_of(value) in equal)
+        tests.append(_equal(equal))
     for value in values:
         match value:
             case Number(_, "eq", None) | Text():
@@ -245,6 +245,12 @@ def _value_test(values: Sequence[Value]) -> ValueTest:
     if len(tests) == 1:
         return tests[0]
     return lambda value: any(test(value) for test in tests)
+
+
+def _equal(numbers: frozenset[int | float]) -> ValueTest:
+    """Equal to a number is that number, or the text that it is written as: ``05`` is not how 5 is written."""
+    written = {numeral(number) for number in numbers}
+    return lambda value: value in written if isinstance(value, str) else number_of(value) in numbers
 
 
 def _boolean(wanted: bool) -> ValueTest:

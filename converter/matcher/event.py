@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 Event = Mapping[str, Any]
@@ -51,3 +52,8 @@ def number_of(value: object) -> int | float | None:
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         return int(value) if _WHOLE.fullmatch(value) else float(value)
     return None
+
+
+def numeral(number: int | float) -> str:
+    """Return a number as it is written in decimal: no exponent, and no fraction that is zero."""
+    return str(number) if isinstance(number, int) else f"{Decimal(repr(number)):f}".removesuffix(".0")

@@ -1,47 +1,37 @@
 """Public rules on their own field names: converted or refused, parsed by each language's validator, verified.
 
-`make test` takes every fortieth rule, `make proof` all of them.
+`make test` takes every fortieth rule, `make proof` all of them, in two processes of its own.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from functools import cache
-
 import pytest
 
-from converter import pipelines, rules
-from converter.convert import Options
-from converter.rules import RuleSet
-from converter.verify.run import verify
-from tests.support import ROOT, shared
+from tests.proof.corpus import LANGUAGES, Outcome, corpus, every_outcome, outcomes
+from tests.proof.corpus_report import PAGE, reasons, render, too_many_refused, unexplained
+from tests.support import shared
 
 pytestmark = pytest.mark.shared
 
 STEP = 40
-# The share of rules that a language may refuse; rules that are keywords alone do not count for EQL and KQL.
-MAY_REFUSE = {"eql": 0.05, "lucene": 0.05, "spl": 0.02, "kql": 0.02}
-# Why a refusal is a true limit of the language: docs/language.md.
-KEYWORDS = ("SC201 EQL has no search over all fields", "SC201 KQL looks for a keyword")
 
 
-@cache
-def corpus() -> RuleSet:
-    found = rules.load([shared("sigmahq")])
-    assert found.errors == []
-    assert len(found.rules) > 1900
-    return found
+def disagreements(found: list[Outcome]) -> list[Outcome]:
+    return [one for one in found if one.status in ("disagrees", "error")]
 
 
-@pytest.mark.parametrize("target", ["eql", "lucene", "spl", "kql"])
-@pytest.mark.parametrize("part", [pytest.param("sample"), pytest.param("all", marks=pytest.mark.proof)])
-def test_every_query_agrees(part: str, target: str) -> None:
-    everything = corpus()
-    chosen = RuleSet(everything.rules[:: STEP if part == "sample" else 1], [], [], everything.rules)
-    cell = pipelines.cell(pipelines.NONE, target)
-    found = list(verify(chosen, [cell], ROOT / "tests" / "rules", Options("broader")))
-    wrong = [f"{one.rule.file}: {one.reason}" for one in found if one.status in ("disagrees", "error")]
-    assert wrong == []
-    refused = [one.reason for one in found if one.status == "refused"]
-    counted = [reason for reason in refused if not reason.startswith(KEYWORDS)]
-    assert len(counted) <= MAY_REFUSE[target] * len(found), Counter(refused)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_fortieth_query_agrees(language: str) -> None:
+    shared("sigmahq")
+    assert disagreements(outcomes(language, slice(None, None, STEP))) == []
+
+
+@pytest.mark.proof
+def test_every_query_agrees() -> None:
+    shared("sigmahq")
+    found = every_outcome()
+    assert len(found) == len(LANGUAGES) * len(corpus().rules)
+    assert disagreements(found) == []
+    assert too_many_refused(found) == []
+    assert unexplained(found, reasons()) == []
+    assert PAGE.read_text(encoding="utf-8") == render(found), "run python -m tests.proof.corpus_report"

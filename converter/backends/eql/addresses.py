@@ -8,7 +8,8 @@ import re
 MAX_NETWORKS = 256
 """More than this is no longer a readable query."""
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
+MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
+"""Where Elasticsearch keeps addresses of IPv4."""
 
 
 def networks(pattern: str) -> list[str] | None:
@@ -58,12 +59,6 @@ def _v6(head: str) -> list[str] | None:
     if not match or match[1].startswith("0"):
         return None
     return [str(ipaddress.IPv6Network((f"{match[1]}::", 16)))]
-
-
-def holds_v4(network: str) -> bool:
-    """Return whether a network of IPv6 holds Elasticsearch's form of IPv4 addresses (::ffff:0:0/96)."""
-    net = ipaddress.ip_network(network)
-    return isinstance(net, ipaddress.IPv6Network) and net.supernet_of(_MAPPED)
 
 
 def v4_regex(network: ipaddress.IPv4Network) -> str:

@@ -18,6 +18,7 @@ from sigma.types import SigmaExpansion, SigmaString, SigmaType, SpecialChars
 from converter.backends.eql import correlation, regex, text
 from converter.backends.eql.expression import Leaf, Node, Values, both, either, negation, query
 from converter.backends.eql.fields import Scope
+from converter.backends.lucene_networks import CANONICAL
 from converter.errors import Refusal
 from converter.plan import BaseRule, CorrelationPlan, Draft, Fidelity, Reason
 
@@ -135,7 +136,11 @@ class EqlBackend(UpstreamEqlBackend):
         return regex.translate(column.as_text, cond.value)
 
     def convert_condition_field_eq_val_cidr(self, cond: Any, state: ConversionState) -> Node:
-        return _scope(state).column(cond.field).network(cond.value.network)
+        scope = _scope(state)
+        column, network = scope.column(cond.field), cond.value.network
+        if column.family == "string" and network.version == 6:
+            scope.lose(Fidelity.EXACT, CANONICAL)
+        return column.network(network)
 
     def convert_condition_field_compare_op_val(self, cond: Any, state: ConversionState) -> Node:
         column = _scope(state).column(cond.field)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from typing import Any
 
 from sigma.types import SigmaString
 
 from converter.backends.eql import addresses, text
-from converter.backends.eql.expression import Leaf, Node, Values, both, either, negation
+from converter.backends.eql.expression import Leaf, Node, Values, either
+from converter.backends.lucene_networks import v6_regex
 from converter.columns import Column, Columns
 from converter.errors import Refusal
 from converter.plan import Fidelity, Reason
@@ -110,14 +112,25 @@ class Target:
     def network(self, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> Node:
         """Compare with a network."""
         if self.family == "ip":
-            found: Node = Values(self.text, "cidrMatch", (str(network),))
-            if addresses.holds_v4(str(network)):
-                # Elasticsearch keeps IPv4 as ::ffff:0:0/96; Sigma's networks of IPv6 hold IPv6 only.
-                found = both([found, negation(Values(self.text, "cidrMatch", ("0.0.0.0/0",)))])
-            return found
-        if self.family == "string" and isinstance(network, ipaddress.IPv4Network):
+            return Values(self.text, "cidrMatch", tuple(map(str, self._without_v4(network))))
+        if self.family != "string":
+            raise self.refused(f"the network {network}", "cidrMatch needs a field of type ip")
+        if isinstance(network, ipaddress.IPv4Network):
             return Values(self.text, "regex", (text.pattern(addresses.v4_regex(network)),))
-        raise self.refused(f"the network {network}", "cidrMatch needs a field of type ip")
+        if network.num_addresses == 1:
+            return Values(self.text, ":", (text.string(str(network.network_address)),))
+        pattern = v6_regex(network)
+        if pattern is None:
+            raise self.refused(f"the network {network}, as zeros in its text may be left out")
+        return Values(self.text, "regex", (text.pattern(pattern),))
+
+    def _without_v4(self, network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> list[Any]:
+        """Return networks without Elasticsearch's form of IPv4 (::ffff:0:0/96): Sigma's of IPv6 hold none."""
+        if isinstance(network, ipaddress.IPv4Network) or not network.overlaps(addresses.MAPPED):
+            return [network]
+        if network.subnet_of(addresses.MAPPED):
+            raise self.refused(f"the network {network}, as it cannot be told from IPv4")
+        return sorted(network.address_exclude(addresses.MAPPED))
 
     def other(self, value: SigmaString) -> Node:
         """Compare a field that is no string with a Sigma string."""

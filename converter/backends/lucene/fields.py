@@ -24,7 +24,7 @@ from converter.backends.lucene.expression import (
     either,
     has_letters,
 )
-from converter.backends.lucene.networks import v6_regex
+from converter.backends.lucene_networks import CANONICAL, v6_regex
 from converter.backends.lucene_regex import ANYTHING, to_lucene, tree_of
 from converter.columns import Column, Columns
 from converter.errors import Refusal
@@ -217,9 +217,7 @@ class Target:
             raise self.refused(f"the network {network}")
         if isinstance(network, ipaddress.IPv4Network):
             return Regex(self.name, addresses.v4_regex(network))
-        self.scope.reasons.append(
-            Reason(Fidelity.EXACT, "IPv6 addresses are compared in their canonical text")
-        )
+        self.scope.reasons.append(Reason(Fidelity.EXACT, CANONICAL))
         if network.num_addresses == 1:
             return self._string((str(network.network_address),), cased=False)
         pattern = v6_regex(network)

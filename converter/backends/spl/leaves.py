@@ -73,7 +73,7 @@ def _of_value(name: str, value: SigmaType, columns: Columns) -> Node:
         case SigmaTimestampPart():
             return timeparts.leaf(name, value, "=")
         case SigmaNumber():
-            return _equal_number(name, value)
+            return _equal_number(name, value, columns)
         case SigmaBool():
             return _exact(name, "true" if value.boolean else "false", False)
         case SigmaNull():
@@ -217,9 +217,13 @@ def _sayable(name: str, value: SigmaNumber) -> str:
     return str(value.number)
 
 
-def _equal_number(name: str, value: SigmaNumber) -> Leaf:
+def _equal_number(name: str, value: SigmaNumber, columns: Columns) -> Leaf:
     written = _sayable(name, value)
     field, subject = search_field(name), eval_field(name)
+    if name not in columns or columns[name].type != "number":
+        # `search` compares with the text that the number is written as; an expression takes "05" for 5.
+        found = {"search": f"{field}={written}", "field": field, "value": written} if field else {}
+        return _pattern(subject, f"^{literal(written)}\\z", "", found)
     test = f"{subject}={written}"
     return Leaf(
         where=test,

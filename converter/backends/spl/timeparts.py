@@ -3,7 +3,7 @@
 strftime() writes in the time zone of the user who searches, so the parts are cut out of the text (ISO 8601 or
 `2020-10-19 07:30:46.319`) where it is UTC's already. A text with another offset is turned into epoch seconds;
 minute and hour are counted off them, the rest is written by strftime() after the user's own offset is taken
-off again. Epoch numbers are not found.
+off again. Numbers are epoch seconds, or milliseconds from 100,000,000,000 on (the year 5138 in seconds).
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from converter.backends.spl.text import eval_field, pattern, search_field
 # A date alone is midnight.
 _UTC = r"^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d[.,:\d]*)?\s*(?:Z|UTC|[+-]00:?00)?\z"
 _OFFSET = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d[.,:\d]*\s*[+-](?!00:?00)\d\d:?\d\d\z"
+_NUMBER = r"^\d+(?:\.\d+)?\z"
+_MILLISECONDS_FROM = 100_000_000_000
 # First character and length of each part in the text, and its letter for strftime().
 _PLACES = {
     TimestampPart.YEAR: (1, 4, "%Y"),
@@ -33,6 +35,7 @@ def leaf(name: str, value: SigmaTimestampPart, operator: str) -> Leaf:
     test = (
         f"match({subject}, {pattern(_UTC)}) AND {_of_text(subject, value.timestamp_part)}{compared}"
         f" OR match({subject}, {pattern(_OFFSET)}) AND {_of_offset(subject, value.timestamp_part)}{compared}"
+        f" OR match({subject}, {pattern(_NUMBER)}) AND {_of_number(subject, value.timestamp_part)}{compared}"
     )
     return Leaf(
         where=test,
@@ -59,6 +62,16 @@ def _of_offset(subject: str, part: TimestampPart) -> str:
         f'coalesce(strptime({wall}.substr({subject}, -6), "%Y-%m-%d %H:%M%:z"), '
         f'strptime({wall}.substr({subject}, -5), "%Y-%m-%d %H:%M%z"))'
     )
+    return _of_epoch(epoch, part)
+
+
+def _of_number(subject: str, part: TimestampPart) -> str:
+    """Return the part, in UTC, of an epoch number."""
+    number = f"tonumber({subject})"
+    return _of_epoch(f"if({number}>={_MILLISECONDS_FROM}, {number}/1000, {number})", part)
+
+
+def _of_epoch(epoch: str, part: TimestampPart) -> str:
     if part is TimestampPart.MINUTE:
         return f"floor({epoch}/60)%60"
     if part is TimestampPart.HOUR:

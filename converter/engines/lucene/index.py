@@ -142,11 +142,24 @@ class _Maker:
         self.ip = jpype.JClass(document + "InetAddressPoint")
         self.no = jpype.JClass("org.apache.lucene.document.Field$Store").NO
         self.jlong = jpype.JLong
+        # Most events share most values, and making a Java object costs more than all else.
+        self.names: dict[str, Any] = {}
+        self.fields: dict[tuple[str, str, type, Any], Any] = {}
 
     def name(self, name: str) -> Any:
-        return self.string(EXISTS, jvm.java_string(name), self.no)
+        if name not in self.names:
+            self.names[name] = self.string(EXISTS, jvm.java_string(name), self.no)
+        return self.names[name]
 
     def field(self, name: str, kind: str, value: Any) -> Any:
+        if not isinstance(value, (str, int, float)):
+            return self._made(name, kind, value)
+        key = (name, kind, type(value), value)
+        if key not in self.fields:
+            self.fields[key] = self._made(name, kind, value)
+        return self.fields[key]
+
+    def _made(self, name: str, kind: str, value: Any) -> Any:
         java_name = jvm.java_string(name)
         if kind in WHOLE:
             text = text_of(value)

@@ -86,7 +86,10 @@ ONE = [
     ("ip|startswith: '10.'", 'cidrMatch(ip, "10.0.0.0/8")'),
     ("ip|startswith: '10.25'", 'cidrMatch(ip, "10.25.0.0/16", "10.250.0.0/15", "10.252.0.0/14")'),
     ("ip|startswith: 'fe80:'", 'cidrMatch(ip, "fe80::/16")'),
-    ("ip|cidr: '::/0'", 'cidrMatch(ip, "::/0") and not cidrMatch(ip, "0.0.0.0/0")'),
+    # Elasticsearch keeps IPv4 in ::ffff:0:0/96: the other half of a network that holds it.
+    ("ip|cidr: '::fffe:0:0/95'", 'cidrMatch(ip, "::fffe:0:0/96")'),
+    ("name|cidr: '::1/128'", 'name : "::1"'),
+    ("name|cidr: 'a12b::/16'", 'name regex "[Aa]12[Bb]:[0-9A-Fa-f:.]*(%.+)?"'),
     ("ip|cidr: 'fc00::/7'", 'cidrMatch(ip, "fc00::/7")'),
     ("at: '2026-01-01'", 'at == "2026-01-01"'),
 ]
@@ -217,7 +220,9 @@ REFUSED = [
     ("at|hour: 3", "SC201", "KQL and SPL"),
     ("name|re: '(?=a)b'", "SC202", "lookahead"),
     ("name|lt: 4", "SC204", "KQL and SPL"),
-    ("name|cidr: 'fe80::/10'", "SC204", "ip"),
+    ("name|cidr: '2001:db8::/48'", "SC204", "zeros"),
+    ("ip|cidr: '::ffff:10.0.0.0/104'", "SC204", "IPv4"),
+    ("pid|cidr: 'fe80::/10'", "SC204", "ip"),
     ("pid: abc", "SC204", "long"),
     ("pid: '007'", "SC204", "long"),
     ("pid: '1_0'", "SC204", "long"),

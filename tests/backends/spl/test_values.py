@@ -133,3 +133,15 @@ def test_long_lists_and_values() -> None:
     detection = {"s": {"F": [f"v?{number}" for number in range(5000)]}, "condition": "s"}
     agree(detection, [{"F": "vx4999"}, {"F": "v4999"}])
     agree({"s": {"F": "x" * 100_000}, "condition": "s"}, [{"F": "x" * 100_000}, {"F": "x"}])
+
+
+@pytest.mark.parametrize(
+    ("part", "number"),
+    [("minute", 6), ("hour", 5), ("day", 5), ("week", 10), ("month", 3), ("year", 2024), ("hour|gte", 23)],
+)
+def test_parts_of_a_time_that_is_an_epoch_number(part: str, number: int) -> None:
+    seconds = 1_709_615_160  # 2024-03-05T05:06:00Z
+    around = [seconds + step for step in (-1, 0, 59, 60, 3600, 18 * 3600, 86_400, 7 * 86_400, 300 * 86_400)]
+    texts = [str(one) for one in around] + [f"{one}.5" for one in around] + [f"{one}250" for one in around]
+    values = [*texts, "99999999999", "100000000000", "0", "17096151.6.0", "-", "1e9"]
+    agree({"s": {f"F|{part}": number}, "condition": "s"}, [{"F": one} for one in values] + [{"G": "x"}])

@@ -1,9 +1,11 @@
-"""Networks of IPv6 on fields that hold addresses as text."""
+"""Networks of IPv6 on fields that hold addresses as text: for EQL and Lucene, whose regexes are Lucene's."""
 
 from __future__ import annotations
 
 import ipaddress
 
+CANONICAL = "IPv6 addresses are compared in their canonical text"
+"""The note on a query that does so."""
 _REST = "[0-9A-Fa-f:.]*(%.+)?"
 
 
