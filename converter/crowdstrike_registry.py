@@ -202,8 +202,9 @@ class RegistryValueData(DetectionItemTransformation):
     """Map Sysmon's text of a registry value to the field of its kind.
 
     ``text``: the field with texts. ``number``: the field with numbers, in decimal. ``kind``: the field with
-    the type of the value; ``binary`` and ``strings``: its texts for binary data and for strings. ``empty``:
-    an empty text may be stored as such.
+    the type of the value; ``binary``, ``strings``, ``dword`` and ``qword``: its texts for those. ``empty``:
+    an empty text may be stored as such. ``largest``: the largest number that ``number`` can hold, if there is
+    one below what the registry can.
     """
 
     text: str
@@ -211,13 +212,16 @@ class RegistryValueData(DetectionItemTransformation):
     kind: str
     binary: str
     strings: list[str]
+    dword: str
+    qword: str
     empty: bool = False
+    largest: int | None = None
 
     def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part:
         """Map the values of one item.
 
         Raises:
-            Refusal: SC201 for a part of what Sysmon writes for a number.
+            Refusal: SC201 for a part of what Sysmon writes for a number, or one larger than can be held.
         """
         return common.group(detection_item, [self._one(detection_item, one) for one in detection_item.value])
 
@@ -233,7 +237,11 @@ class RegistryValueData(DetectionItemTransformation):
         if found := _NUMBER.fullmatch(text):
             dword, high, low = found.groups()
             number = int(dword, 16) if dword else (int(high, 16) << 32) + int(low, 16)
-            return common.item(item, self.number, common.string(SigmaString(), [str(number)]))
+            if self.largest is not None and number > self.largest:
+                raise common.refuse(item, value, f"numbers above {self.largest} are not kept")
+            kind = common.string(SigmaString(), [self.dword if dword else self.qword])
+            equal = common.item(item, self.number, common.string(SigmaString(), [str(number)]))
+            return common.linked([equal, common.item(item, self.kind, kind)], ConditionAND)
         if text.lower() == "binary data":
             return common.item(item, self.kind, common.string(SigmaString(), [self.binary]))
         if text.lower() == "(empty)":

@@ -54,6 +54,7 @@ _WRITTEN = {
     **dict.fromkeys(("bat", "cmd", "js", "ps1", "vbe", "vbs", "wsf"), "NewScriptWritten"),
     **{"dmp": "DmpFileWritten", "lnk": "LnkFileWritten", "pdf": "PdfFileWritten", "zip": "ZipFileWritten"},
 }
+_HASH = re.compile(r"(?i)(MD5=[0-9a-f]{32}|SHA1=[0-9a-f]{40}|SHA256=[0-9a-f]{64}|IMPHASH=[0-9a-f]{32})")
 _NUMBER = re.compile(r"(?i)([dq])word \(0x([0-9a-f]+)(?:-0x([0-9a-f]+))?\)")
 
 
@@ -88,6 +89,10 @@ def plausible(event: Mapping[str, Any]) -> dict[str, Any]:
             r"(?i)[dq]word \([^)]*\)|\(empty\)|binary data", windows.text(made.get("Details", ""))
         ):
             made["Details"] = found[0]
+    for name in ("Hashes", "Hash"):
+        found_hashes = [one[0] for one in _HASH.finditer(windows.text(made.get(name) or ""))]
+        if found_hashes:
+            made[name] = ",".join(found_hashes)
     if code == 3:
         made.setdefault("Initiated", "true")
     if code == 7 and "SignatureStatus" in made:
