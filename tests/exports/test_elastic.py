@@ -137,7 +137,7 @@ def test_ids() -> None:
         ),
         ({}, {"interval": "5m", "from": "now-9m", "to": "now", "max_signals": 100}),
         ({}, {"timestamp_override": "event.ingested"}),
-        ({}, {"related_integrations": [{"package": "windows", "version": "^2.0.0"}]}),
+        ({}, {"related_integrations": [{"package": "windows", "version": "^3.0.0"}]}),
         (
             {},
             {
@@ -306,7 +306,7 @@ def test_spans_have_units_that_suppression_knows() -> None:
 
 def test_other_sources() -> None:
     rule = one(simple(source="defender"))
-    assert rule["related_integrations"] == [{"package": "m365_defender", "version": "^2.15.1"}]
+    assert rule["related_integrations"] == [{"package": "m365_defender", "version": "^3.6.0"}]
     required = {field["name"]: field["ecs"] for field in rule["required_fields"]}
     assert required["m365_defender.event.category"] is False
     none = one(simple(source="none"))
