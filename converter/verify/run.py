@@ -196,7 +196,14 @@ def alerts_of(
         (query, row) for query, result in zip(conversion.queries, results, strict=True) for row in result.rows
     ]
     if conversion.cell.target == "eql":
-        return {Mark(_joined(plan, row["keys"]), _time(events[row["events"][-1]])) for _, row in rows}
+        marks = {Mark(_joined(plan, row["keys"]), _time(events[row["events"][-1]])) for _, row in rows}
+        # An event that is an alert by itself: its group is in its own fields.
+        for query, result in zip(conversion.queries, results, strict=True):
+            columns = query.alert.group if query.alert else ()
+            for one in result.events:
+                keys = [stored[one].doc.get(column) for column in columns]
+                marks.add(Mark(_joined(plan, keys), _time(events[one])))
+        return marks
     if conversion.cell.target == "lucene":
         return {Mark(_joined(plan, list(row["group"].values())), 0) for _, row in rows}
     found = set()

@@ -5,10 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import permutations
+from itertools import combinations, permutations
 
 from converter.backends.eql.expression import either
-from converter.backends.eql.items import Item, Maker, chain, disjoint, event, joined, single, together
+from converter.backends.eql.items import (
+    Item,
+    Maker,
+    chain,
+    check_types,
+    disjoint,
+    event,
+    joined,
+    single,
+    together,
+)
 from converter.errors import Refusal
 from converter.plan import BaseRule, CorrelationPlan, Draft, Fidelity, Reason, Threshold
 
@@ -16,6 +26,8 @@ MAX_RUNS = 100
 """Elasticsearch's limit of ``with runs``."""
 MAX_FREE = 3
 """Rules whose order is free: three need six orders, four would need 24."""
+MAX_MEETINGS = 3
+"""Places where alerts that follow each other can share an event: each doubles the number of queries."""
 FIRST_OF_BURST = Reason(
     Fidelity.EXACT,
     "first of burst: Elasticsearch uses events up, so what completes the same alert again raises it once",
@@ -77,13 +89,16 @@ def counted(plan: CorrelationPlan, make: Maker) -> Item:
     if len({item.keys for item in items}) > 1:
         raise Refusal("SC205", "EQL cannot join rules by different fields in one count; KQL and SPL can")
     categories = {item.category for item in items}
-    reasons = tuple(reason for item in items for reason in item.reasons)
-    if len(categories) == 1:
-        return replace(
-            items[0], condition=either([item.condition for item in items]), runs=runs(plan), reasons=reasons
-        )
-    found = either([item.with_category() for item in items])
-    return replace(items[0], category="any", condition=found, runs=runs(plan), reasons=reasons)
+    category = categories.pop() if len(categories) == 1 else "any"
+    parts = [item.condition if category != "any" else item.with_category() for item in items]
+    return replace(
+        items[0],
+        category=category,
+        condition=either(parts),
+        trees=tuple(tree for item in items for tree in item.trees),
+        runs=runs(plan),
+        reasons=tuple(reason for item in items for reason in item.reasons),
+    )
 
 
 def _count(plan: CorrelationPlan, make: Maker) -> Draft:
@@ -97,9 +112,72 @@ def _ordered(plan: CorrelationPlan, make: Maker) -> list[Draft]:
     if plan.expression is not None or not _all_members(plan):
         raise Refusal("SC205", "EQL says an order of all rules only, not of some of them; KQL and SPL can")
     items = chain(plan, make, counted)
+    check_types(items)
+    apart = _ordered_draft(items, plan)
+    shared = [
+        replace(_ordered_draft(found, plan), name="_then_".join(item.label for item in found))
+        for found in _shared(items)
+    ]
+    return [replace(apart, name="apart"), *shared] if shared else [apart]
+
+
+def _ordered_draft(items: Sequence[Item], plan: CorrelationPlan) -> Draft:
     if sum(item.runs for item in items) < 2:
-        return [event(items[0])]
-    return [_noted(joined(items, plan.timespan_ms))]
+        return event(items[0])
+    return _noted(joined(items, plan.timespan_ms))
+
+
+def _shared(items: Sequence[Item]) -> list[list[Item]]:
+    """Return the chains in which one event ends an alert and is the next rule, or begins the next alert.
+
+    An alert and an event of one time follow each other, and the event may be the alert's own: only members
+    of one correlation are distinct events.
+
+    Raises:
+        Refusal: SC205 if that can happen at too many places.
+    """
+    units = [replace(item, runs=1) for item in items for _ in range(item.runs)]
+    meeting = [
+        place
+        for place in range(len(units) - 1)
+        if units[place].owner != units[place + 1].owner and not disjoint(units[place : place + 2])
+    ]
+    if len(meeting) > MAX_MEETINGS:
+        raise Refusal(
+            "SC205",
+            f"an event can belong to two alerts that follow each other, at {len(meeting)} places, and EQL"
+            " needs a query for each choice of them; KQL and SPL can",
+        )
+    found = []
+    for chosen in (set(some) for size in range(1, len(meeting) + 1) for some in combinations(meeting, size)):
+        blocks = [[units[0]]]
+        for place, unit in enumerate(units[1:]):
+            if place in chosen:
+                blocks[-1].append(unit)
+            else:
+                blocks.append([unit])
+        if all(len(block) == 1 or _can_be_one(block) for block in blocks):
+            found.append(_in_runs([_merged(block) for block in blocks]))
+    return found
+
+
+def _can_be_one(block: Sequence[Item]) -> bool:
+    return len({unit.owner for unit in block}) == len(block) and not disjoint(block)
+
+
+def _merged(block: Sequence[Item]) -> Item:
+    return replace(together(block), label="_with_".join(unit.label for unit in block))
+
+
+def _in_runs(units: Sequence[Item]) -> list[Item]:
+    """Return the items with equal neighbours put together."""
+    items: list[Item] = []
+    for unit in units:
+        if items and replace(items[-1], runs=1) == unit:
+            items[-1] = replace(items[-1], runs=items[-1].runs + 1)
+        else:
+            items.append(unit)
+    return items
 
 
 def _all_members(plan: CorrelationPlan) -> bool:

@@ -23,6 +23,13 @@ _FAMILIES = {
     "boolean": "boolean",
     "ip": "ip",
 }
+
+
+def family(kind: str) -> str:
+    """Return what the values of a type are: string, number, date, boolean, ip; else the type itself."""
+    return _FAMILIES.get(kind, kind)
+
+
 _NUMERAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 from sigma.conditions import ConditionAND, ConditionOR
 from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
@@ -11,6 +12,7 @@ from sigma.types import SigmaBool, SigmaNumber, SigmaString
 
 from converter.backends.eql import text
 from converter.backends.eql.expression import Leaf, Node, both, query
+from converter.backends.eql.fields import family
 from converter.errors import Refusal
 from converter.plan import AlertColumns, BaseRule, CorrelationPlan, Draft, Fidelity, Member, Reason, Tree
 
@@ -31,8 +33,14 @@ class Item:
     """Join keys as EQL writes them: for each group-by key of the correlation its columns."""
     names: Keys
     """The same as the columns are called."""
-    tree: Tree | None = None
-    """The base rule's, to see whether an event can be two rules at once."""
+    trees: tuple[Tree, ...] = ()
+    """Of the base rules, any of which it is, to see whether an event can be two rules at once."""
+    types: tuple[str, ...] = ()
+    """What the join keys' values are: text, number, date ..."""
+    label: str = ""
+    """The member that it stands for."""
+    owner: int = 0
+    """`id()` of the correlation whose member it is: members of one are distinct events."""
     runs: int = 1
     reasons: tuple[Reason, ...] = ()
     single_valued: frozenset[str] = frozenset()
@@ -71,7 +79,17 @@ def single(member: Member, keys: Keys, make: Maker) -> Item:
                 guards.append(Leaf(f"{written} != null", f"{written} == null"))
         shown.append(tuple(columns))
     one = frozenset(name for name, column in base.columns.items() if not column.multi)
-    return Item(category, both([condition, *guards]), tuple(shown), keys, base.tree, 1, reasons, one)
+    return Item(
+        category,
+        both([condition, *guards]),
+        tuple(shown),
+        keys,
+        (base.tree,),
+        tuple(family(base.columns[name].type) for key in keys for name in key),
+        member.name,
+        reasons=reasons,
+        single_valued=one,
+    )
 
 
 def together(items: Sequence[Item]) -> Item:
@@ -87,22 +105,29 @@ def together(items: Sequence[Item]) -> Item:
         raise Refusal("SC205", f"{why}; KQL and SPL can")
     condition = both([item.with_category() for item in items])
     reasons = tuple(reason for item in items for reason in item.reasons)
-    return Item("any", condition, items[0].keys, items[0].names, reasons=reasons)
+    return Item("any", condition, items[0].keys, items[0].names, types=items[0].types, reasons=reasons)
 
 
 def disjoint(items: Sequence[Item]) -> bool:
     """Return whether no event can be all of these, as far as equality of single values tells."""
+    return all(
+        _apart([_required(tree, item.single_valued) for tree, item in zip(trees, items, strict=True)])
+        for trees in product(*(item.trees for item in items))
+    )
+
+
+def _apart(required: Sequence[dict[str, set[str]]]) -> bool:
     seen: dict[str, set[str]] = {}
-    for item in items:
-        for name, values in _required(item).items():
+    for one in required:
+        for name, values in one.items():
             seen[name] = seen.get(name, values) & values
     return not all(seen.values())
 
 
-def _required(item: Item) -> dict[str, set[str]]:
+def _required(tree: Tree, single_valued: frozenset[str]) -> dict[str, set[str]]:
     """Return, for fields that must have one of some plain values, those values without case."""
     found: dict[str, set[str]] = {}
-    stack: list[object] = [item.tree]
+    stack: list[object] = [tree]
     while stack:
         node = stack.pop()
         if isinstance(node, ConditionAND):
@@ -111,7 +136,7 @@ def _required(item: Item) -> dict[str, set[str]]:
         leaves = node.args if isinstance(node, ConditionOR) else [node]
         fields = {leaf.field for leaf in leaves if isinstance(leaf, FieldValue)}
         values = [_plain(leaf.value) if isinstance(leaf, FieldValue) else None for leaf in leaves]
-        if len(fields) == 1 and None not in values and (name := fields.pop()) in item.single_valued:
+        if len(fields) == 1 and None not in values and (name := fields.pop()) in single_valued:
             kept = {value for value in values if value is not None}
             found[name] = found.get(name, kept) & kept
     return found
@@ -141,12 +166,12 @@ def chain(
     for member in plan.members:
         inner = member.source
         if isinstance(inner, BaseRule):
-            items.append(single(member, member.group_by, make))
+            items.append(replace(single(member, member.group_by, make), owner=id(plan)))
             continue
         if inner.type == "temporal_ordered":
             found = _ordered_members(inner, make, counted)
         elif inner.type == "event_count":
-            found = [counted(inner, make)]
+            found = [replace(counted(inner, make), label=member.name, owner=id(inner))]
         else:
             raise Refusal(
                 "SC205", f"EQL cannot use alerts of type {inner.type} in a sequence; KQL and SPL can"
@@ -155,8 +180,16 @@ def chain(
         lost = _losses(plan, inner, kept) if sum(item.runs for item in found) > 1 else []
         for item in found:
             keys, names = (tuple(one[number] for number in kept) for one in (item.keys, item.names))
-            items.append(replace(item, keys=keys, names=names, reasons=(*item.reasons, *lost)))
+            types = tuple(kind for number in kept for kind in _types_of(item, number))
+            reasons = (*item.reasons, *lost)
+            items.append(replace(item, keys=keys, names=names, types=types, reasons=reasons))
     return items
+
+
+def _types_of(item: Item, number: int) -> tuple[str, ...]:
+    """Return the types of the columns of one join key."""
+    begin = sum(map(len, item.names[:number]))
+    return item.types[begin : begin + len(item.names[number])]
 
 
 def _ordered_members(
@@ -200,6 +233,7 @@ def joined(items: Sequence[Item], timespan_ms: int) -> Draft:
     flat = [tuple(column for key in item.keys for column in key) for item in items]
     if len({len(keys) for keys in flat}) > 1:
         raise Refusal("SC205", "EQL needs as many join keys on every item; KQL and SPL can join these rules")
+    check_types(items)
     shared = 0
     while shared < len(flat[0]) and len({keys[shared] for keys in flat}) == 1:
         shared += 1
@@ -211,6 +245,23 @@ def joined(items: Sequence[Item], timespan_ms: int) -> Draft:
         lines.append(_item(item, keys[shared:]))
     reasons = tuple(dict.fromkeys(reason for item in items for reason in item.reasons))
     return Draft("\n".join(lines), reasons=reasons)
+
+
+def check_types(items: Sequence[Item]) -> None:
+    """Refuse join keys of different types, as Elasticsearch does since 7.11 (pull request 66183).
+
+    Raises:
+        Refusal: SC204.
+    """
+    for column, types in enumerate(zip(*(item.types for item in items), strict=False)):
+        if len(set(types)) > 1:
+            named = [[name for key in item.names for name in key][column] for item in items]
+            fields = " and ".join(dict.fromkeys(named))
+            raise Refusal(
+                "SC204",
+                f"EQL cannot join {fields}: their types ({', '.join(dict.fromkeys(types))}) differ; "
+                "KQL and SPL can",
+            )
 
 
 def _item(item: Item, own: Sequence[str]) -> str:

@@ -7,7 +7,6 @@ step. Nothing is estimated: no dcount, no percentile; and no fixed windows: `bin
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import floor
@@ -27,16 +26,6 @@ _MEASURED = {
     "temporal": "RuleCount",
     "value_sum": "Total",
     "value_avg": "Average",
-    "value_percentile": "Percentile",
-    "value_median": "Median",
-}
-_TESTS = {
-    "gt": operator.gt,
-    "gte": operator.ge,
-    "lt": operator.lt,
-    "lte": operator.le,
-    "eq": operator.eq,
-    "neq": operator.ne,
 }
 _LABELLED_TYPES = frozenset({"temporal"})
 
@@ -119,11 +108,6 @@ def _form(plan: CorrelationPlan, script: Script, nested: bool) -> tuple[str, lis
     return (*windowed(scope, found), scope.alert)
 
 
-def holds(number: int, threshold: Threshold) -> bool:
-    """Tell whether a number satisfies a threshold."""
-    return bool(_TESTS[threshold.op](number, threshold.value))
-
-
 def lower_bound(thresholds: Sequence[Threshold]) -> int | None:
     """Return N if the thresholds say "N or more" of a count, else None."""
     bounds = []
@@ -155,6 +139,7 @@ def _scope(plan: CorrelationPlan, script: Script, nested: bool) -> Scope:
         plan.group_by,
         tuple(_differs(plan, position) for position in range(len(plan.group_by))),
         plan.type in NUMERIC_TYPES,
+        _whole(plan),
         plan.type in _LABELLED_TYPES,
         fields,
     )
@@ -186,7 +171,19 @@ def _differs(plan: CorrelationPlan, position: int) -> bool:
         columns = member.group_by[position]
         if isinstance(member.source, BaseRule):
             kinds |= {rows.column_of(member.source, column).type for column in columns}
+        else:
+            kinds |= rows.types_of(member.source, columns[0])
     return len(kinds) > 1
+
+
+def _whole(plan: CorrelationPlan) -> bool:
+    """Tell whether the values of all members are whole numbers."""
+    return all(
+        isinstance(member.source, BaseRule) and rows.column_of(member.source, column).type in ("int", "long")
+        for member in plan.members
+        for columns in member.values
+        for column in columns
+    )
 
 
 def member_rows(scope: Scope) -> Rows:
@@ -258,21 +255,7 @@ def member_let(
     shown = tuple(field for field, _ in scope.shape.fields) if with_fields else ()
     inner = replace(member.source, fields=tuple(dict.fromkeys((*member.source.fields, *shown))))
     source, operators, alert = _form(inner, script, True)
-    _check_start(member.source)
     columns = [alert.first, alert.last, *alert.group]
     shape = scope.shape if with_fields else replace(scope.shape, fields=())
     row = rows.alert_row(member, shape, member.source, columns, completing(inner).columns)
     return script.let(member.name, piped(source, [*operators, row], INDENT))
-
-
-def _check_start(inner: CorrelationPlan) -> None:
-    """Refuse to chain what has no known start."""
-    bound = lower_bound(inner.thresholds)
-    default = not inner.thresholds and inner.expression is None
-    if inner.type in NUMERIC_TYPES or inner.expression is not None or (bound is None and not default):
-        raise Refusal(
-            "SC205",
-            f"KQL: the latest start of an alert of {inner.name!r} ({inner.type}) cannot be told from its"
-            " window, and a correlation of correlations needs it",
-            hint="SPL can",
-        )

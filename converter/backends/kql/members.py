@@ -45,6 +45,8 @@ class Shape:
     """For each key, whether members hold it in columns of different types."""
     numeric: bool
     """Whether the condition's values are numbers."""
+    whole: bool
+    """Whether these are whole numbers in all members."""
     labelled: bool
     """Whether rows say which member they are."""
     fields: tuple[tuple[str, str], ...]
@@ -153,7 +155,7 @@ def numbered(members: Sequence[Member], shape: Shape, column: str) -> Numbered:
 def alert_row(
     member: Member, shape: Shape, inner: CorrelationPlan, columns: Sequence[str], shown: Columns
 ) -> str:
-    """Return the `project` that turns another correlation's alerts into rows.
+    """Return the operators that turn another correlation's alerts into rows.
 
     Args:
         member: whose source is the other correlation.
@@ -165,13 +167,14 @@ def alert_row(
     first, last, *keys = columns
     held = dict(zip(inner.group_by, keys, strict=True))
     row = [(shape.names.start, first), (shape.names.time, last)]
-    row += [
-        (key, " + ".join(name(held[column]) for column in found))
-        for key, found in zip(shape.group_by, member.group_by, strict=True)
+    for key, as_text, (found,) in zip(shape.group_by, shape.as_text, member.group_by, strict=True):
+        text = as_text and types_of(inner, found) != {"string"}
+        row.append((key, f"tostring({name(held[found])})" if text else name(held[found])))
+    # A key of the other correlation; it is there and not empty.
+    values = [
+        (value, name(held[found])) for value, (found,) in zip(shape.names.values, member.values, strict=True)
     ]
-    for value, found in zip(shape.names.values, member.values, strict=True):
-        counted = " + ".join(name(held[column]) for column in found)
-        row.append((value, f"toreal({counted})" if shape.numeric else counted))
+    row += [(value, f"toreal({held})" if shape.numeric else held) for value, held in values]
     if shape.labelled:
         row.append((shape.names.rule, string(member.name)))
     taken = {column for column, _ in row}
@@ -180,7 +183,24 @@ def alert_row(
         for field, kind in shape.fields
         if field not in taken
     ]
-    return project(row)
+    if not shape.numeric:
+        return project(row)
+    numbers = " and ".join(f"isnotnull({name(value)})" for value in shape.names.values)
+    return f"{project(row)}\n| where {numbers}"
+
+
+def types_of(plan: CorrelationPlan, key: str) -> set[str]:
+    """Return the types of a group-by key in the members of a correlation; text where they differ."""
+    position = plan.group_by.index(key)
+    found: set[str] = set()
+    for member in plan.members:
+        columns = member.group_by[position]
+        if isinstance(member.source, CorrelationPlan):
+            found |= types_of(member.source, columns[0])
+        else:
+            types = {column_of(member.source, column).type for column in columns}
+            found |= {"string"} if len(columns) > 1 or types & {"dynamic", "guid"} else types
+    return found if len(found) == 1 else {"string"}
 
 
 def _row(member: Member, base: BaseRule, shape: Shape) -> list[tuple[str, str]]:

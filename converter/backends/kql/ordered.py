@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from converter.backends.kql import members as rows
-from converter.backends.kql.correlation import Scope, holds, member_let
+from converter.backends.kql.correlation import Scope, lower_bound, member_let
 from converter.backends.kql.expression import INDENT
 from converter.backends.kql.literals import name
 from converter.backends.kql.script import piped, summarize
+from converter.backends.kql.windows import compared, latest_starts
 from converter.errors import Refusal
 from converter.plan import BaseRule
 
@@ -17,15 +18,16 @@ from converter.plan import BaseRule
 def ordered(scope: Scope) -> tuple[str, list[str]]:
     """Return source and operators of the alerts.
 
-    The condition is about the longest chain that ends at a time; it is put as lengths that must, and
-    lengths that must not, be reached.
+    The condition is about the longest chain that ends at a time. Where it is a lower bound, chains of that
+    length are enough; else all lengths are looked at.
     """
     members = scope.plan.members
-    runs = _runs(scope)
+    bound = len(members) if not scope.plan.thresholds else lower_bound(scope.plan.thresholds)
+    if bound is not None and bound > len(members):
+        raise Refusal("SC205", "no number of rules satisfies the condition: it would never alert")
     intervals = any(not isinstance(member.source, BaseRule) for member in members)
-    longest = runs[-1][0]
-    event = _event_column(scope, intervals) if longest > 1 or len(runs) > 1 or runs[-1][1] else None
-    every = runs == [(len(members), None)]
+    event = _event_column(scope, intervals) if bound is None or bound > 1 else None
+    every = bound == len(members)
     lets = [
         member_let(
             scope,
@@ -39,36 +41,37 @@ def ordered(scope: Scope) -> tuple[str, list[str]]:
         for member in members
     ]
     chain = _Chain(scope, intervals, event)
-    parts = []
-    for reached, missed in runs:
-        source, operators = _reaching(scope, chain, lets, reached)
-        if missed:
-            longer = scope.script.let("Longer", piped(*_reaching(scope, chain, lets, missed), INDENT))
-            operators = [*operators, f"join kind=leftanti {longer} on {scope.by(scope.alert.last)}"]
-        parts.append((source, operators))
-    if len(parts) == 1:
-        return parts[0]
-    return _union(scope, parts), []
+    if bound is not None:
+        return _reaching(scope, chain, lets, max(bound, 1))
+    return _measured(
+        scope, [(length, *_reaching(scope, chain, lets, length)) for length in range(1, len(lets) + 1)]
+    )
 
 
-def _runs(scope: Scope) -> list[tuple[int, int | None]]:
-    """Return the lengths that satisfy the condition as runs: from a length to before another, or any.
-
-    Raises:
-        Refusal: SC205 if none does.
-    """
-    count = len(scope.plan.members)
-    thresholds = scope.plan.thresholds
-    good = [
-        length
-        for length in range(1, count + 1)
-        if (all(holds(length, one) for one in thresholds) if thresholds else length == count)
+def _measured(scope: Scope, chains: Sequence[tuple[int, str, list[str]]]) -> tuple[str, list[str]]:
+    """Return the alerts of a condition that is no lower bound, of the chains of each length."""
+    alert, by = scope.alert, scope.by(scope.alert.last)
+    parts = [
+        (source, [*operators, f"extend {alert.count} = {number}"] if scope.nested else operators)
+        for number, source, operators in chains
     ]
-    starts = [length for length in good if length - 1 not in good]
-    ends = [length + 1 for length in good if length + 1 not in good]
-    if not starts:
-        raise Refusal("SC205", "no number of rules satisfies the condition: it would never alert")
-    return [(a, b if b <= count else None) for a, b in zip(starts, ends, strict=True)]
+    found = _union(scope, parts)
+    condition = compared(alert.count, scope.plan.thresholds)
+    if scope.nested:
+        begin = alert.first
+        return latest_starts(
+            scope,
+            found,
+            begin,
+            [],
+            lambda kept, more: (
+                [summarize([(alert.count, f"max({alert.count})"), *kept], scope.by(alert.last, *more))],
+                condition,
+            ),
+        )
+    fields = [field for field, _ in scope.shape.fields]
+    longest = f"arg_max({', '.join(map(name, [alert.count, alert.first, *fields]))})"
+    return found, [summarize([(alert.count, longest)], by), f"where {condition.laid_out()}"]
 
 
 def _reaching(scope: Scope, chain: _Chain, lets: Sequence[str], length: int) -> tuple[str, list[str]]:

@@ -6,12 +6,11 @@ A running maximum over the instants of a group. Events of one instant stand in a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
+from converter.backends.spl import partial
 from converter.backends.spl.lanes import Stage, Step, discriminators
 from converter.backends.spl.script import Script
 from converter.errors import Refusal
-from converter.plan import Threshold
 
 MOST_TOGETHER = 4
 """Up to this many rules that one event may match together: 2^n - 1 counts are kept."""
@@ -24,15 +23,21 @@ def judge(script: Script, stage: Stage) -> None:
         Refusal: SC205.
     """
     steps = stage.steps
-    if stage.plan.expression is not None or stage.plan.thresholds not in (
-        (),
-        (Threshold("gte", len(steps)),),
-    ):
-        raise Refusal(
-            "SC205", "SPL says temporal_ordered only for all of its rules", hint="sigconv match can"
-        )
     trees = [step.tree for step in steps if step.tree is not None]
     chained = len(trees) < len(steps)
+    lengths = partial.lengths(stage)
+    if not lengths:
+        raise Refusal("SC205", "no number of rules satisfies the condition: it would never alert")
+    if lengths != [len(steps)]:
+        if chained or len(steps) > MOST_TOGETHER:
+            raise Refusal(
+                "SC205",
+                "SPL says an order of some of the rules, not of all, only for up to "
+                f"{MOST_TOGETHER} event rules and not for other correlations",
+                hint="KQL can",
+            )
+        partial.judge(script, stage, lengths, apart=len(trees) < 2 or discriminators(trees) is not None)
+        return
     if len(steps) == 1:
         script.merge()
         script.add("where " + script.unless(stage, f"{steps[0].column}>=time_us-{stage.span_us}"))
@@ -45,7 +50,7 @@ def judge(script: Script, stage: Stage) -> None:
             "SC205",
             f"one event can match several of these rules, and SPL keeps their order only for up to "
             f"{MOST_TOGETHER} of them and not together with other correlations",
-            hint="sigconv match can",
+            hint="KQL can",
         )
     else:
         _together(script, stage)
@@ -108,35 +113,14 @@ def _together(script: Script, stage: Stage) -> None:
     By Hall's theorem they are there if every set of the rules has as many events that match any of them.
     """
     columns = [step.column for step in stage.steps]
-    sets = [
-        chosen
-        for size in range(1, len(columns) + 1)
-        for chosen in combinations(range(1, len(columns) + 1), size)
-    ]
-    script.add("eval " + ", ".join(f"{_name(chosen)}=if({_any(columns, chosen)}, 1, 0)" for chosen in sets))
-    script.merge(*(f"sum({_name(chosen)}) as {_name(chosen)}" for chosen in sets))
+    partial.count_matches(script, columns)
     script.add("sort 0 time_us")
     for last in range(1, len(columns) + 1):
+        begins = ["time_us", *(f"before_{first}" for first in range(1, last))]
         cases = [
-            f"{_hall(first, last)}, {'time_us' if first == 1 else f'before_{first - 1}'}"
-            for first in range(1, last + 1)
+            f"{partial.distinct(range(first, last + 1))}, {begin}" for first, begin in enumerate(begins, 1)
         ]
         # What began before stands in the rows before; the first case that holds begins latest.
         script.add(f"eval start_{last}=case({', '.join(cases)})")
         if last < len(columns):
             script.add(f"streamstats current=f max(start_{last}) as before_{last}{script.by()}")
-
-
-def _name(chosen: Sequence[int]) -> str:
-    return "any_" + "_".join(map(str, chosen))
-
-
-def _any(columns: Sequence[str], chosen: Sequence[int]) -> str:
-    named = [columns[number - 1] for number in chosen]
-    return f"isnotnull({named[0]})" if len(named) == 1 else f"isnotnull(coalesce({', '.join(named)}))"
-
-
-def _hall(first: int, last: int) -> str:
-    numbers = range(first, last + 1)
-    sets = [chosen for size in range(1, len(numbers) + 1) for chosen in combinations(numbers, size)]
-    return " AND ".join(f"{_name(chosen)}>={len(chosen)}" for chosen in sets)
