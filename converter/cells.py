@@ -28,10 +28,8 @@ PLATFORMS = {"eql": "elastic", "lucene": "elastic", "spl": "splunk", "kql": "kus
 """Target language -> platform, which a pipeline is for."""
 NONE = "none"
 """The source that maps nothing."""
-DRAFT = "draft.yml"
-"""A file that says why a source is not built unless it is asked for: it is not proven yet."""
 OPTIONAL = "optional.yml"
-"""The same for a source that is proven but not everyone's."""
+"""A file that says why a source is not built unless it is asked for: it is not everyone's."""
 PRIORITY = 20
 """Of our own pipelines: a user's of a lower one runs before them, the others after."""
 
@@ -83,13 +81,10 @@ def folder() -> Path:
     return checkout if checkout.is_dir() else Path(__file__).parent / "stock_pipelines"
 
 
-def sources(*, drafts: bool = True) -> list[str]:
-    """Return the names of the sources that have pipelines, sorted; without ``drafts`` the default ones."""
+def sources(*, optional: bool = True) -> list[str]:
+    """Return the names of the sources that have pipelines, sorted; without ``optional`` the default ones."""
     found = [path for path in folder().iterdir() if path.is_dir()]
-    named_only = (DRAFT, OPTIONAL)
-    return sorted(
-        path.name for path in found if drafts or not any((path / one).exists() for one in named_only)
-    )
+    return sorted(path.name for path in found if optional or not (path / OPTIONAL).exists())
 
 
 def variants(source: str, target: str) -> list[str]:

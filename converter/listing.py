@@ -68,7 +68,7 @@ class FieldFacts:
 
 def source_cells(found: list[Cell]) -> Iterator[SourceCell]:
     """Yield what each cell is."""
-    defaults = cells.sources(drafts=False)
+    defaults = cells.sources(optional=False)
     for cell in found:
         items = (cell.pipeline or {}).get("transformations") or []
         yield SourceCell(

@@ -15,7 +15,7 @@ from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaLogSource, Sigma
 from sigma.types import SigmaFieldReference
 
 from converter import fidelity, placeholders
-from converter.cells import DRAFT, NONE, PLATFORMS, Cell, cell, folder, sources, variants
+from converter.cells import NONE, PLATFORMS, Cell, cell, folder, sources, variants
 from converter.columns import Columns
 from converter.errors import Refusal
 from converter.inference import infer_columns, leaves
@@ -23,7 +23,6 @@ from converter.plan import BaseRule, Fidelity, Reason, Tree
 from converter.rule import Rule
 
 __all__ = [
-    "DRAFT",
     "NONE",
     "PLATFORMS",
     "Cell",

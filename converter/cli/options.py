@@ -167,7 +167,7 @@ def chosen_cells(
     user = [user_pipelines.read(file) for file in (*config.pipelines, *pipeline_files)]
     wanted = dict.fromkeys((*config.variants, *variant_names), False)
     cells = []
-    for source in source_names or config.sources or pipelines.sources(drafts=False):
+    for source in source_names or config.sources or pipelines.sources(optional=False):
         for target in targets or config.targets or TARGETS:
             found = [name for name in reversed(wanted) if name in pipelines.variants(source, target)]
             wanted.update(dict.fromkeys(found[:1], True))

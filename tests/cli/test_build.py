@@ -247,9 +247,10 @@ def test_placeholders_come_from_a_file(project: Path) -> None:
     assert "values.yml: SC601 placeholders are a mapping" in error
 
 
-def test_drafts_are_built_only_where_asked_for(project: Path) -> None:
+def test_optional_sources_are_built_only_where_asked_for(project: Path) -> None:
     done = CliRunner().invoke(main, ["build", "-t", "kql"], catch_exceptions=False)
     assert done.exit_code == 0
-    assert {path.name for path in (project / "output" / "kql").iterdir()} == {"sysmon", "defender"}
-    run("-t", "kql", "-s", "crowdstrike")
-    assert (project / "output" / "kql" / "crowdstrike").is_dir()
+    defaults = {"sysmon", "defender", "crowdstrike"}
+    assert {path.name for path in (project / "output" / "kql").iterdir()} == defaults
+    run("-t", "kql", "-s", "windows-security")
+    assert (project / "output" / "kql" / "windows-security").is_dir()
