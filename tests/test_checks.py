@@ -70,6 +70,10 @@ TABLE: dict[str, tuple[str, list[str]]] = {
         "title: x\nid: 11111111-1111-4111-8111-111111111111\ndetection:\n" + SELECTION,
         [":1:1: SC103 'logsource' needs a category, a product or a service (add it"],
     ),
+    "a log source that is text: said once": (
+        GOOD.replace("{category: process_creation, product: windows}", "windows"),
+        [":3:1: SC103 'logsource' needs a category, a product or a service ("],
+    ),
     "a filter's undefined selection": (
         FILTER + "    rules: any\n    a: {A: b}\n    condition: not b\n",
         [":6:5: SC105 Detection 'b' not defined in detections (name selections"],
@@ -105,6 +109,7 @@ TABLE: dict[str, tuple[str, list[str]]] = {
         CORRELATION + "    window: 5m\n---\n" + GOOD,
         [":9:5: SC120 unknown key 'window' in 'correlation' ('correlation' takes type, rules,"],
     ),
+    "the other spelling of group-by": (CORRELATION.replace("group-by", "group_by") + "---\n" + GOOD, []),
     "a correlation's key at the top": (
         CORRELATION + "timespan: 5m\n---\n" + GOOD,
         [":9:1: SC120 'timespan' has no effect here (indent it as a key of 'correlation')"],
@@ -156,6 +161,11 @@ TABLE: dict[str, tuple[str, list[str]]] = {
     "a category of another product": (
         HEAD.replace("windows", "rpc_firewall") + "    selection: {EventID: 3}\n    condition: selection\n",
         [],
+    ),
+    "in a filter": (
+        FILTER.replace("category: c", "category: process_creation")
+        + "    rules: any\n    a: {EventID: 3}\n    condition: not a\n",
+        [":5:9: SC122 event id 3 is Sysmon's network_connection, not process_creation ("],
     ),
     "a category of three event ids": (
         HEAD.replace("process_creation", "registry_event")
@@ -415,6 +425,17 @@ def test_references_reach_rules_that_were_not_passed(tmp_path: Path) -> None:
         f":2:1: SC110 id '11111111-1111-4111-8111-111111111111' is also the one of a rule in "
         f"{(folder / 'base.yml').as_posix()}",
     ]
+
+
+def test_titles_are_compared_with_rules_that_were_not_passed(tmp_path: Path) -> None:
+    """Below a folder that is given as the rules root, whatever its name."""
+    folder = tmp_path / "detections"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "base.yml").write_text(GOOD)
+    changed = folder / "deep" / "changed.yml"
+    changed.write_text(GOOD.replace("id: 1", "id: 3"))
+    assert check([changed]).findings == []
+    assert [one.code for one in check([changed], folder).findings] == ["SC131"]
 
 
 def test_a_broken_file_elsewhere_is_not_reported(tmp_path: Path) -> None:
