@@ -36,6 +36,7 @@ __all__ = [
 ]
 
 _CHANGES_LOGSOURCE = ("change_logsource", "nest")
+_STRICT = "strict_field_mapping_failure"
 _LOCATIONS = ("index", "table", "query_table", "macro")
 LogsourceNames = tuple[tuple[str, str], ...]
 _LOGSOURCE = ("category", "product", "service")
@@ -101,7 +102,10 @@ def map_field(rule: Rule, where: Cell, field: str) -> tuple[str, ...]:
                 "fields": [field],
             }
         )
-        ProcessingPipeline.from_dict(_relevant(where, parts)[0]).apply(probe)
+        data = dict(_relevant(where, parts)[0])
+        items = data["transformations"]
+        data["transformations"] = [item for item in items if item.get("type") != _STRICT]  # EventID is ours.
+        ProcessingPipeline.from_dict(data).apply(probe)
         _FIELDS[key] = tuple(probe.fields)
     return _FIELDS[key]
 
