@@ -121,7 +121,7 @@ class World:
                 texts.update(dict.fromkeys(_hashable(one.get(field)) for one in islice(single.hits(), 60)))
                 texts.update(dict.fromkeys(_hashable(one.get(field)) for one in single.changes(event)))
             elif field not in event:
-                yield from _variations(field, "qz")
+                yield from _variations(field, defaults.neutral(field))
         yield from (text for text in texts if text not in (None, ""))
 
     def _accepts(self, rule: int, field: str, value: Any) -> bool:
