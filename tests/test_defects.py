@@ -1,0 +1,153 @@
+"""The index of upstream's defects (defects.yml) is whole; and rows that no case or other test shows."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from converter import pipelines
+from converter.cli import main
+from converter.convert import Options, convert
+from converter.errors import Refusal
+from converter.rule import Rule
+from converter.rules import RuleSet
+from converter.verify.run import verify
+from tests.language_expected import LANGUAGES, expected
+from tests.support import ROOT, shared
+
+INDEX: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "tests" / "defects.yml").read_text("utf-8"))
+EXPECTED = expected()
+ROWS = {"C": 11, "E": 21, "L": 19, "S": 17, "K": 28}
+LANGUAGE = {"E": "eql", "L": "lucene", "S": "spl", "K": "kql"}
+# What issue 3 leaves to others.
+ELSEWHERE = {"C8", "C10", "E20", "E21", "L18", "L19", "S17", *(f"K{number}" for number in range(14, 23))}
+
+
+@cache
+def functions(path: str) -> set[str]:
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_every_row_is_there() -> None:
+    assert list(INDEX) == [f"{letter}{n + 1}" for letter, rows in ROWS.items() for n in range(rows)]
+    assert {row for row, entry in INDEX.items() if "elsewhere" in entry} == ELSEWHERE
+
+
+@pytest.mark.shared
+def test_the_list_has_no_other_rows() -> None:
+    text = shared("facts/upstream-defects.md").read_text(encoding="utf-8").partition("\n## 6.")[0]
+    assert re.findall(r"^(?:\| )?([CELSK]\d+)(?:\. | \|)", text, re.MULTILINE) == list(INDEX)
+
+
+@pytest.mark.parametrize("row", INDEX)
+def test_what_a_row_names_is_there(row: str) -> None:
+    entry = INDEX[row]
+    assert entry
+    assert set(entry) <= {"cases", "refused", "tests", "elsewhere"}
+    languages = [LANGUAGE[row[0]]] if row[0] in LANGUAGE else LANGUAGES
+    for case in entry.get("cases", ()):
+        # Expected queries are recorded only where the engine bears them out (tests/language_expected.py).
+        assert any(EXPECTED[case][language].keys() & {"query", "broader"} for language in languages), case
+    for case in entry.get("refused", ()):
+        assert all("refused" in EXPECTED[case][language] for language in languages), case
+    for node in entry.get("tests", ()):
+        path, _, name = node.partition("::")
+        assert name.startswith("test_")
+        assert name in functions(path), node
+
+
+HARD = {
+    "fieldref": {"F|fieldref": "G"},
+    "exists": {"F|exists": True},
+    "cased": {"F|cased": "Value"},
+    "lookahead": {"F|re": "^a(?!b)"},
+    "plain": {"F": "a"},
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_a_language_cannot_say_stops_no_other_rule(
+    language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("sigma").mkdir()
+    for name, selection in HARD.items():
+        doc = {"title": name, "logsource": {"category": "x"}, "detection": {"s": selection, "condition": "s"}}
+        Path("sigma", f"{name}.yml").write_text(yaml.safe_dump(doc))
+    done = CliRunner().invoke(main, ["build", "-s", "none", "-t", language], catch_exceptions=False)
+    refused = {"eql": {"fieldref", "lookahead"}, "lucene": {"fieldref", "lookahead"}, "kql": {"lookahead"}}
+    wanted = refused.get(language, set())
+    assert done.exit_code == (1 if wanted else 0)
+    emitted = {path.stem: path for path in Path("output", language).rglob("*") if path.is_file()}
+    assert set(emitted) == set(HARD) - wanted
+    for name in wanted:
+        assert re.search(rf"^sigma/{name}\.yml\S* SC20[12] ", done.output, re.MULTILINE), done.output
+    # Which query is of which rule, the manifest says: query strings of Lucene have no comments.
+    entries = json.loads(Path("output", "manifest.json").read_text())["entries"]
+    assert {entry["file"] for entry in entries} == {f"{name}.yml" for name in HARD}
+
+
+def test_a_condition_that_vanishes_is_an_error() -> None:
+    cell = pipelines.cell(pipelines.NONE, "spl")
+
+    class Nothing:
+        language, extension = "spl", "spl"
+
+        def event(self, base: object) -> list[object]:
+            return []  # As upstream's Splunk backend for two regular expressions.
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("converter.convert.backend_for", lambda *_, **__: Nothing())
+        with pytest.raises(Refusal, match="SC209"):
+            convert(RuleSet(), rule({"F": "a"}), cell)
+
+
+def rule(selection: dict[str, Any], **more: Any) -> Rule:
+    doc = {
+        "title": "t",
+        "id": "00000000-0000-4000-8000-000000000001",
+        "logsource": {"category": "process_creation", "product": "windows"},
+        "detection": {"s": selection, "condition": "s"},
+        **more,
+    }
+    return Rule(doc, "t.yml", Path("t.yml"), "t.yml", 0)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("source", ["sysmon", "defender"])
+def test_a_pipeline_leaves_a_backslash_before_a_wildcard(source: str, language: str) -> None:
+    selection = {"ParentImage|contains": "\\Run\\", "Image|startswith": "C:\\", "CommandLine|endswith": "\\"}
+    chosen = RuleSet([rule(selection)])
+    (one,) = verify(chosen, [pipelines.cell(source, language)], ROOT / "tests" / "rules", Options("broader"))
+    assert (one.status, one.fidelity) == ("agrees", "exact"), one.reason
+    assert one.hits
+
+
+def test_a_field_that_an_index_may_lack_is_optional() -> None:
+    made = convert(RuleSet(), rule({"F": "a", "G|re": "b"}), pipelines.cell(pipelines.NONE, "eql"))
+    assert re.findall(r"(\S*[FG]) (?::|regex)", made.queries[0].text) == ["?F", "?G"]
+
+
+def test_an_event_category_that_is_known_is_named() -> None:
+    made = convert(RuleSet(), rule({"Image": "a"}), pipelines.cell("sysmon", "eql"))
+    assert "\nprocess where" in made.queries[0].text
+
+
+def test_a_refusal_says_the_same_each_time() -> None:
+    cell = pipelines.cell("defender", "kql")
+    messages = set()
+    for _ in range(3):
+        with pytest.raises(Refusal) as refusal:
+            convert(RuleSet(), rule({"NoSuchField": "a"}), cell)
+        messages.add(refusal.value.message)
+        assert refusal.value.message.count("NoSuchField") == 1
+    assert len(messages) == 1
