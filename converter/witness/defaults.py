@@ -207,7 +207,8 @@ NUMBERS = frozenset(
     }
 )
 BOOLEANS = frozenset({"Initiated", "SourceIsIpv6", "DestinationIsIpv6", "Signed", "IsExecutable", "Archived"})
-ADDRESSES = frozenset({"SourceIp", "DestinationIp"})
+ADDRESSES = frozenset({"SourceIp", "DestinationIp", "IpAddress"})
+NEUTRAL_ADDRESS = "192.0.2.100"
 USERS = frozenset({"User", "ParentUser", "SourceUser", "TargetUser"})
 FIXED = frozenset(
     {"UtcTime", "CreationUtcTime", "PreviousCreationUtcTime", "Channel", "Provider_Name", "LogonGuid"}
@@ -253,6 +254,11 @@ def log_event(logsource: Mapping[str, Any]) -> dict[str, Any]:
         "Provider_Name": provider,
         "Computer": "qz-host.quartz.test",
     }
+
+
+def neutral(field: str) -> str:
+    """Return a plain text for a field that no event of `sysmon_event` has."""
+    return NEUTRAL_ADDRESS if field in ADDRESSES else "qz"
 
 
 def storable(field: str, value: Any) -> bool:
