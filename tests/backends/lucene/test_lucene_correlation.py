@@ -31,6 +31,7 @@ COLUMNS = {
     "host": Column("keyword"),
     "user": Column("keyword"),
     "ip": Column("keyword"),
+    "net": Column("ip"),
     "note": Column("text"),
     **{f"k{number}": Column("keyword") for number in range(6)},
 }
@@ -179,6 +180,7 @@ def test_a_field_that_tells_the_rules_apart() -> None:
         ({"kind": ["a", "b"]}, {"kind": ["b", "c"]}),
         ({"kind|contains": "a"}, {"kind|contains": "b"}),
         ({"kind": "a"}, {"user": "b"}),
+        ({"net|cidr": "10.0.0.0/8"}, {"net|cidr": "10.1.0.0/16"}),  # the second is within the first
     ):
         with pytest.raises(Refusal, match="tell which of the rules fired"):
             telling(*pair)
