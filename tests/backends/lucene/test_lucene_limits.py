@@ -125,8 +125,9 @@ def test_complex_regexes_are_refused_where_lucene_gives_up(pattern: str, refused
         with pytest.raises(Refusal, match="too complex") as caught:
             emitted(detection)
         assert caught.value.code == "SC203"
+        lucene = pattern.replace(".", "[^\n]")  # Lucene's dot is also a newline.
         with pytest.raises(EngineError, match="Determinizing"):
-            LuceneEngine().load([], {"Events": {"F": Column("keyword")}}).run(f"F:/.*{pattern}.*/")
+            LuceneEngine().load([], {"Events": {"F": Column("keyword")}}).run(f"F:/.*{lucene}.*/")
     else:
         selected(detection, [{"F": "a"}])
 
