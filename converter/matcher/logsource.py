@@ -50,6 +50,8 @@ SYSMON_EVENT_IDS: Mapping[str, tuple[int, ...]] = {
     "file_executable_detected": (29,),
     "sysmon_error": (255,),
 }
+# Event 12 is three kinds of change (SigmaHQ, documentation/logsource-guides/windows/category/registry_*.md).
+_OPERATIONS = {"registry_add": ("CreateKey",), "registry_delete": ("DeleteKey", "DeleteValue")}
 _LINUX_CATEGORIES = ("process_creation", "network_connection", "file_event")
 _POWERSHELL = ("Microsoft-Windows-PowerShell/Operational", "PowerShellCore/Operational")
 _WINDOWS_CATEGORIES: Mapping[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
@@ -141,6 +143,8 @@ class Need:
     providers: frozenset[str] = frozenset()
     event_ids: frozenset[str] = frozenset()
     """As text: exporters write numbers or strings."""
+    operations: frozenset[str] = frozenset()
+    """Sysmon's EventType of event 12, case-folded."""
     foreign: bool = False
     """Not from a Windows event log (which has channel and event id)."""
 
@@ -153,7 +157,7 @@ def needs(logsource: Mapping[str, Any]) -> tuple[Need, ...]:
         channels, ids = _WINDOWS_CATEGORIES[category]
         on_linux = category in _LINUX_CATEGORIES
         if product == "windows":
-            found.append(_need(channels, ids))
+            found.append(_need(channels, ids, _OPERATIONS.get(category, ())))
         elif product == "linux" and on_linux:
             found.append(_need((_LINUX_SYSMON,), ids))
         elif not product:
@@ -171,29 +175,31 @@ def _lower(value: Any) -> str:
     return str(value).lower() if value is not None else ""
 
 
-def _need(channels: tuple[str, ...], ids: tuple[int, ...]) -> Need:
+def _need(channels: tuple[str, ...], ids: tuple[int, ...], operations: tuple[str, ...] = ()) -> Need:
     providers = [fold(_PROVIDER_OF[channel]) for channel in channels if channel in _PROVIDER_OF]
     return Need(
         frozenset(map(fold, channels)),
         frozenset(providers) if len(providers) == len(channels) else frozenset(),
         frozenset(map(str, ids)),
+        operations=frozenset(map(fold, operations)),
     )
 
 
-def identity(event: Event) -> tuple[str, str, str]:
-    """Return an event's channel, provider and event id, folded; "" for what it does not say."""
+def identity(event: Event) -> tuple[str, str, str, str]:
+    """Return an event's channel, provider and event id, folded, and of event 12 its EventType; "" for none."""
     values = (next(values_of(event.get(key)), None) for key in KEYS)
     channel, provider, event_id = ("" if value is None else fold(text_of(value)) for value in values)
-    return channel, provider, event_id
+    kind = next(values_of(event.get("EventType")), None) if event_id == "12" else None
+    return channel, provider, event_id, "" if kind is None else fold(text_of(kind))
 
 
-def fits(given: tuple[Need, ...], identity: tuple[str, str, str]) -> bool:
+def fits(given: tuple[Need, ...], identity: tuple[str, str, str, str]) -> bool:
     """Tell whether an event of that identity may be of the logsource."""
     return all(_fits(need, *identity) for need in given)
 
 
 @lru_cache(maxsize=65536)
-def _fits(need: Need, channel: str, provider: str, event_id: str) -> bool:
+def _fits(need: Need, channel: str, provider: str, event_id: str, operation: str) -> bool:
     if need.foreign:
         return not (channel and event_id) or channel == fold(_LINUX_SYSMON)
     if need.channels and channel:
@@ -201,6 +207,8 @@ def _fits(need: Need, channel: str, provider: str, event_id: str) -> bool:
         if channel not in need.channels and not (channel == "forwardedevents" and provider in need.providers):
             return False
     elif need.providers and provider and provider not in need.providers:
+        return False
+    if need.operations and operation and operation not in need.operations:
         return False
     return not (need.event_ids and event_id and event_id not in need.event_ids)
 

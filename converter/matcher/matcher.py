@@ -80,7 +80,7 @@ class Matcher:
             if "correlation" not in doc and (id(doc) in alerting or id(doc) in base)
         ]
         self._base = base
-        self._candidates: dict[tuple[str, str, str], list[EventRule]] = {}
+        self._candidates: dict[tuple[str, str, str, str], list[EventRule]] = {}
 
     def _reached(self, doc: Mapping[str, Any], below: Mapping[int, Any]) -> set[int]:
         reached = {id(doc)}

@@ -29,6 +29,7 @@ class Builder:
         ids = defaults.event_ids(logsource)
         self.sysmon = bool(ids)
         self.ids = ids
+        self.operation = "DeleteValue" if logsource.get("category") == "registry_delete" else ""
         self.log = {} if self.sysmon else defaults.log_event(logsource)
         self.by_field: dict[str, list[Leaf]] = {}
         for leaf in self.leaves:
@@ -42,6 +43,8 @@ class Builder:
     def _plain(self) -> dict[str, Any]:
         """The event before any value is put in: all fields are there, so that `null` does not hold."""
         event = defaults.sysmon_event(self.ids[0]) if self.sysmon else dict(self.log)
+        if self.operation:
+            event["EventType"] = self.operation
         if any(not leaf.field for leaf in self.leaves):
             event.setdefault(self.keyword_field, "qz")
         for number, field in enumerate(self.by_field):

@@ -141,13 +141,26 @@ class Single:
         if not self.builder.sysmon:
             if self.builder.log:
                 yield {**event, "Channel": "Application", "Provider_Name": "Quartz"}
+            if "EventID" in self.builder.log:
+                yield {**event, "EventID": 4}
             return
         for event_id in self.builder.ids[1:]:
             shared = {key: event[key] for key in event if key != "EventID"}
             yield {**defaults.sysmon_event(event_id), **shared, "EventID": event_id}
+        for operation in ("CreateKey", "DeleteKey") if self.builder.ids[0] == 12 else ():
+            if self._free("EventType") and "EventType" not in self.builder.by_field:
+                yield {**event, "EventType": operation}
         other = _OTHER_ID.get(self.builder.ids[0], 1)
-        yield {**event, "EventID": other}
+        yield self._as(event, 1 if other in self.builder.ids else other)
         yield {**event, "Channel": "Application", "Provider_Name": "Quartz"}
+
+    def _as(self, event: Event, event_id: int) -> dict[str, Any]:
+        """Return a copy under another of Sysmon's event ids, with the EventType that it has."""
+        made = {**event, "EventID": event_id}
+        kind = defaults.sysmon_event(event_id).get("EventType")
+        if kind and "EventType" in event and "EventType" not in self.builder.by_field:
+            made["EventType"] = kind
+        return made
 
     def _free(self, field: str) -> bool:
         return not (self.builder.sysmon and field in (*defaults.FIXED, "EventID", "Computer"))
