@@ -20,6 +20,18 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def _lateness(context: click.Context, parameter: click.Parameter, text: str) -> int | None:
+    """Return the milliseconds of ``10m``; None for ``all``."""
+    from converter.correlations import timespan_ms
+
+    if text == "all":
+        return None
+    try:
+        return 0 if text == "0s" else timespan_ms(text)
+    except ValueError as problem:
+        raise click.BadParameter(f"{problem}; or all", context, parameter) from None
+
+
 @click.command()
 @PATHS
 @click.option(
@@ -30,15 +42,34 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
     metavar="FILE",
     help="JSON lines, JSON array, .gz, EVTX, or - for standard input; repeatable.",
 )
+@click.option(
+    "--lateness",
+    "lateness_ms",
+    default="10m",
+    show_default=True,
+    metavar="TIME",
+    callback=_lateness,
+    help="How far behind the newest an event may come and still be put in order for correlations: 30s, 10m, "
+    "1h, 2d, or all (holds what correlations look at until the end).",
+)
 @PLACEHOLDERS
 @FORMAT
-def match(paths: tuple[Path, ...], files: tuple[str, ...], placeholders: Path | None, form: str) -> None:
+def match(
+    paths: tuple[Path, ...],
+    files: tuple[str, ...],
+    lateness_ms: int | None,
+    placeholders: Path | None,
+    form: str,
+) -> None:
     """Run rules over logged events with the reference matcher: what fires, when, on which events.
 
     \b
     Examples:
       sigconv match --events Sysmon.evtx
       zcat log.jsonl.gz | sigconv match sigma/windows --events - --format json
+      sigconv match --events host1.evtx --events host2.evtx --lateness all
+
+    Events are read one by one; correlations hold what their windows and --lateness need.
 
     With --format json one object a line: rule, title, time, group, events (0-based positions).
     """
@@ -50,7 +81,8 @@ def match(paths: tuple[Path, ...], files: tuple[str, ...], placeholders: Path | 
     for error in rules.errors:
         click.echo(str(error), err=True)
     values = placeholder_values(placeholders)
-    matcher = Matcher([rule.doc for rule in [*rules.library, *rules.rules]], placeholders=values)
+    docs = [rule.doc for rule in [*rules.library, *rules.rules]]
+    matcher = Matcher(docs, placeholders=values, lateness_ms=lateness_ms)
     shown = {rule.id or rule.name: rule for rule in rules.emitted()}
     count = alerts = 0
     sizes = [Path(file).stat().st_size for file in files if file != "-" and Path(file).is_file()]
@@ -72,7 +104,8 @@ def match(paths: tuple[Path, ...], files: tuple[str, ...], placeholders: Path | 
         alerts += _show(alert, shown, form)
     click.echo(f"{count} events, {alerts} alerts", err=True)
     if matcher.late:
-        click.echo(f"{matcher.late} events came too late for a correlation and were left out", err=True)
+        text = f"{matcher.late} times an event came too late for a correlation and was left out of it"
+        click.echo(f"{text}: raise --lateness", err=True)
     if rules.errors or bad:
         raise click.exceptions.Exit(ExitCode.FAILED)
 

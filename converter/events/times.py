@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 # Sysmon's UtcTime is the event's own time: its record is written up to seconds later, in another order.
@@ -18,6 +19,8 @@ _KEYS = (
     "timestamp",
     "TimeGenerated",
     "EventTime",
+    # Zeek's.
+    "ts",
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -76,11 +79,32 @@ def _offset(zone: str) -> timedelta:
     return -offset if zone[0] == "-" else offset
 
 
+@lru_cache(maxsize=1024)
+def _minute(text: str) -> int | None:
+    """Return the milliseconds since 1970 of ``2020-10-19 07:30``."""
+    time = datetime_of(text)
+    return None if time is None else (time - _EPOCH) // _MILLISECOND
+
+
+def _sysmon(text: str) -> int | None:
+    """Read ``2020-10-19 07:30:46.319``, many times faster than `datetime_of`; None for another form."""
+    if len(text) != 23 or text[16] != ":" or text[19] != "." or not text.isascii():
+        return None
+    second, fraction = text[17:19], text[20:]
+    if not (second.isdigit() and fraction.isdigit() and second < "60"):
+        return None
+    minute = _minute(text[:16])
+    return None if minute is None else minute + int(second) * 1000 + int(fraction)
+
+
 def time_of(event: Mapping[str, Any]) -> int | None:
     """Return a flat event's own time in milliseconds since 1970 (UTC), or None if it has none.
 
     Sysmon's UtcTime goes before the time of the record; then the usual names of collectors.
     """
+    own = event.get("UtcTime")
+    if isinstance(own, str) and (milliseconds := _sysmon(own)) is not None:
+        return milliseconds
     for key in _KEYS:
         value = event.get(key)
         if value is not None:

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
 from converter.matcher.event import Event, number_of, text_of, values_of
 from converter.matcher.ordered import Ordered
@@ -26,7 +26,7 @@ class Raised:
     hit: Hit
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Item:
     """What a correlation looks at: an event or another correlation's alert, and the rules it stands for."""
 
@@ -45,6 +45,7 @@ class _Node:
         self.correlation = correlation
         self.section = correlation.section
         self.members = [id(doc) for doc in correlation.members]
+        self.alone = [frozenset((member,)) for member in range(len(self.members))]
         self.points = not any("correlation" in doc for doc in correlation.members)
         self.windows: OrderedDict[Group, tuple[int, Window]] = OrderedDict()
 
@@ -79,10 +80,11 @@ class _Node:
 
     def _sort_in(self, item: _Item, groups: dict[Group, list[Entry]]) -> None:
         """Make the entries of an item: one for each group, whichever of its rules put it there."""
+        matched = [member for member, rule in enumerate(self.members) if rule in item.rules]
+        if len(matched) == 1 and self._sort_in_plain(item, matched[0], groups):
+            return
         found: dict[Group, tuple[set[int], dict[tuple[str, ...], None]]] = {}
-        for member, rule in enumerate(self.members):
-            if rule not in item.rules:
-                continue
+        for member in matched:
             keys = [_texts(item.fields, field) for field in self.correlation.group_fields[member]]
             for group in product(*keys):
                 members, fields = found.setdefault(group, (set(), {}))
@@ -93,6 +95,22 @@ class _Node:
             if values or not self.section.fields:
                 entry = Entry(item.start, item.end, frozenset(members), values, item.fields, item.positions)
                 groups.setdefault(group, []).append(entry)
+
+    def _sort_in_plain(self, item: _Item, member: int, groups: dict[Group, list[Entry]]) -> bool:
+        """Do the same for an item of one rule whose keys are one text each; else return False."""
+        fields = item.fields
+        group = tuple([fields.get(name) for name in self.correlation.group_fields[member]])
+        for key in group:
+            if type(key) is not str:
+                return False
+        values: tuple[Hashable, ...] = ()
+        if self.section.fields:
+            values = self._values(fields, {self.correlation.value_fields[member]: None})
+            if not values:
+                return True
+        entry = Entry(item.start, item.end, self.alone[member], values, fields, item.positions)
+        groups.setdefault(cast("Group", group), []).append(entry)
+        return True
 
     def _values(self, event: Event, fields: Mapping[tuple[str, ...], None]) -> tuple[Hashable, ...]:
         """The values that the condition looks at; an event without them takes no part."""

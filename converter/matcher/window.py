@@ -20,7 +20,7 @@ from converter.matcher.section import Section
 Exact = int | Fraction
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
     """An event, or an alert of another correlation, that takes part in a group."""
 

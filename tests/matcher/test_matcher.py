@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -225,6 +226,35 @@ def test_memory_is_that_of_the_window_and_the_lateness() -> None:
             for _, window in node.windows.values():
                 assert len(getattr(window, "entries", ())) <= 6
                 assert sum(len(one.chains) for one in getattr(window, "stairs", {}).values()) <= 6
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_number_of_events() -> None:
+    """Four times the events over four times the time, in the same window: about the same peak."""
+    peaks = []
+    for count in (50_000, 200_000):
+        matcher = Matcher(
+            [
+                rule("a"),
+                rule("b"),
+                correlation("temporal_ordered", "a", "b"),
+                correlation("value_count", "a", condition={"field": "n", "gte": 100}),
+            ],
+            lateness_ms=60_000,
+        )
+        events = (event("ab"[n % 2], n / 10 - n % 7, f"h{n % 49}", n=str(n % 99)) for n in range(count))
+        alerts = 0
+        tracemalloc.start()
+        try:
+            for position, one in enumerate(events):
+                alerts += sum(1 for _ in matcher.feed(position, one))
+            alerts += sum(1 for _ in matcher.finish())
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+        assert alerts > count / 10
+        assert matcher.late == 0
+    assert peaks[1] < 1.2 * peaks[0]
 
 
 def test_run_remembers_nothing() -> None:
