@@ -63,6 +63,7 @@ def test_every_transformation_of_ours_is_registered_and_documented():
     text = documented()[0]
     section = text.split("## Transformations of our own", 1)[1].split("\n## ", 1)[0]
     assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(own._TYPES)
+    own.register()
     for name, kind in own._TYPES.items():
         assert transformations[name] is kind
 

@@ -1,0 +1,187 @@
+"""`sigconv explain`: every comparison of the rule, what it became, why, and what is lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from converter import cells, rules
+from converter.cli import main
+from converter.convert import convert
+from converter.explain import explain
+from converter.rule import Rule
+from tests.support import ROOT
+
+HASHES = "Hashes|startswith: 'MD5=0123456789ABCDEF0123456789ABCDEF'"
+
+
+def explained(detection, target="eql", source="sysmon", limit=None, **more):
+    doc = {
+        "title": "t",
+        "id": "4d7b2a0e-53c1-4d66-a6a4-6a4d9a1c0010",
+        "logsource": {"category": "process_creation", "product": "windows"},
+        "detection": detection,
+    }
+    rule = Rule(doc | more, "t.yml", Path("t.yml"), "t.yml", 0)
+    from converter.convert import Options
+
+    return explain(rules.RuleSet([rule]), rule, cells.cell(source, target), Options(limit or "broader"))
+
+
+def test_a_renamed_field_says_from_where_to_where_and_why():
+    (item,) = explained({"sel": {"Image|endswith": "\\a.exe"}, "condition": "sel"}).items
+    assert item.selection == "sel"
+    assert (item.rule.field, item.rule.values) == ("Image", ("*\\a.exe",))
+    (step,) = item.steps
+    assert (step.type, step.origin) == ("field_name_mapping", "pipelines/sysmon/elastic.yml")
+    assert step.why.startswith("The rest has one place.")  # The comment in that file.
+    assert [(one.field, one.values) for one in item.became] == [("process.executable", ("*\\a.exe",))]
+    assert item.types == {"process.executable": "keyword"}
+    assert item.fidelity == "exact"
+
+
+def test_a_split_value_shows_both_halves_and_how_they_are_linked():
+    (item,) = explained({"sel": {"User": "NT AUTHORITY\\SYSTEM"}, "condition": "sel"}).items
+    assert [(one.field, one.values) for one in item.became] == [
+        ("user.domain", ("NT AUTHORITY",)),
+        ("user.name", ("SYSTEM",)),
+    ]
+    assert item.linking == "and"
+
+
+def test_the_loss_stands_at_its_step():
+    made = explained(
+        {"sel": {"Hashes|startswith": "MD5=0123456789ABCDEF0123456789ABCDEF"}, "condition": "sel"}
+    )
+    (item,) = made.items
+    assert item.fidelity == "broader"
+    assert [step.fidelity for step in item.steps].count("broader") == 1
+    (reason,) = {step.loss for step in item.steps if step.loss}
+    assert {"fidelity": "broader", "text": reason} in made.reasons
+    assert made.fidelity == "broader"
+
+
+def test_event_filters_and_places():
+    made = explained({"sel": {"Image": "a"}, "condition": "sel"})
+    added = {one.field: one.values for part in made.filters for one in part.comparisons}
+    assert added == {"event.provider": ("Microsoft-Windows-Sysmon (as written)",), "event.code": ("1",)}
+    assert made.state["index"][0] == "logs-windows.sysmon_operational-*"
+    assert made.state["eql_category"] == "process"
+
+
+def test_a_refusal_is_explained_too():
+    made = explained({"sel": {"Imagee": "a"}, "condition": "sel"})
+    assert made.status == "refused"
+    assert "SC204" in made.refusal
+    assert made.queries == []
+    assert any("Imagee" in one.why for one in made.filters)
+
+
+def test_nested_lists_of_maps_keep_their_places():
+    detection = {"sel": [{"Image": "a", "CommandLine": "b"}, {"User": "D\\u"}], "condition": "sel"}
+    items = explained(detection).items
+    assert [one.rule.field for one in items] == ["Image", "CommandLine", "User"]
+    assert [[part.field for part in one.became] for one in items] == [
+        ["process.executable"],
+        ["process.command_line"],
+        ["user.domain", "user.name"],
+    ]
+
+
+@pytest.mark.parametrize("source", ["sysmon", "defender", "crowdstrike", "windows-security", "none"])
+def test_every_shipped_rule_is_explained_as_it_is_converted(source):
+    """The steps lead to the very comparisons of the tree that the backend gets, and to the same queries."""
+    found = rules.load([ROOT / "sigma"], ROOT / "sigma")
+    for rule in found.emitted():
+        for target in ("eql", "spl", "kql"):
+            where = cells.cell(source, target)
+            made = explain(found, rule, where)
+            json.dumps(made.as_json())
+            if made.status == "refused":
+                assert made.refusal.startswith("SC")
+                continue
+            conversion = convert(found, rule, where)
+            assert [one.text for one in made.queries] == [one.text for one in conversion.queries]
+            if made.correlation is None:
+                _same_leaves(made, conversion.plan)
+
+
+def _same_leaves(made, plan):
+    from converter.inference import leaves
+
+    shown = {one.field for item in made.items for one in item.became}
+    shown |= {one.field for part in made.filters for one in part.comparisons}
+    assert {leaf.field for leaf in leaves(plan.tree)} <= shown
+
+
+def test_a_correlation_shows_members_keys_and_window():
+    found = rules.load([ROOT / "sigma/windows/lateral_movement/remote_psexec_on_target.yml"], ROOT / "sigma")
+    made = explain(found, found.emitted()[0], cells.cell("sysmon", "kql"))
+    part = made.correlation
+    assert part is not None
+    assert (part.type, part.timespan_seconds) == ("temporal_ordered", 60)
+    assert [one.name for one in part.members] == ["inbound_smb_or_rpc", "created_then_run"]
+    assert part.members[0].keys == {"Computer": ("Computer",)}
+    inner = part.members[1].explanation.correlation
+    assert inner.members[0].fields["file"] == "TargetFilename"
+    assert inner.members[1].keys["file"] == ("Image",)
+    assert inner.members[1].explanation.items[0].rule.field == "Image"
+
+
+RULE = f"""title: t
+id: 4d7b2a0e-53c1-4d66-a6a4-6a4d9a1c0011
+logsource: {{category: process_creation, product: windows}}
+detection: {{sel: {{Image: a}}, filter: {{{HASHES}}}, condition: sel and not filter}}
+"""
+
+
+def test_the_command_prints_steps_and_query(tmp_path):
+    (tmp_path / "r.yml").write_text(RULE)
+    arguments = ["explain", str(tmp_path / "r.yml"), "-s", "sysmon", "-t", "eql"]
+    done = CliRunner().invoke(main, [*arguments, "--fidelity", "any"])
+    assert done.exit_code == 0, done.output
+    assert "  sel: Image = a\n" in done.stdout
+    assert "    -> process.executable = a  (process.executable is keyword), exact\n" in done.stdout
+    assert "[broader: the fields do not say where" in done.stdout
+    assert "narrower: the fields do not say where" in done.stdout  # Under `not`, of the whole.
+    assert "  added: event.code = 1\n" in done.stdout
+    assert '      process.executable : "a" and\n' in done.stdout
+    refused = CliRunner().invoke(main, arguments)
+    assert refused.exit_code == 1
+    assert "refused: SC208" in refused.stdout
+
+
+def test_json_is_the_dataclass(tmp_path):
+    (tmp_path / "r.yml").write_text(RULE)
+    arguments = [
+        "explain",
+        str(tmp_path / "r.yml"),
+        "-s",
+        "sysmon",
+        "-t",
+        "spl",
+        "-t",
+        "kql",
+        "--format",
+        "json",
+    ]
+    found = json.loads(CliRunner().invoke(main, arguments).stdout)
+    assert [(one["source"], one["target"], one["status"]) for one in found] == [
+        ("sysmon", "spl", "converted"),
+        ("sysmon", "kql", "converted"),
+    ]
+    assert found[0]["items"][0]["rule"] == {"field": "Image", "values": ["a"]}
+
+
+def test_a_pipeline_of_the_users_is_named(tmp_path):
+    (tmp_path / "r.yml").write_text(RULE)
+    (tmp_path / "mine.yml").write_text(
+        "priority: 30\ntransformations:\n  # Ours is elsewhere.\n"
+        "  - {id: mine, type: field_name_mapping, mapping: {process.executable: process.name}}\n"
+    )
+    arguments = ["explain", str(tmp_path / "r.yml"), "-s", "sysmon", "-t", "eql", "--fidelity", "any"]
+    done = CliRunner().invoke(main, [*arguments, "--pipeline", str(tmp_path / "mine.yml")])
+    assert f"why: Ours is elsewhere. ({(tmp_path / 'mine.yml').as_posix()})" in done.stdout
