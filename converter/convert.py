@@ -187,6 +187,8 @@ def _member_key(
             f"'{field}' is not among the group-by fields of the correlation '{found.name}'",
             file=rule.file,
         )
+    if (events := pipelines.lacking(found, cell, field)) is not None:
+        raise Refusal("SC204", f"group-by field '{field}' is not part of {events}", file=rule.file)
     columns = pipelines.map_field(found, cell, field)
     for column in columns:
         if not cell.inferred and column not in cell.columns:

@@ -37,6 +37,7 @@ __all__ = [
 
 _CHANGES_LOGSOURCE = ("change_logsource", "nest")
 _STRICT = "strict_field_mapping_failure"
+_REQUIRED = "require_fields"
 _LOCATIONS = ("index", "table", "query_table", "macro")
 LogsourceNames = tuple[tuple[str, str], ...]
 _LOGSOURCE = ("category", "product", "service")
@@ -98,16 +99,30 @@ def map_field(rule: Rule, where: Cell, field: str) -> tuple[str, ...]:
                 "title": "probe",
                 "logsource": dict(parts),
                 # Not the field itself: a value transformation would be asked for its value.
-                "detection": {"selection": {"EventID": 1}, "condition": "selection"},
+                "detection": {"selection": {"a field of no pipeline": 1}, "condition": "selection"},
                 "fields": [field],
             }
         )
         data = dict(_relevant(where, parts)[0])
         items = data["transformations"]
-        data["transformations"] = [item for item in items if item.get("type") != _STRICT]  # EventID is ours.
+        # These would refuse the field of the probe.
+        data["transformations"] = [item for item in items if item.get("type") not in (_STRICT, _REQUIRED)]
         ProcessingPipeline.from_dict(data).apply(probe)
         _FIELDS[key] = tuple(probe.fields)
     return _FIELDS[key]
+
+
+def lacking(rule: Rule, where: Cell, field: str) -> str | None:
+    """Return what the rule's events are if they do not have the field (``require_fields``), else None.
+
+    Conditions of the rule cannot name such a field; this is for the fields that a correlation names.
+    """
+    if where.pipeline is None:
+        return None
+    for item in _relevant(where, _names(rule))[0]["transformations"]:
+        if item.get("type") == _REQUIRED and field not in item.get("fields", ()):
+            return str(item.get("of", "the events"))
+    return None
 
 
 _FIELDS: dict[tuple[object, ...], tuple[str, ...]] = {}
