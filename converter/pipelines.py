@@ -113,14 +113,18 @@ def map_field(rule: Rule, where: Cell, field: str) -> tuple[str, ...]:
 
 
 def lacking(rule: Rule, where: Cell, field: str) -> str | None:
-    """Return what the rule's events are if they do not have the field (``require_fields``), else None.
+    """Return what the rule's events are if only other events of the cell have the field, else None.
 
-    Conditions of the rule cannot name such a field; this is for the fields that a correlation names.
+    Conditions of the rule cannot name such a field; this is for the fields that a correlation names. A field
+    that no condition may name, but that is mapped, is there for correlations (host and pid as ProcessGuid).
     """
     if where.pipeline is None:
         return None
+    lists = [one for one in where.pipeline["transformations"] if one.get("type") == _REQUIRED]
+    if not any(field in one["fields"] for one in lists):
+        return None
     for item in _relevant(where, _names(rule))[0]["transformations"]:
-        if item.get("type") == _REQUIRED and field not in item.get("fields", ()):
+        if item.get("type") == _REQUIRED and field not in item["fields"]:
             return str(item.get("of", "the events"))
     return None
 
