@@ -170,8 +170,6 @@ def _customised(stock: Cell, settings: Settings, user: Sequence[UserPipeline]) -
         return proof
     made = located(mapping, stock.target, settings, where)
     found = _merged(stock, made, settings, columns, user)
-    if stock.source == NONE:
-        return found
     return Cell(**{name: getattr(found, name) for name in Cell.__slots__} | {"proof": proof})
 
 

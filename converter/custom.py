@@ -8,6 +8,7 @@ from typing import Any
 
 from converter.columns import Columns
 from converter.errors import UsageError
+from converter.plan import Verbatim
 from converter.settings import Renames, Settings
 
 Pipeline = Mapping[str, Any]
@@ -97,8 +98,7 @@ def _splunk(items: list[Any], settings: Settings, where: str) -> list[Any]:
 
 def _kusto(items: list[Any], settings: Settings, where: str) -> list[Any]:
     renames: dict[str, tuple[Any, ...]] = dict(settings.table)
-    # A mapping in the place of a name is KQL as it stands (converter/backends/kql/query.py).
-    renames |= {old: ({"kql": text},) for old, text in settings.expression.items()}
+    renames |= {old: (Verbatim(text),) for old, text in settings.expression.items()}
     if not renames:
         return items
     key = f"{where}.{'table' if settings.table else 'expression'}"

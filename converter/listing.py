@@ -201,7 +201,7 @@ def _places(item: Mapping[str, Any]) -> Iterator[str]:
         found = [value for key, value in (item.get("conditions") or {}).items() if key in _BASE]
         found = [one for value in found for one in (value if isinstance(value, list) else [value])]
     for one in found if isinstance(found, list | tuple) else [found]:
-        yield one["kql"] if isinstance(one, dict) else str(one)
+        yield str(one)
 
 
 def _fact(cell: Cell) -> str:

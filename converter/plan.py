@@ -19,6 +19,10 @@ from converter.columns import Columns
 Tree = ConditionItem | FieldValue | ConditionValueExpression
 
 
+class Verbatim(str):
+    """Text of the query's language in the place of a name: a table as the configuration gives it."""
+
+
 class Fidelity(StrEnum):
     """How an emitted query relates to the rule's meaning (DESIGN.md, Fidelity)."""
 

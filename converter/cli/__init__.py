@@ -53,6 +53,8 @@ def main() -> None:
       sigconv build my/rule.yml -t kql -o -  print one query
       sigconv check                          what is wrong with the rules
       sigconv match --events log.evtx        which rules fire on a log
+      sigconv list sources                   what there is; also targets, fields
+      sigconv explain rule.yml -s sysmon     what each field became, and why
       sigconv test                           run the rules' own tests
       sigconv verify                         run every query on an engine of its language
 

@@ -30,7 +30,7 @@ SOURCE = click.option(
     "--source",
     "source_names",
     multiple=True,
-    help="Telemetry source; repeatable. Default: all that are proven (sysmon, defender).",
+    help="Telemetry source; repeatable. Default: the configuration's, or all but the optional.",
 )
 FIDELITY = click.option(
     "--fidelity",

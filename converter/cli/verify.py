@@ -25,7 +25,7 @@ from converter.cli.options import (
     inputs,
     table,
 )
-from converter.errors import ExitCode
+from converter.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from converter.junit import Case
@@ -76,6 +76,9 @@ def verify(
 
     options = chosen(fidelity, lucene_case, lucene_form, placeholders)
     config, rules, cells = inputs(paths, targets, source_names, pipeline_files, variant_names)
+    if any(cell.inferred and (cell.proof or cell).pipeline is not None for cell in cells):
+        hint = "name the source that it goes with, as -s sysmon"
+        raise UsageError("SC604", "no shape of stored events for a mapping of your own alone", hint=hint)
     for error in rules.errors:
         click.echo(str(error), err=True)
     found = []

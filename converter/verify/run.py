@@ -245,8 +245,9 @@ def _shaped(events: Sequence[Event], conversion: Conversion) -> tuple[list[Event
     """Return the events as the matcher must see them on this platform, and as it stores them."""
     cell, plan = conversion.cell, conversion.plan
     if cell.source == pipelines.NONE:
-        seen = none_shape.view(events, cell.target)
-        stored = none_shape.store(events, _columns(plan, cell), cell.target)
+        columns = _columns(plan, cell)
+        seen = none_shape.view(events, cell.target, columns)
+        stored = none_shape.store(events, columns, cell.target)
         if isinstance(plan, CorrelationPlan):
             stored = none_shape.with_times(stored, seen, cell.target)
         return seen, stored

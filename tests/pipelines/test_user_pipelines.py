@@ -234,3 +234,11 @@ def test_an_error_ends_with_exit_code_2(project):
     done = project("-s", "sysmon", "-t", "eql", pipeline="transformations: {}\n")
     assert done.exit_code == 2
     assert done.stderr.count("\n") == 1
+
+
+def test_verify_needs_a_source_whose_storage_is_known(project):
+    pytest.importorskip("eql")
+    pipeline = RENAME % (0, "Image", "file_path")
+    done = project("-s", "none", "-t", "eql", pipeline=pipeline, command="verify")
+    assert done.exit_code == 2
+    assert "SC604" in done.stderr

@@ -13,7 +13,7 @@ from converter.backends.kql.expression import Expr, all_of
 from converter.backends.kql.literals import name, regex_quoted, string
 from converter.columns import Columns
 from converter.errors import Refusal
-from converter.plan import BaseRule, Tree
+from converter.plan import BaseRule, Tree, Verbatim
 
 XML_FIELD = """\
 let EventDataField = (data: string, name: string) {
@@ -24,10 +24,6 @@ let EventDataField = (data: string, name: string) {
 };
 """
 """How a field is got out of ``Event.EventData``, a string of XML: by its name, entities resolved."""
-
-
-class Text(str):
-    """KQL in the place of a table's name, as it stands: a union, or what a configuration declares."""
 
 
 _CASTS = {
@@ -57,8 +53,8 @@ class Stages:
 
 
 def read_from(table: str) -> str:
-    """Return a table as a query reads it: its name, or the `Text` that stands for one."""
-    return str(table) if isinstance(table, Text) else name(table)
+    """Return a table as a query reads it: its name, or the `Verbatim` text that stands for one."""
+    return str(table) if isinstance(table, Verbatim) else name(table)
 
 
 def definitions(needs: Iterable[str]) -> str:
@@ -76,14 +72,11 @@ def table_of(state: Mapping[str, Any]) -> str:
     """
     table = state.get("table")
     if isinstance(table, list | tuple) and table:
-        return Text("union " + ", ".join(read_from(_one(one)) for one in table))
+        return Verbatim("union " + ", ".join(read_from(_one(one)) for one in table))
     return _one(table)
 
 
 def _one(table: object) -> str:
-    """Return one table: a name, or KQL where the configuration's ``expression`` gives it."""
-    if isinstance(table, Mapping) and table.get("kql"):
-        return Text(table["kql"])
     if not isinstance(table, str) or not table:
         raise Refusal("SC207", "the pipeline names no table for this log source")
     return table
