@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from converter.cells import Cell
 from converter.columns import Column
 from converter.engines.base import Stored
-from converter.pipelines import Cell
 
 LANGUAGES = ("kql", "spl", "eql", "lucene")
 TABLES = ("one", "two", "three")
@@ -56,6 +56,11 @@ def _pipeline(mapping: Mapping[str, list[str]], states: Mapping[str, Mapping[str
     }
 
 
+def _cell(language: str, pipeline: dict[str, Any], columns: Mapping[str, Column]) -> Cell:
+    origins = ("streams.yml",) * len(pipeline["transformations"])
+    return Cell("streams", language, pipeline, columns, "streams", origins=origins, own="streams.yml")
+
+
 @cache
 def stream_cell(language: str) -> Cell:
     """Return the cell of the source."""
@@ -69,7 +74,7 @@ def stream_cell(language: str) -> Cell:
         columns |= {"@timestamp": Column("date"), "event.category": Column("keyword", multi=True)}
         # Not in every index.
         columns["related.name"] = Column("keyword", optional=True)
-        return Cell("streams", language, _pipeline(_ELASTIC, states), columns, "streams")
+        return _cell(language, _pipeline(_ELASTIC, states), columns)
     if language == "spl":
         times = {
             "one": {"time_field": "_time"},
@@ -78,7 +83,7 @@ def stream_cell(language: str) -> Cell:
         }
         names = [one for field in _ELASTIC for one in _SPLUNK.get(field, [field])]
         columns = {one: Column("string") for one in (*names, "_time", "UtcTime", "ms")}
-        return Cell("streams", language, _pipeline(_SPLUNK, times), columns, "streams")
+        return _cell(language, _pipeline(_SPLUNK, times), columns)
     tables = {
         "one": {"table": "One", "time_field": "Happened"},
         "two": {"table": "Two", "time_field": "UtcTime"},
@@ -90,7 +95,7 @@ def stream_cell(language: str) -> Cell:
         "UtcTime": Column("string"),
         "TimeGenerated": Column("datetime"),
     }
-    return Cell("streams", language, _pipeline({}, tables), columns, "streams")
+    return _cell(language, _pipeline({}, tables), columns)
 
 
 def tables(language: str) -> dict[str, Any]:
