@@ -7,6 +7,7 @@ from the field mapping.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from converter.errors import PipelineError
 from converter.shapes import windows
 
 FILE = "shape.yml"
+_NUMBER = re.compile(r"0|0[xX][0-9A-Fa-f]+|[1-9]\d*", re.ASCII)
 _DATA = "winlog.event_data."
 _KEYS = {
     "": {"family", "unnamed", "records", "stored"},
@@ -67,8 +69,8 @@ def store(data: Mapping[str, Any], platform: str, family: Store) -> Store:
     stored = (data.get("stored") or {}).get(platform) or {}
 
     def made(event: Event, id: int) -> Stored:  # noqa: A002
-        if not any(event.get(key) for key in ("Channel", "Provider_Name")):
-            event = {**event, **(data.get("unnamed") or {})}
+        if not event.get("Channel") and event.get("Provider_Name") != windows.SYSMON:
+            event = {**(data.get("unnamed") or {}), **{key: one for key, one in event.items() if one != ""}}
             if time := event.pop("@timestamp", None):  # A collector's name for the record's time.
                 event["TimeCreated"] = time
         record = _record(event, data.get("records") or ())
@@ -125,7 +127,7 @@ def _moved(found: Stored, record: Event, stored: Mapping[str, Any]) -> Stored:
             if doc.get(_DATA + name, "-") != "-":
                 doc[target] = doc.pop(_DATA + name)
         for name, target in (rule.get("numbers") or {}).items():
-            if doc.get(_DATA + name, "-") != "-":
+            if _NUMBER.fullmatch(doc.get(_DATA + name, "")):
                 doc[target] = int(doc.pop(_DATA + name), 0)
         for name, target in (rule.get("copied") or {}).items():
             if _DATA + name in doc:

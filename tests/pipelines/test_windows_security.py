@@ -219,3 +219,18 @@ def test_fields_are_where_the_facts_say(target):
         if field not in apart and mapping.get(field) != to
     }
     assert wrong == {}
+
+
+@pytest.mark.shared
+def test_public_rules_of_the_security_log_agree(tmp_path):
+    """Every fifth; those that are refused name a field."""
+    files = sorted(shared("sigmahq").rglob("win_security_*.yml"))[::5]
+    found = rules.load(files, None)
+    states = {"agrees": 0, "refused": 0}
+    for checked in verify(found, [cells.cell(SOURCE, target) for target in ("eql", "spl", "kql")], tmp_path):
+        if "service: security\n" not in checked.rule.path.read_text(encoding="utf-8"):
+            continue
+        assert checked.status in states, (checked.rule.file, checked.cell, checked.reason)
+        assert checked.status == "agrees" or checked.reason.startswith("SC204"), checked.reason
+        states[checked.status] += 1
+    assert states["agrees"] > 3 * states["refused"] > 0
