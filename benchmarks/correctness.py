@@ -133,7 +133,7 @@ def _judged(question: Question, language: str, texts: Sequence[str], columns: Co
     except EngineError as error:
         # The analyser is Microsoft's and has passed the query: what is left is the engine's.
         return (NOT_HERE, error.message) if language == "kql" else _rejected(error)
-    return _difference(question, language, got)
+    return _difference(question, language, columns, got)
 
 
 def _rejected(error: EngineError) -> tuple[str, str]:
@@ -141,15 +141,15 @@ def _rejected(error: EngineError) -> tuple[str, str]:
     return NOT_HERE if lacking or _OURS_ALONE.search(error.message) else INVALID, error.message
 
 
-def _difference(question: Question, language: str, got: set[int]) -> tuple[str, str]:
-    means = question.means(language)
+def _difference(question: Question, language: str, columns: Columns, got: set[int]) -> tuple[str, str]:
+    means = question.means(language, columns)
     if got == means:
         return AGREES, ""
     verb, ids = ("misses", means - got) if means - got else ("returns", got - means)
     event = question.events[min(ids)]
     shown = {key: value for key, value in event.items() if key in str(question.rule.doc["detection"])}
     why = f"{verb} {len(ids)} of {len(question.events)} events, such as {shown or event!s:.160}"
-    return CASE if got == question.cased(language) else WRONG, why
+    return CASE if got == question.cased(language, columns) else WRONG, why
 
 
 def table(found: Sequence[Found]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from converter import rules
+from converter.columns import Columns
 from converter.errors import RuleError
 from converter.matcher import compile_detection
 from converter.rule import Rule
@@ -39,23 +40,23 @@ class Question:
         several = any(isinstance(value, list) for event in self.events for value in event.values())
         return language != "kql" or not several
 
-    def means(self, language: str) -> set[int]:
+    def means(self, language: str, columns: Columns) -> set[int]:
         """Return the ids that the rule means, as the language's platform stores the events."""
-        if self.match is not None and none_shape.view(self.events, language) == self.events:
+        if self.match is not None and none_shape.view(self.events, language, columns) == self.events:
             return set(self.match)
-        return self._matched(self.rule.doc["detection"], language)
+        return self._matched(self.rule.doc["detection"], language, columns)
 
-    def cased(self, language: str) -> set[int] | None:
+    def cased(self, language: str, columns: Columns) -> set[int] | None:
         """Return the ids that the rule would mean if every text were `cased`; None if that is no rule."""
         detection = self.rule.doc["detection"]
         try:
             names = {name: _cased(part) for name, part in detection.items() if name != "condition"}
-            return self._matched({**names, "condition": detection["condition"]}, language)
+            return self._matched({**names, "condition": detection["condition"]}, language, columns)
         except RuleError:
             return None
 
-    def _matched(self, detection: dict[str, Any], language: str) -> set[int]:
-        seen = none_shape.view(self.events, language)
+    def _matched(self, detection: dict[str, Any], language: str, columns: Columns) -> set[int]:
+        seen = none_shape.view(self.events, language, columns)
         matches = compile_detection(
             detection, placeholders=self.placeholders, empty_is_missing=language == "kql"
         )

@@ -69,7 +69,7 @@ def selects(case: Case, language: str, text: str) -> tuple[list[int], list[int]]
     stored = none_shape.store(case.events, base.columns, language)
     found = engine_for(language).load(stored, {none_shape.INDEX: base.columns}).run(text)
     expected = case.match
-    events = none_shape.view(case.events, language)
+    events = none_shape.view(case.events, language, base.columns)
     if events != case.events:  # No platform stores a null; Kusto no empty string either.
         matches = compile_detection(
             case.detection, placeholders=case.placeholders, empty_is_missing=language == "kql"

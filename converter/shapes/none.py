@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +16,9 @@ INDEX = "Events"
 """The one index or table of the source."""
 _TIMES = {"kql": Column("datetime"), "spl": Column("double"), "eql": Column("date"), "lucene": Column("date")}
 _TIME_NAMES = {"kql": "TimeGenerated", "spl": "_time", "eql": "@timestamp", "lucene": "@timestamp"}
+_NUMBERS = {"long", "int", "double", "real"}
+_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -69,10 +73,28 @@ def correlation_columns(plan: CorrelationPlan, language: str) -> Columns:
     return {**found, _TIME_NAMES[language]: _TIMES[language]}
 
 
-def view(events: Iterable[Mapping[str, Any]], language: str) -> list[Mapping[str, Any]]:
-    """Return the events as the matcher must see them: no platform stores a null, Kusto no empty string."""
+def view(
+    events: Iterable[Mapping[str, Any]], language: str, columns: Columns | None = None
+) -> list[Mapping[str, Any]]:
+    """Return the events as the matcher must see them: no platform stores a null, Kusto no empty string.
+
+    A column of numbers holds a number and not the text that it came as (``05``).
+    """
     lost = (None, "") if language == "kql" else (None,)
-    return [{key: value for key, value in event.items() if value not in lost} for event in events]
+    kinds = {name: column.type for name, column in (columns or {}).items() if column.type in _NUMBERS}
+    return [
+        {key: _number(value, kinds.get(key)) for key, value in event.items() if value not in lost}
+        for event in events
+    ]
+
+
+def _number(value: Any, kind: str | None) -> Any:
+    if kind is None or not isinstance(value, (str, list)):
+        return value
+    if isinstance(value, list):
+        return [_number(one, kind) for one in value]
+    number = _cast(value, kind)
+    return value if number is None or str(number) == value else number
 
 
 def _cast(value: Any, kind: str) -> Any:
@@ -80,9 +102,9 @@ def _cast(value: Any, kind: str) -> Any:
         return None
     try:
         if kind in {"long", "int"}:
-            return None if isinstance(value, bool) else int(str(value))
+            return int(str(value)) if _WHOLE.fullmatch(str(value)) else None
         if kind in {"double", "real"}:
-            return None if isinstance(value, bool) else float(value)
+            return float(value) if _DECIMAL.fullmatch(str(value)) else None
         if kind in {"date", "datetime"}:
             moment = datetime.fromisoformat(str(value))
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
