@@ -242,3 +242,21 @@ def test_verify_needs_a_source_whose_storage_is_known(project):
     done = project("-s", "none", "-t", "eql", pipeline=pipeline, command="verify")
     assert done.exit_code == 2
     assert "SC604" in done.stderr
+
+
+STATE = """
+transformations:
+  - {id: place, type: set_state, key: %s, val: %s}
+"""
+
+
+def test_a_place_is_a_name_whatever_it_looks_like(project):
+    """Only the configuration's `expression` is text of the query."""
+    done = project("-s", "none", "-t", "kql", pipeline=STATE % ("query_table", "'union A | take 5'"))
+    assert done.query.startswith("['union A | take 5']\n")
+    done = project("-s", "none", "-t", "spl", pipeline=STATE % ("index", "'x* | delete'"))
+    assert done.query.splitlines()[-1].startswith('index="x* | delete" ')
+    done = project("-s", "none", "-t", "spl", pipeline=STATE % ("macro", "'m` | delete'"))
+    assert "SC201" in done.stderr
+    done = project("-s", "none", "-t", "spl", pipeline=STATE % ("macro", "m"))
+    assert done.query.splitlines()[-1].startswith("`m` ")

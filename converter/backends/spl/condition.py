@@ -18,6 +18,7 @@ from converter.columns import Columns
 from converter.errors import Refusal
 from converter.plan import Tree
 
+_MACRO = re.compile(r"[A-Za-z_][\w-]*(\([\w.*:/, -]*\))?", re.ASCII)
 _PLAIN_INDEX = re.compile(r"[A-Za-z0-9_.*-]+", re.ASCII)
 
 
@@ -111,6 +112,8 @@ def index_term(state: Mapping[str, Any]) -> str:
     # A wildcard is one inside quotes too, so nothing but a plain name stands without them.
     listed = [name if _PLAIN_INDEX.fullmatch(name) else word(name) for name in map(str, names)]
     terms = [f"index={listed[0]}"] if len(listed) == 1 else [f"index IN ({', '.join(listed)})"] * bool(listed)
-    if macro := state.get("macro"):
+    if macro := str(state.get("macro") or ""):
+        if not _MACRO.fullmatch(macro):
+            raise Refusal("SC201", f"{macro!r} is not the name of a search macro")
         terms.append(f"`{macro}`")
     return " ".join(terms)
