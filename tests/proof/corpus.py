@@ -57,7 +57,11 @@ def outcomes(language: str, part: slice) -> list[Outcome]:
 
 def every_outcome(processes: int = 2, languages: Iterable[str] = LANGUAGES) -> list[Outcome]:
     """Convert and verify all rules in all languages."""
-    parts = [(language, slice(start, None, PARTS)) for language in languages for start in range(PARTS)]
-    # Spawned: a process that has started a JVM must not fork.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        return [one for found in pool.map(outcomes, *zip(*parts, strict=True)) for one in found]
+    parts = [slice(start, None, PARTS) for start in range(PARTS)]
+    found: list[Outcome] = []
+    for language in languages:
+        # Processes of its own, so that one holds the engine of one language; spawned, as a JVM must not fork.
+        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+            for some in pool.map(outcomes, [language] * PARTS, parts):
+                found += some
+    return found
