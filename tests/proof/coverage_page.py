@@ -8,7 +8,12 @@ from collections.abc import Iterator, Sequence
 from tests.proof import coverage
 from tests.proof.coverage import SOURCES, TARGETS, Outcome, Shipped
 
-NAMES = {"sysmon": "Sysmon", "defender": "Microsoft Defender", "crowdstrike": "CrowdStrike Falcon (FDR)"}
+NAMES = {
+    "sysmon": "Sysmon",
+    "defender": "Microsoft Defender",
+    "crowdstrike": "CrowdStrike Falcon (FDR)",
+    "windows-security": "The Security log",
+}
 _HEAD = """\
 # Coverage
 
@@ -106,10 +111,12 @@ def _shipped(shipped: Sequence[Shipped]) -> Iterator[str]:
     rows: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for one in shipped:
         if one.result == "refused":
-            rows[one.title, one.why, one.source].append(one.cell)
+            why = one.why.replace(one.cell, "the cell").replace("|", "\\|")
+            rows[one.title, why, one.source].append(one.cell)
     if rows:
         yield "| Rule | Cells | Refused because | Why that is true |"
         yield "|---|---|---|---|"
     for (title, why, source), cells in sorted(rows.items()):
-        yield f"| {title} | {', '.join(cells)} | {why.replace('|', chr(92) + '|')} | {source} |"
+        where = "all" if len(cells) == len(counted) else ", ".join(cells)
+        yield f"| {title} | {where} | {why} | {source} |"
     yield ""
