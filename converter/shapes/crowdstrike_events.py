@@ -29,6 +29,8 @@ Fdr = dict[str, str]
 OTHER = "SensorHeartbeat"
 """An event that no rule asks for: it stands for what FDR does not report."""
 
+_FILES = {"TargetFilename", "SourceFilename"}
+_KERNEL_FILE = "Microsoft-Windows-Kernel-File"
 _SCRIPT_CHANNELS = ("microsoft-windows-powershell/operational", "powershellcore/operational")
 _ACCOUNTS = {
     "nt authority\\anonymous logon": "S-1-5-7",
@@ -95,8 +97,8 @@ def plausible(event: Mapping[str, Any]) -> dict[str, Any]:
             made[name] = ",".join(found_hashes)
     if code == 3:
         made.setdefault("Initiated", "true")
-    if code == 7 and "SignatureStatus" in made:
-        made.setdefault("Signed", "true")
+    if code == 7 and "Signed" not in made:
+        made.pop("SignatureStatus", None)
     return made
 
 
@@ -134,7 +136,7 @@ def event_of(event: Mapping[str, Any]) -> Fdr:
     elif code == 4104 and windows.channel(event).lower() in _SCRIPT_CHANNELS:
         made |= {"event_simpleName": "ScriptControlScanTelemetry"}
         made |= _renamed(data, ScriptBlockText="ScriptContent", Path="ScriptContentName")
-    elif code is None and ("TargetFilename" in data or "SourceFilename" in data):
+    elif code is None and _FILES & set(data) and event.get("Provider_Name", _KERNEL_FILE) == _KERNEL_FILE:
         # Renames have no record of Sysmon's: rules on them look at events of the file system, without an id.
         made |= {"event_simpleName": "FileRenameInfo"}
         made |= _paths(data, SourceFilename="SourceFileName", TargetFilename="TargetFileName")

@@ -180,11 +180,12 @@ class Single:
         keep(self.elsewhere(first), MOST_EVENTS)
         keep(self.hits(), _MOST_HITS)
         keep(self.near_misses(), _MOST_HITS + _MOST_NEAR_MISSES)
-        keep(self.changes(first), MOST_EVENTS - 300)
+        keep(self.changes(first), MOST_EVENTS - 500)
         for hit in [event for event in found.values() if self.holds(event)][1:60]:
-            keep(self.changes(hit), MOST_EVENTS - 100)
+            keep(self.changes(hit), MOST_EVENTS - 300)
         keep(islice(self.shuffled(first), 60), MOST_EVENTS - 50)
-        for event in [*found.values()][:_MOST_MOVED]:
+        missing = [event for event in found.values() if not self.holds(event)]
+        for event in [first, *missing[:_MOST_MOVED], *[*found.values()][:_MOST_MOVED]]:
             keep(moved(event), MOST_EVENTS - 50)
         number = 0
         while (len(found) < _ENOUGH_EVENTS or self._count(found.values()) < _ENOUGH_HITS) and number < 40:
