@@ -51,6 +51,16 @@ class Section:
     generate: bool
 
 
+def generates(rule: Rule) -> bool:
+    """Tell whether a correlation's base rules are converted on their own too.
+
+    `generate` stands beside `correlation` in the specification's published schema, inside it in pySigma.
+    """
+    section = rule.doc.get("correlation")
+    inside = section.get("generate") if isinstance(section, dict) else None
+    return inside is True or rule.doc.get("generate") is True
+
+
 def referenced(rule: Rule) -> list[str]:
     """Return the references of a correlation, in order, without checking anything else."""
     section = rule.doc.get("correlation")
@@ -127,7 +137,7 @@ def read(rule: Rule) -> Section:
         percentile,
         expression,
         _aliases(rule, section, references),
-        bool(section.get("generate", False)),
+        generates(rule),
     )
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from converter import filters, yamlfile
 from converter.checks import problems
-from converter.correlations import referenced
+from converter.correlations import generates, referenced
 from converter.errors import RuleError
 from converter.rule import Rule
 
@@ -78,14 +77,9 @@ class RuleSet:
         """
         silent: set[int] = set()
         for rule in [*self.library, *self.rules]:
-            if rule.kind == "correlation" and not _section(rule).get("generate"):
+            if rule.kind == "correlation" and not generates(rule):
                 silent.update(id(found) for name in self.references(rule) if (found := self.resolve(name)))
         return [rule for rule in self.rules if rule.kind != "filter" and id(rule) not in silent]
-
-
-def _section(rule: Rule) -> dict[str, Any]:
-    section = rule.doc.get("correlation")
-    return section if isinstance(section, dict) else {}
 
 
 def load(paths: Sequence[Path], root: Path | None = None, whole: bool = False) -> RuleSet:

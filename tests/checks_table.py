@@ -193,10 +193,7 @@ TABLE: dict[str, tuple[str, list[str]]] = {
         CORRELATION + "    generate: 1\n---\n" + GOOD,
         [":9:5: SC123 'generate' of 'correlation' is a number and should be true or false (write true or"],
     ),
-    "generate at the top, where nothing reads it": (
-        CORRELATION + "generate: true\n---\n" + GOOD,
-        [":9:1: SC120 'generate' has no effect here (indent it as a key of 'correlation')"],
-    ),
+    "generate at the top, where the specification has it": (CORRELATION + "generate: true\n---\n" + GOOD, []),
     "a correlation's fields twice": (
         CORRELATION.replace("[User]", "[User, User]") + "---\n" + GOOD,
         [":6:5: SC123 'group-by' of 'correlation' holds 'User' twice (remove one of them)"],

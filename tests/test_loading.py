@@ -126,10 +126,13 @@ def test_base_rules_are_found_in_the_root_and_not_emitted(tmp_path: Path) -> Non
     assert [rule.title for rule in loaded.closure(loaded.rules[0])] == ["Good", "Many"]
     assert loaded.rules[0].relative == "b/many.yml"
     assert [rule.title for rule in rules.load([root]).emitted()] == ["Many"]
-    (root / "b" / "many.yml").write_text(
-        CORRELATION.replace("rules: [base]", "rules: [base]\n    generate: true")
-    )
-    assert sorted(rule.title for rule in rules.load([root]).emitted()) == ["Good", "Many"]
+    # pySigma reads it inside `correlation`, the specification's schema has it beside.
+    for text in (
+        CORRELATION.replace("rules: [base]", "rules: [base]\n    generate: true"),
+        CORRELATION + "generate: true\n",
+    ):
+        (root / "b" / "many.yml").write_text(text)
+        assert sorted(rule.title for rule in rules.load([root]).emitted()) == ["Good", "Many"]
 
 
 def test_reference_to_nothing_and_in_a_circle(tmp_path: Path) -> None:

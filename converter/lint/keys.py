@@ -25,7 +25,6 @@ _BELOW = {
     "group-by": "correlation",
     "rules": "correlation",
     "aliases": "correlation",
-    "generate": "correlation",
 }
 """Keys of a section that are of no use at the top."""
 

@@ -92,7 +92,8 @@ def read(rule: Mapping[str, Any]) -> Section:
         fields=fields,
         percentile=_percentile(str(kind), details.get("percentile")),
         expression=expression,
-        generate=given.get("generate") is True,
+        # The published schema has it beside `correlation`, pySigma inside it.
+        generate=given.get("generate") is True or rule.get("generate") is True,
     )
 
 

@@ -54,6 +54,11 @@ def test_rules_that_serve_a_correlation_are_silent_unless_it_generates() -> None
     rules = [rule("a"), rule("b"), correlation("temporal", "a", "b")]
     events = [event("a", 0), event("b", 1)]
     assert [alert.rule for alert in Matcher(rules).run(events)] == ["top"]
+    assert [alert.rule for alert in Matcher([*rules[:2], {**rules[2], "generate": True}]).run(events)] == [
+        "a",
+        "b",
+        "top",
+    ]
     rules[2]["correlation"]["generate"] = True
     assert [alert.rule for alert in Matcher(rules).run(events)] == ["a", "b", "top"]
 
