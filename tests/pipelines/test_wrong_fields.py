@@ -69,6 +69,9 @@ TRIED = {
 EQUIVALENT = {
     "ms:defender:eventhubx": "one of two sourcetypes, of two add-ons; the shape stores the other's",
     "registry_deleted: TargetObject: PreviousRegistryPath -> AnyRegistryPath": "coalesces the same column",
+    # Process starts have the whole path. For other events a witness has a parent without a folder, which no
+    # platform stores, so that no rule on the name agrees there to begin with.
+    "process.parent.name -> process.parent.group_leader.name": "not asked where it counts",
     "m365_defender.event.process.id -> process.pid": "only of process accesses, whose queries are narrower",
 }
 
