@@ -218,7 +218,7 @@ from pathlib import Path
 from converter.witness import witnesses
 texts = [path.read_text("utf-8") for path in sorted(Path(sys.argv[1]).rglob("*.yml"))]
 rules = [one for text in texts for one in yaml.safe_load_all(text)]
-for rule in rules:
+for rule in (one for one in rules if "filter" not in one):
     print(json.dumps([[stream.name, stream.events] for stream in witnesses(rules, rule)]))
 """
 
