@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from sigma.backends.elasticsearch.elasticsearch_eql import EqlBackend as UpstreamEqlBackend
-from sigma.conditions import ConditionAND, ConditionNOT, ConditionOR
+from sigma.conditions import ConditionAND, ConditionNOT, ConditionOR, ConditionValueExpression
 from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
 from sigma.conversion.state import ConversionState
-from sigma.types import SigmaExpansion, SigmaString, SigmaType, SpecialChars
+from sigma.types import SigmaBool, SigmaExpansion, SigmaString, SigmaType, SpecialChars
 
 from converter.backends.eql import correlation, regex, text
 from converter.backends.eql.expression import Leaf, Node, Values, both, either, negation, query
@@ -175,6 +175,12 @@ class EqlBackend(UpstreamEqlBackend):
 
     def convert_condition_query_expr(self, cond: Any, state: ConversionState) -> Node:
         raise Refusal("SC201", "a query expression of a pipeline is text of another converter's EQL")
+
+    def convert_condition_val(self, cond: Any, state: ConversionState) -> Node:
+        """Convert a keyword; a boolean is the word that it is written as, which pySigma refuses."""
+        if isinstance(cond.value, SigmaBool):
+            cond = ConditionValueExpression(SigmaString("true" if cond.value.boolean else "false"))
+        return super().convert_condition_val(cond, state)  # type: ignore[no-any-return]
 
     def convert_condition_val_str(self, cond: Any, state: ConversionState) -> Node:
         value = _string(cond.value)

@@ -16,6 +16,7 @@ from sigma.conditions import (
 )
 from sigma.conversion.state import ConversionState
 from sigma.types import (
+    SigmaBool,
     SigmaCIDRExpression,
     SigmaExpansion,
     SigmaNumber,
@@ -203,6 +204,8 @@ def _anywhere(value: Any) -> Any:
     """Return a keyword as a value that is found anywhere in a text."""
     if isinstance(value, SigmaNumber):
         value = SigmaString(str(value.number))
+    if isinstance(value, SigmaBool):
+        value = SigmaString("true" if value.boolean else "false")
     if isinstance(value, SigmaString):
         many = SpecialChars.WILDCARD_MULTI
         parts = list(value.s)

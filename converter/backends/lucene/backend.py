@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from sigma.backends.elasticsearch.elasticsearch_lucene import LuceneBackend as UpstreamLuceneBackend
-from sigma.conditions import ConditionAND, ConditionNOT, ConditionOR
+from sigma.conditions import ConditionAND, ConditionNOT, ConditionOR, ConditionValueExpression
 from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
 from sigma.conversion.state import ConversionState
-from sigma.types import SigmaCasedString
+from sigma.types import SigmaBool, SigmaCasedString, SigmaString
 
 from converter.backends.lucene import correlation, dsl, keywords
 from converter.backends.lucene.expression import ANY, Node, Part, both, either, negation
@@ -170,6 +170,12 @@ class LuceneBackend(UpstreamLuceneBackend):
 
     def convert_condition_query_expr(self, cond: Any, state: ConversionState) -> Node:
         raise Refusal("SC201", "a query expression of a pipeline is text of another converter's Lucene")
+
+    def convert_condition_val(self, cond: Any, state: ConversionState) -> Node:
+        """Convert a keyword; a boolean is the word that it is written as, which pySigma refuses."""
+        if isinstance(cond.value, SigmaBool):
+            cond = ConditionValueExpression(SigmaString("true" if cond.value.boolean else "false"))
+        return super().convert_condition_val(cond, state)  # type: ignore[no-any-return]
 
     def convert_condition_val_str(self, cond: Any, state: ConversionState) -> Node:
         cased = isinstance(cond.value, SigmaCasedString)

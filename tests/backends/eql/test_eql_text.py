@@ -266,3 +266,9 @@ def test_keywords(negated: bool) -> None:
     assert [reason.fidelity for reason in draft.reasons] == ["broader" if negated else "narrower"]
     with pytest.raises(Refusal, match="SC201"):
         EqlBackend().event(replace(base, columns={f"f{n}": Column("keyword") for n in range(101)}))
+
+
+def test_a_keyword_that_is_a_boolean_is_its_word() -> None:
+    base = none_base({"k": [True, False], "condition": "k"}, "eql")
+    (draft,) = EqlBackend().event(replace(base, columns={"name": Column("keyword")}))
+    assert draft.text == 'any where name : ("*true*", "*false*")'

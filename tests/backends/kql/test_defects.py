@@ -145,6 +145,7 @@ def test_k10_keywords_are_looked_for_in_every_string_column() -> None:
     assert found == [9, 27]
     assert 'G contains "only"' in text
     assert "N contains" not in text
+    assert 'G contains "false"' in selected({"keywords": [False], "condition": "keywords"})[0]
     with pytest.raises(Refusal, match=r"SC201.*declares none"):
         KqlBackend().event(none_base(detection, "kql"))
 
