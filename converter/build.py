@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from converter import __version__, output
+from converter.cache import Cache
+from converter.cells import Cell
 from converter.config import Accepted
-from converter.convert import Conversion, Options, convert
-from converter.errors import SigconvError
-from converter.exporting import Exports, export_item, plan_exports
+from converter.convert import Options
+from converter.errors import Refusal, SigconvError
+from converter.exporting import Exports, plan_exports
 from converter.exports.item import ExportItem
-from converter.pipelines import Cell
+from converter.jobs import Progress, work
+from converter.records import Record, Task, error_of, task
 from converter.rule import Rule
 from converter.rules import RuleSet
-from converter.schedule import schedule
 
 
 @dataclass(slots=True)
@@ -31,6 +33,8 @@ class Outcome:
     error: SigconvError | None = None
     accepted: bool = False
     """The configuration accepts this refusal."""
+    broken: bool = False
+    """The error is no refusal: what the rule gave before is kept, and marked stale."""
     item: ExportItem | None = None
     """What the import formats are made from, where one was asked for."""
 
@@ -51,6 +55,9 @@ def outcomes(
     *,
     takes: Callable[[Rule], bool] = lambda _: True,
     exporting: bool = False,
+    cache: Cache | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
 ) -> Iterator[Outcome]:
     """Convert every emitted rule for every cell; an error of one never stops the others.
 
@@ -61,74 +68,45 @@ def outcomes(
         accepted: refusals that do not count as failures.
         takes: which rules to convert.
         exporting: whether to keep what import formats are made from.
+        cache: what earlier runs worked out.
+        workers: how many processes may convert.
+        progress: is told how many conversions there are to do, and returns what to call after some of them.
+
+    Raises:
+        InternalError: SC900 if a worker process dies.
     """
     emitted = rules.emitted()
     per_file = Counter(rule.relative for rule in emitted)
-    for rule in filter(takes, emitted):
-        suffix = rule.name if per_file[rule.relative] > 1 else None
-        for cell in cells:
-            yield _outcome(rules, rule, cell, options, accepted, suffix, exporting)
+    tasks = [
+        task(rules, rule, rule.name if per_file[rule.relative] > 1 else None)
+        for rule in filter(takes, emitted)
+    ]
+    found, items = work(rules, tasks, cells, options, exporting, cache, workers, progress)
+    for one, records in zip(tasks, found, strict=True):
+        for cell, record in zip(cells, records, strict=True):
+            outcome = _outcome(one, cell, record, accepted)
+            outcome.item = items.get((one.rule.relative, one.rule.document, str(cell)))
+            yield outcome
 
 
-def _outcome(
-    rules: RuleSet,
-    rule: Rule,
-    cell: Cell,
-    options: Options,
-    accepted: Sequence[Accepted],
-    suffix: str | None,
-    with_item: bool,
-) -> Outcome:
+def _outcome(one: Task, cell: Cell, record: Record, accepted: Sequence[Accepted]) -> Outcome:
+    rule = one.rule
     entry: dict[str, Any] = {
         "rule": rule.id or rule.name,
         "title": rule.title,
         "file": rule.relative,
-        "source_sha256": source_digest(rules, rule),
+        "source_sha256": one.source_digest,
         "target": cell.target,
         "source": cell.source,
     }
-    try:
-        conversion = convert(rules, rule, cell, options)
-    except SigconvError as error:
-        keys = (rule.id, str(rule.doc.get("name") or ""), rule.relative)
-        taken = next((a for a in accepted if a.covers(keys, cell.source, cell.target, error.code)), None)
-        entry |= {
-            "status": "refused",
-            "refusal": {"code": error.code, "message": error.message, "accepted": taken is not None},
-        }
-        return Outcome(entry, {}, error, taken is not None)
-    outcome = _converted(conversion, entry, suffix)
-    if with_item:
-        outcome.item = export_item(rules, conversion, suffix)
-    return outcome
-
-
-def _converted(conversion: Conversion, entry: dict[str, Any], suffix: str | None) -> Outcome:
-    rule, cell = conversion.rule, conversion.cell
-    files: dict[str, str] = {}
-    queries = []
-    when = schedule(conversion.plan)
-    for query in conversion.queries:
-        path = output.query_path(cell.target, cell.source, rule.relative, query.extension, suffix, query.name)
-        files[path] = query.text
-        queries.append({"name": query.name, "file": path, "sha256": output.digest(query.text)})
-    entry |= {
-        "status": "converted",
-        "fidelity": str(conversion.fidelity),
-        "reasons": [{"fidelity": str(r.fidelity), "text": r.text} for r in conversion.reasons],
-        "schedule": {"interval_seconds": when.interval, "lookback_seconds": when.lookback},
-        "queries": queries,
-    }
-    return Outcome(entry, files)
-
-
-def source_digest(rules: RuleSet, rule: Rule) -> str:
-    """Return the SHA-256 of the rule and of every rule it refers to."""
-    try:
-        parts = [one.digest() for one in rules.closure(rule)]
-    except SigconvError:
-        parts = [rule.digest()]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    error = error_of(record)
+    if error is None:
+        return Outcome(entry | record["entry"], record["files"])
+    keys = (rule.id, str(rule.doc.get("name") or ""), rule.relative)
+    taken = any(a.covers(keys, cell.source, cell.target, error.code) for a in accepted)
+    entry["status"] = "refused"
+    entry["refusal"] = {"code": error.code, "message": error.message, "accepted": taken}
+    return Outcome(entry, {}, error, taken, not isinstance(error, Refusal))
 
 
 def plan_write(
@@ -138,74 +116,94 @@ def plan_write(
     untouched: Sequence[str],
     whole: bool,
     exports: Exports | None = None,
+    broken: Sequence[str] = (),
 ) -> tuple[dict[str, str], list[str]]:
     """Return what the output folder must hold: path -> text, and the paths to remove.
 
-    Entries of cells, rules and import formats that this run did not look at stay as they are, as do those of
-    rule files that could not be loaded.
+    Entries of cells, rules and import formats that this run did not look at stay as they are. Those of rules
+    that are broken stay too, with their files, and are marked stale.
 
     Args:
         folder: the output folder.
         found: this run's outcomes.
         cells: this run's cells.
-        untouched: rule files, below the rules root, of which not all rules were looked at: they could not be
-            loaded, or a selection left rules out.
+        untouched: rule files, below the rules root, of which a selection left rules out.
         whole: whether all rules of the root were looked at, so that a missing rule was removed.
         exports: the import files of this run.
+        broken: rule files, below the rules root, with an error.
 
     Raises:
         UsageError: SC605 if an import file of an earlier run, which another one needs, is not as it was.
     """
     old = output.read_manifest(folder)
     ran = {(cell.source, cell.target) for cell in cells}
-    entries = [outcome.entry for outcome in found]
+    made = {output.entry_key(outcome.entry): outcome for outcome in found}
+    failing = {(one.entry["file"], one.entry["rule"]) for one in found if one.broken}
+    mine = {(one.entry["file"], one.entry["rule"]) for one in found}
+    looked_at = {one.entry["file"] for one in found}
     files = {path: text for outcome in found for path, text in outcome.files.items()}
-    mine = {(entry["file"], entry["rule"]) for entry in entries}
-    looked_at = {entry["file"] for entry in entries}
+    left = {*untouched, *broken}
+    failed = set(broken)
 
     def gone(file: str, rule: str) -> bool:
-        return (file, rule) in mine or (file not in untouched and (whole or file in looked_at))
+        if (file, rule) in mine:
+            return (file, rule) not in failing
+        return file not in left and (whole or file in looked_at)
 
+    entries: list[dict[str, Any]] = []
     stale: list[str] = []
     for entry in old["entries"]:
-        if (entry["source"], entry["target"]) in ran and gone(entry["file"], entry["rule"]):
+        name = output.entry_key(entry)
+        new = made.get(name)
+        if new is not None and new.broken and entry.get("queries"):
+            del made[name]
+            entries.append(entry | {"stale": True})
+        elif new is not None or ((entry["source"], entry["target"]) in ran and gone(name[0], name[1])):
             stale += [query["file"] for query in entry.get("queries", ())]
         else:
-            entries.append(entry)
+            entries.append(entry | {"stale": True} if name[0] in failed else entry)
+    entries += [outcome.entry for outcome in made.values()]
     kept = {query["file"] for entry in entries for query in entry.get("queries", ())}
     more, exported, left_over = plan_exports(folder, old.get("exports", []), exports or Exports(), gone)
     versions = dict(old.get("pipelines", {})) | {str(cell): cell.version for cell in cells}
     files |= more
+    kept |= {entry["file"] for entry in exported}
     files[output.MANIFEST] = output.manifest_text(entries, exported, versions, __version__)
-    return files, sorted({*stale, *left_over} - kept)
+    return files, sorted({*stale, *left_over, *output.read_pending(folder)} - kept)
 
 
 def write(folder: Path, files: dict[str, str], stale: Sequence[str]) -> Written:
-    """Write the files, the manifest last, and remove what is stale.
+    """Write the files, the manifest last, and remove what is stale; to be called under `output.locked`.
 
-    Killed at any moment each file is the old or the new one; the next run does the rest.
+    Killed at any moment each file is the old or the new one; the next run does the rest. The paths that
+    are new are written down first, because until the end no manifest knows them.
     """
+    output.remove_scratch(folder)
     result = Written()
-    manifest = files[output.MANIFEST]
-    for path in sorted(set(files) - {output.MANIFEST}):
-        if output.write(folder / path, files[path]):
+    wrong = [path for path in sorted(files) if not output.holds(folder / path, files[path])]
+    pending = folder / output.PENDING
+    new = [path for path in wrong if not (folder / path).exists()]
+    if new:
+        known = sorted({*new, *output.read_pending(folder)})
+        output.write(pending, json.dumps(known, indent=0) + "\n", folder)
+    for path in wrong:
+        if path != output.MANIFEST:
+            output.write(folder / path, files[path], folder)
             result.changed.append(path)
     for path in stale:
-        if _inside(folder, path) and (folder / path).is_file():
+        if path != output.MANIFEST and _inside(folder, path) and (folder / path).is_file():
             (folder / path).unlink()
             result.removed.append(path)
-    if output.write(folder / output.MANIFEST, manifest):
+    if output.MANIFEST in wrong:
+        output.write(folder / output.MANIFEST, files[output.MANIFEST], folder)
         result.changed.append(output.MANIFEST)
+    pending.unlink(missing_ok=True)
     return result
 
 
 def differences(folder: Path, files: dict[str, str], stale: Sequence[str]) -> list[str]:
     """Return the paths whose content is not what a build would write (for ``--check``)."""
-    wrong = []
-    for path, text in sorted(files.items()):
-        file = folder / path
-        if not file.is_file() or file.read_bytes() != text.encode():
-            wrong.append(path)
+    wrong = [path for path in sorted(files) if not output.holds(folder / path, files[path])]
     return wrong + [path for path in stale if _inside(folder, path) and (folder / path).exists()]
 
 

@@ -6,13 +6,17 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from converter.errors import UsageError
 
 MANIFEST = "manifest.json"
+PENDING = ".sigconv-pending.json"
+"""Paths that a build is about to add: there only while it writes, or after it was killed."""
+_PREFIX, _SUFFIX = ".sigconv-", ".tmp"
 SCHEMA_VERSION = 1
 """Of the manifest; raised when a key changes its meaning or goes (converter/schemas)."""
 
@@ -45,8 +49,14 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def write(path: Path, text: str) -> bool:
+def write(path: Path, text: str, scratch: Path | None = None) -> bool:
     """Write a file whole: a reader, or a kill at any moment, sees the old file or the new one.
+
+    Args:
+        path: the file.
+        text: its content.
+        scratch: the folder, on the same file system, for the file that a kill can leave behind; default:
+            the file's own.
 
     Returns:
         False if the file had this text already (it is left alone).
@@ -59,7 +69,7 @@ def write(path: Path, text: str) -> bool:
         if path.is_file() and path.read_bytes() == data:
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".sigconv-", suffix=".tmp")
+        descriptor, temporary = tempfile.mkstemp(dir=scratch or path.parent, prefix=_PREFIX, suffix=_SUFFIX)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)  # No fsync: against a killed process the rename is enough.
@@ -71,6 +81,57 @@ def write(path: Path, text: str) -> bool:
     except OSError as problem:
         raise UsageError("SC603", f"cannot be written: {problem.strerror}", file=path.as_posix()) from problem
     return True
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let one build at a time write into a folder (where the system has such locks); a kill ends the lock."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as problem:
+        text = f"cannot be written: {problem.strerror}"
+        raise UsageError("SC603", text, file=folder.as_posix()) from problem
+    try:
+        with suppress(OSError):  # A network file system without locks.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def holds(path: Path, text: str) -> bool:
+    """Tell whether a file is there and is this text, byte for byte."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    except OSError:
+        return False
+    data = text.encode()
+    try:
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            return file.read(len(data) + 1) == data
+    except OSError:  # A folder.
+        return False
+
+
+def remove_scratch(folder: Path) -> None:
+    """Remove the temporary files that killed builds left; to be called under the lock."""
+    for path in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+        path.unlink(missing_ok=True)
+
+
+def read_pending(folder: Path) -> list[str]:
+    """Return the paths that a killed build may have added without telling the manifest."""
+    try:
+        found = json.loads((folder / PENDING).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [str(path) for path in found] if isinstance(found, list) else []
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 from converter import filters, yamlfile
 from converter.checks import problems
@@ -15,6 +16,16 @@ from converter.rule import Rule
 SUFFIXES = (".yml", ".yaml")
 ROOT_NAMES = ("sigma", "rules")
 """Folders whose name says that they hold all rules."""
+
+
+class Documents(Protocol):
+    """Documents of files that were read before and hold only good rules (`cache_documents`)."""
+
+    def get(self, text: str) -> list[Any] | None:
+        """Return the documents of a file's text, or None."""
+
+    def keep(self, text: str, documents: Sequence[Any]) -> None:
+        """Remember them."""
 
 
 @dataclass(slots=True)
@@ -82,7 +93,12 @@ class RuleSet:
         return [rule for rule in self.rules if rule.kind != "filter" and id(rule) not in silent]
 
 
-def load(paths: Sequence[Path], root: Path | None = None, whole: bool = False) -> RuleSet:
+def load(
+    paths: Sequence[Path],
+    root: Path | None = None,
+    whole: bool = False,
+    known: Documents | None = None,
+) -> RuleSet:
     """Load every rule of the files and folders.
 
     Args:
@@ -90,6 +106,7 @@ def load(paths: Sequence[Path], root: Path | None = None, whole: bool = False) -
         root: the rules root that output paths are relative to and that references resolve over;
             default: the nearest folder named ``sigma`` or ``rules`` above, else the folder given.
         whole: compare ids and names with those of the whole rules root, where there is one of such a name.
+        known: documents that need not be read again.
 
     Raises:
         RuleError: only for a path that does not exist (SC107); what is wrong with a rule is in ``errors``.
@@ -103,17 +120,17 @@ def load(paths: Sequence[Path], root: Path | None = None, whole: bool = False) -
         base = root or rules_root(given)
         roots[base] = None
         for file in rule_files(given):
-            if file.resolve() not in seen:
-                seen.add(file.resolve())
-                _load_file(file, base, result)
+            if (real := file.resolve()) not in seen:
+                seen.add(real)
+                _load_file(file, base, result, known)
     wanted = [ref for rule in result.rules for ref in result.references(rule)]
     missing = any(result.resolve(ref) is None for ref in wanted)
     for base in roots:
         if missing or (whole and (base == root or base.name in ROOT_NAMES)):
             for file in rule_files(base):
-                if file.resolve() not in seen:
-                    seen.add(file.resolve())
-                    _load_file(file, base, result, library=True)
+                if (real := file.resolve()) not in seen:
+                    seen.add(real)
+                    _load_file(file, base, result, known, library=True)
     result._index = None
     _check_duplicates(result, result.library if whole else ())
     _apply_filters(result)
@@ -142,12 +159,14 @@ def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _load_file(file: Path, root: Path, result: RuleSet, library: bool = False) -> None:
+def _load_file(
+    file: Path, root: Path, result: RuleSet, known: Documents | None, library: bool = False
+) -> None:
     try:
         relative = file.absolute().relative_to(root.absolute()).as_posix()
     except ValueError:
         relative = file.name
-    found, wrong, read = _read_file(file, relative)
+    found, wrong, read = _read_file(file, relative, known)
     if library:
         result.library += found
         return
@@ -158,11 +177,15 @@ def _load_file(file: Path, root: Path, result: RuleSet, library: bool = False) -
         result.failed_files.append(relative)
 
 
-def _read_file(file: Path, relative: str) -> tuple[list[Rule], list[RuleError], list[Rule]]:
+def _read_file(
+    file: Path, relative: str, known: Documents | None
+) -> tuple[list[Rule], list[RuleError], list[Rule]]:
     """Return the good rules of a file, what is wrong with the others, and all of them."""
     name = file.as_posix()
     try:
-        documents = yamlfile.parse(yamlfile.read_text(file, name), name)
+        text = yamlfile.read_text(file, name)
+        good = known.get(text) if known is not None else None
+        documents = yamlfile.parse(text, name) if good is None else good
     except RuleError as error:
         return [], [error], []
     rules: list[Rule] = []
@@ -172,7 +195,7 @@ def _read_file(file: Path, relative: str) -> tuple[list[Rule], list[RuleError], 
         if isinstance(document, dict):
             rule = Rule(document, name, file, relative, number)
             read.append(rule)
-            wrong = list(problems(rule))
+            wrong = list(problems(rule)) if good is None else []
             errors += wrong
             if not wrong:
                 rules.append(rule)
@@ -180,6 +203,8 @@ def _read_file(file: Path, relative: str) -> tuple[list[Rule], list[RuleError], 
             errors.append(RuleError("SC106", "a rule is a mapping of keys to values", file=name, line=1))
     if not rules and not errors:
         errors.append(RuleError("SC106", "holds no rule", file=name))
+    if good is None and known is not None and not errors:
+        known.keep(text, documents)
     return rules, errors, read
 
 

@@ -2,4 +2,5 @@
 
 from converter.cli import main
 
-main()
+if __name__ == "__main__":  # Worker processes import this module too.
+    main()

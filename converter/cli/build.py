@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +23,8 @@ from converter.cli.options import (
     TARGET,
     VARIANTS,
     chosen,
-    inputs,
+    chosen_cells,
+    load_rules,
     selecting,
     table,
 )
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from converter.build import Outcome
     from converter.config import Config
     from converter.exporting import Exports
+    from converter.jobs import Progress
 
 
 @click.command()
@@ -63,6 +68,14 @@ if TYPE_CHECKING:
     help="Of what is printed: text, or JSON of the manifest's entries.",
 )
 @click.option("--check", is_flag=True, help="Write nothing; fail if the output folder is not up to date.")
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Processes that convert, where there is enough to do.  [default: the number of CPUs]",
+)
+@click.option("--no-cache", is_flag=True, help="Convert everything anew, and keep nothing for the next run.")
 def build(
     paths: tuple[Path, ...],
     targets: tuple[str, ...],
@@ -82,6 +95,8 @@ def build(
     formats: tuple[str, ...],
     form: str,
     check: bool,
+    jobs: int | None,
+    no_cache: bool,
 ) -> None:
     """Convert rules into queries, and with --format into what a SIEM imports.
 
@@ -94,24 +109,45 @@ def build(
       sigconv build sigma/windows -t kql -t eql -s sysmon
       sigconv build rule.yml -t spl -o -
       sigconv build --check                  in CI: is output/ up to date?
+      sigconv build --no-cache -j 1          everything anew, in one process
       sigconv build --min-level high --tag 'attack.t1021*'
       sigconv build --format elastic-ndjson  detection rules for Elastic Security
     """
     from converter import build as builder
+    from converter import config as configuration
+    from converter import output
+    from converter.cache import FOLDER, Cache
+    from converter.cache_documents import Documents
     from converter.exporting import make
     from converter.selection import Selection
 
+    folder = Path(output_name or configuration.load(Path.cwd()).output)
+    cache = None if no_cache or output_name == "-" else Cache(folder.parent / FOLDER)
+    documents = Documents(cache) if cache is not None else None
     options = chosen(fidelity, lucene_case, lucene_form, placeholders)
-    config, rules, cells = inputs(paths, targets, source_names, pipeline_files, variant_names)
+    cells = chosen_cells(targets, source_names, pipeline_files, variant_names)
+    config, rules = load_rules(paths, documents)
+    if documents is not None:
+        documents.save()
     for error in rules.errors:
         click.echo(str(error), err=True)
     selection = Selection(statuses, levels, min_level, tags, ids)
     emitted = rules.emitted()
     selection.check(emitted)
-    wanted = builder.outcomes(
-        rules, cells, options, config.accepted, takes=selection.takes, exporting=bool(formats)
-    )
-    found = list(wanted)
+    with _progress() as progress:
+        found = list(
+            builder.outcomes(
+                rules,
+                cells,
+                options,
+                config.accepted,
+                takes=selection.takes,
+                exporting=bool(formats),
+                cache=cache,
+                workers=jobs or os.cpu_count() or 1,
+                progress=progress,
+            )
+        )
     ran = [(cell.source, cell.target) for cell in cells]
     exports = make(formats, ran, [outcome.item for outcome in found if outcome.item is not None])
     failures = [outcome.error for outcome in found if outcome.error is not None and not outcome.accepted]
@@ -120,16 +156,31 @@ def build(
     if output_name == "-":
         _print_queries(found, exports, form)
     else:
-        folder = Path(output_name) if output_name else config.output
         left_out = [rule.relative for rule in emitted if not selection.takes(rule)]
         whole = _whole(paths, config) and not rules.errors and not selection
-        plan = builder.plan_write(folder, found, cells, [*rules.failed_files, *left_out], whole, exports)
-        stale = _write(folder, found, *plan, check=check, form=form)
+        with nullcontext() if check else output.locked(folder):
+            plan = builder.plan_write(folder, found, cells, left_out, whole, exports, rules.failed_files)
+            stale = _write(folder, found, *plan, check=check, form=form)
     failures += exports.errors
     if any(error.exit_code == ExitCode.INTERNAL for error in failures):
         raise click.exceptions.Exit(ExitCode.INTERNAL)
     if rules.errors or failures or stale:
         raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress | None]:
+    """Show a bar on stderr while rules are converted, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    with ExitStack() as stack:
+
+        def begin(count: int) -> Callable[[int], None]:
+            bar = click.progressbar(length=count, label="Converting", file=sys.stderr, show_pos=True)
+            return stack.enter_context(bar).update
+
+        yield begin
 
 
 def _print_errors(errors: Sequence[SigconvError], found: Sequence[Outcome]) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from converter.config import Config
     from converter.convert import Options
     from converter.pipelines import Cell
-    from converter.rules import RuleSet
+    from converter.rules import Documents, RuleSet
 
 TARGETS = ("eql", "lucene", "spl", "kql")
 PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
@@ -179,8 +179,13 @@ def chosen_cells(
     return cells
 
 
-def load_rules(paths: tuple[Path, ...]) -> tuple[Config, RuleSet]:
-    """Return configuration and the rules of the paths, or of the configured rules folder."""
+def load_rules(paths: tuple[Path, ...], known: Documents | None = None) -> tuple[Config, RuleSet]:
+    """Return configuration and the rules of the paths, or of the configured rules folder.
+
+    Args:
+        paths: as given.
+        known: documents that need not be read again.
+    """
     from converter import config as configuration
     from converter import rules as loader
 
@@ -188,7 +193,7 @@ def load_rules(paths: tuple[Path, ...]) -> tuple[Config, RuleSet]:
     root = config.rules if config.rules.is_dir() else None
     given = list(paths) or [config.rules]
     inside = root is not None and all(path.resolve().is_relative_to(root.resolve()) for path in given)
-    return config, loader.load(given, root if inside else None)
+    return config, loader.load(given, root if inside else None, known=known)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], err: bool = True) -> None:

@@ -1,0 +1,81 @@
+"""YAML documents that were read and found good before: by the bytes of their file, never by its date."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from converter.cache import Cache, key
+
+_DATE, _TIME = "!date", "!time"
+_MOST = 1 << 20
+"""Characters of the documents of one file, aliases expanded, that are worth a place in the cache."""
+
+
+class Documents:
+    """The documents of good rule files."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._fresh: dict[str, Any] = {}
+
+    def get(self, text: str) -> list[Any] | None:
+        """Return the documents of a file's text if it was found to hold only good rules; else None."""
+        name = _key(text)
+        known = self._cache.get([name]).get(name)
+        return None if known is None else [_restored(one) for one in known]
+
+    def keep(self, text: str, documents: Sequence[Any]) -> None:
+        """Remember the documents of a file that has only good rules.
+
+        What JSON cannot say exactly (keys that are no strings, bytes, NaN) is read from YAML each time.
+        """
+        try:
+            said = json.dumps(documents, default=_default)
+            exact = len(said) <= _MOST and _same([_restored(one) for one in json.loads(said)], documents)
+        except (TypeError, ValueError, RecursionError):
+            return
+        if exact:
+            self._fresh[_key(text)] = json.loads(said)
+
+    def save(self) -> None:
+        """Write what is new."""
+        self._cache.put(self._fresh)
+        self._fresh = {}
+
+
+def _key(text: str) -> str:
+    return key("documents", hashlib.sha256(text.encode()).hexdigest())
+
+
+def _default(value: object) -> object:
+    if isinstance(value, datetime):
+        return {_TIME: value.isoformat()}
+    if isinstance(value, date):
+        return {_DATE: value.isoformat()}
+    raise TypeError
+
+
+def _restored(value: Any) -> Any:
+    if isinstance(value, dict):
+        if len(value) == 1:
+            if isinstance(said := value.get(_DATE), str):
+                return date.fromisoformat(said)
+            if isinstance(said := value.get(_TIME), str):
+                return datetime.fromisoformat(said)
+        return {name: _restored(one) for name, one in value.items()}
+    return [_restored(one) for one in value] if isinstance(value, list) else value
+
+
+def _same(one: object, other: object) -> bool:
+    """Tell whether two documents are equal, types and the order of keys included."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return list(one) == list(other) and all(_same(one[name], other[name]) for name in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return repr(one) == repr(other)

@@ -1,0 +1,107 @@
+"""One rule in one cell as plain data: what the cache holds and what a worker process sends back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from converter import cache, errors, output
+from converter.cells import Cell
+from converter.convert import Conversion, Options, convert
+from converter.errors import Refusal, SigconvError
+from converter.exporting import export_item
+from converter.exports.item import ExportItem
+from converter.rule import Rule
+from converter.rules import RuleSet
+from converter.schedule import schedule
+
+Record = dict[str, Any]
+"""``entry`` (its part of the manifest's entry) and ``files`` (path -> text), or ``error``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A rule that is to be converted."""
+
+    rule: Rule
+    suffix: str | None
+    """The rule's name where its file holds several rules that are converted."""
+    source_digest: str
+    """SHA-256 of the rule's content and of every rule that it refers to."""
+    key: str | None
+    """Of everything that the rule's queries follow from, but for cell and options; None if a reference of it
+    is broken, and the error is worked out each time."""
+
+
+def task(rules: RuleSet, rule: Rule, suffix: str | None) -> Task:
+    """Return what identifies a rule's conversion.
+
+    The key takes the documents as they are after filters, in the order of their keys and with the types of
+    their values, and where they stand, because errors say so.
+    """
+    try:
+        closure = rules.closure(rule)
+    except SigconvError:
+        return Task(rule, suffix, _digest([rule]), None)
+    parts = [repr((one.file, one.relative, one.document, one.doc)) for one in closure]
+    return Task(rule, suffix, _digest(closure), cache.key("rule", repr(suffix), *parts))
+
+
+def _digest(closure: Sequence[Rule]) -> str:
+    return hashlib.sha256("\n".join(one.digest() for one in closure).encode()).hexdigest()
+
+
+def cell_key(cell: Cell, options: Options) -> str:
+    """Return what a record follows from beside the rule: the cell, with its configuration, and options."""
+    backend = sorted(options.backend.get(cell.target, {}).items())
+    values = sorted((name, list(found)) for name, found in options.placeholders.items())
+    said = (str(cell), cell.variant, cell.version, cell.origins, cell.own, cell.declare)
+    return hashlib.sha256(repr((said, options.limit, backend, values)).encode()).hexdigest()[:32]
+
+
+def work_out(
+    rules: RuleSet, rule: Rule, suffix: str | None, cell: Cell, options: Options, with_item: bool
+) -> tuple[Record, ExportItem | None]:
+    """Convert, and return the record and what import formats are made from."""
+    try:
+        conversion = convert(rules, rule, cell, options)
+    except SigconvError as error:
+        said = (type(error).__name__, error.code, error.message, error.file, error.line, error.column)
+        return {"error": [*said, error.hint]}, None
+    item = export_item(rules, conversion, suffix) if with_item else None
+    return _converted(conversion, suffix), item
+
+
+def _converted(conversion: Conversion, suffix: str | None) -> Record:
+    rule, cell = conversion.rule, conversion.cell
+    files: dict[str, str] = {}
+    queries = []
+    when = schedule(conversion.plan)
+    for query in conversion.queries:
+        path = output.query_path(cell.target, cell.source, rule.relative, query.extension, suffix, query.name)
+        files[path] = query.text
+        queries.append({"name": query.name, "file": path, "sha256": output.digest(query.text)})
+    entry = {
+        "status": "converted",
+        "fidelity": str(conversion.fidelity),
+        "reasons": [{"fidelity": str(r.fidelity), "text": r.text} for r in conversion.reasons],
+        "schedule": {"interval_seconds": when.interval, "lookback_seconds": when.lookback},
+        "queries": queries,
+    }
+    return {"entry": entry, "files": files}
+
+
+def error_of(record: Mapping[str, Any]) -> SigconvError | None:
+    """Return the error that a record holds."""
+    if "error" not in record:
+        return None
+    name, code, message, file, line, column, hint = record["error"]
+    made: SigconvError = getattr(errors, name)(code, message, file=file, line=line, column=column, hint=hint)
+    return made
+
+
+def lasting(record: Mapping[str, Any]) -> bool:
+    """Tell whether a record follows from the rule alone: defects and broken references are looked at anew."""
+    return "error" not in record or record["error"][0] == Refusal.__name__
