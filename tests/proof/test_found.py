@@ -1,4 +1,4 @@
-"""What random streams found, each as a small case; alerts are worked out by hand from docs/correlations.md."""
+"""What random streams found, each as a small case. The alerts are worked out by hand."""
 
 from __future__ import annotations
 
