@@ -28,7 +28,7 @@ def judge(script: Script, stage: Stage) -> None:
             "SC205",
             f"SPL hands on the alerts of an event_count from a number of events up, to {MAX_WINDOW}, not "
             f"those of {stage.plan.type} with these thresholds: their begin is not a matter of counting back",
-            hint="sigconv match can",
+            hint="KQL can",
         )
     if least is not None and all(step.tree is not None for step in stage.steps):
         _back(script, stage, least)
