@@ -14,7 +14,7 @@ from converter.columns import Column
 from converter.convert import Conversion
 from converter.errors import InternalError, SigconvError, UsageError
 from converter.exports import exporter
-from converter.exports.base import Part
+from converter.exports.base import Exporter, Part
 from converter.exports.item import ExportItem, ExportQuery
 from converter.inference import leaves
 from converter.plan import BaseRule, CorrelationPlan
@@ -131,13 +131,14 @@ def make(formats: Sequence[str], cells: Sequence[tuple[str, str]], items: Sequen
     for name in result.formats:
         maker = exporter(name)
         per_rule: dict[tuple[str, str, str], list[ExportItem]] = {}
-        result.parts |= {(name, source): [] for source, target in cells if target in maker.targets}
+        result.parts |= {(name, cell[0]): [] for cell in cells if _takes(maker, *cell)}
         if not any(key[0] == name for key in result.parts):
-            raise UsageError(
-                "SC607", f"the format {name} takes queries in {' and '.join(maker.targets)}, and none is made"
-            )
+            what = f"queries in {' and '.join(maker.targets)}"
+            if maker.sources:
+                what += f" for {' and '.join(maker.sources)}"
+            raise UsageError("SC607", f"the format {name} takes {what}, and none is made")
         for one in items:
-            if one.target in maker.targets:
+            if _takes(maker, one.source, one.target):
                 per_rule.setdefault((one.source, one.file, _key(one)), []).append(one)
         for (source, file, rule), own in per_rule.items():
             own.sort(key=lambda one: maker.targets.index(one.target))
@@ -157,6 +158,10 @@ def make(formats: Sequence[str], cells: Sequence[tuple[str, str]], items: Sequen
                     )
                     result.parts[name, source].append(Part(rule, file, path, text))
     return result
+
+
+def _takes(maker: Exporter, source: str, target: str) -> bool:
+    return target in maker.targets and (not maker.sources or source in maker.sources)
 
 
 def _key(one: ExportItem) -> str:

@@ -26,8 +26,13 @@ if TYPE_CHECKING:
     from converter.exports.base import Exporter
 
 FORMATS = {
+    "defender-json": "converter.exports.defender.rule:JSON",
     "elastic-ndjson": "converter.exports.elastic.formats:NDJSON",
     "elastic-toml": "converter.exports.elastic.formats:TOML",
+    "sentinel-arm": "converter.exports.sentinel.formats:ARM",
+    "sentinel-yaml": "converter.exports.sentinel.formats:YAML",
+    "splunk-app": "converter.exports.splunk.formats:APP",
+    "splunk-conf": "converter.exports.splunk.formats:CONF",
 }
 """Name of a format -> ``module:attribute`` of its `Exporter`; imported when it is asked for."""
 

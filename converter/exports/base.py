@@ -38,3 +38,5 @@ class Exporter:
     """Source and the parts of all its rules, sorted by file -> files below ``exports/<format>/<source>/``
     (path -> text). Parts of an earlier run come back as they were written, so text is all there is. A name
     must not begin with ``rules/``, where the parts are."""
+    sources: tuple[str, ...] = ()
+    """The sources whose queries it takes; empty: all. Rules of others are left out, without an error."""

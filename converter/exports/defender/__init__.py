@@ -1,0 +1,1 @@
+"""Custom detections of Microsoft Defender XDR."""

@@ -1,0 +1,148 @@
+"""One Sigma rule as custom detections of Defender XDR, in the form of Microsoft Graph's detectionRule.
+
+It is the form that v1.0 of the API has. Properties of the earlier beta (``isEnabled``, ``schedule.period``,
+``category``, ``mitreTechniques``, ``impactedAssets``, ``responseActions``) were removed on 1 October 2026.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from converter.errors import Refusal
+from converter.exports.attack import threat
+from converter.exports.base import Exporter
+from converter.exports.defender import facts
+from converter.exports.identity import rule_id
+from converter.exports.item import ExportItem, ExportQuery
+from converter.exports.sentinel.entities import details, needed
+from converter.exports.sentinel.query import Rows, duration, extended, in_one_run, rows
+from converter.exports.sentinel.rule import tactic_name
+
+_STRINGS = re.compile(r"@\"(?:[^\"]|\"\")*\"|@'(?:[^']|'')*'|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'")
+
+
+def _part(items: Sequence[ExportItem]) -> Mapping[str, str]:
+    """Return a file for each query: a request of the API holds one rule.
+
+    Raises:
+        Refusal: SC210 for a query over other tables than Defender's, one that does not return what a
+            detection must return, and a window that the service does not read.
+    """
+    return {
+        query.name or "": json.dumps(_rule(item, query), indent=2, ensure_ascii=False) + "\n"
+        for item in items
+        for query in item.queries
+    }
+
+
+def _rule(item: ExportItem, query: ExportQuery) -> dict[str, Any]:
+    if item.source != "defender":
+        raise Refusal(
+            "SC210", f"custom detections read the tables of Defender XDR, not those of {item.source}"
+        )
+    held = rows(item, query)
+    missing = [
+        name for name in facts.REQUIRED if name not in held.columns or name not in _returned(item, query)
+    ]
+    if missing:
+        raise Refusal(
+            "SC210", f"custom detections must return {' and '.join(missing)}, and the query does not"
+        )
+    shown = details(held, item)
+    body = extended(query.body, needed(held, [], shown))
+    frequency = 0 if _continuous(item, query, body) else _frequency(item)
+    if frequency:
+        body = extended(in_one_run(item, query, frequency, facts.LATE), needed(held, [], shown))
+    level = str(item.rule.get("level") or "").lower()
+    title = item.title + (f" ({query.name})" if query.name else "")
+    description = str(item.rule.get("description") or "").strip() or item.title
+    template: dict[str, Any] = {
+        "title": title,
+        "description": description,
+        "severity": facts.SEVERITY.get(level, facts.SEVERITY[facts.NO_LEVEL]),
+        "recommendedActions": _advice(item),
+        "entityMappings": _entities(held),
+        "tactics": _tactics(item),
+    }
+    if shown:
+        template["customDetails"] = shown
+    return {
+        "@odata.type": "#microsoft.graph.security.detectionRule",
+        "id": rule_id(item, query.name),
+        "displayName": title,
+        "description": description,
+        "status": "disabled",
+        "queryCondition": {"queryText": body},
+        "schedule": {"frequency": duration(frequency)},
+        "detectionAction": {"alertTemplate": template},
+    }
+
+
+def _returned(item: ExportItem, query: ExportQuery) -> set[str]:
+    """Return the required columns that rows have: a table's own, or those that a correlation names."""
+    if query.alert is None:
+        return set(facts.REQUIRED)
+    tail = query.body.rpartition(";\n")[2]
+    return {name for name in facts.REQUIRED if re.search(rf"\b{name}\b", tail)} | set(query.alert.group)
+
+
+def _continuous(item: ExportItem, query: ExportQuery, body: str) -> bool:
+    """Tell whether the service can run a query continuously (near real time)."""
+    if query.alert is not None or len(item.tables) != 1 or item.tables[0] not in facts.CONTINUOUS_TABLES:
+        return False
+    code = _STRINGS.sub('""', body)
+    operators = set(re.findall(r"^\| (\w+)", code, re.MULTILINE))
+    functions = set(re.findall(r"\b(\w+) ?\(", code)) - {"and", "or", "where"}
+    plain = not re.search(r"\blet\b|\bin~|//|\bbetween\b", code)
+    return plain and operators <= facts.CONTINUOUS_OPERATORS and functions <= facts.CONTINUOUS_FUNCTIONS
+
+
+def _frequency(item: ExportItem) -> int:
+    """Return the shortest time between two runs whose lookback covers the window."""
+    for every, back in facts.LOOKBACKS:
+        if item.window + every + facts.LATE <= back:
+            return every
+    raise Refusal("SC210", f"custom detections read 30 days at the most, and the window is {item.window} s")
+
+
+def _entities(held: Rows) -> dict[str, list[dict[str, str]]]:
+    found: dict[str, list[dict[str, str]]] = {}
+    for kind, properties in facts.ENTITIES:
+        if properties[0][1] in held.columns:
+            columns = {name: column for name, column in properties if column in held.columns}
+            found.setdefault(kind, []).append(columns)
+    return found
+
+
+def _tactics(item: ExportItem) -> list[dict[str, Any]]:
+    """Return the tactics with their techniques; tactics that Microsoft has under one name are one."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for tactic in threat(item.texts("tags")):
+        techniques = found.setdefault(tactic_name(tactic.name), {})
+        for technique in tactic.techniques:
+            known = techniques.setdefault(technique.id, [])
+            known += [sub.id for sub in technique.subtechniques if sub.id not in known]
+    return [
+        {
+            "tactic": tactic,
+            "techniques": [
+                {"technique": technique, "subTechniques": subs} if subs else {"technique": technique}
+                for technique, subs in techniques.items()
+            ],
+        }
+        for tactic, techniques in found.items()
+    ]
+
+
+def _advice(item: ExportItem) -> str:
+    """Return what people read who handle an alert: the known false positives."""
+    found = item.texts("falsepositives")
+    if not found:
+        return "Find out who did this, and whether it was expected."
+    return "Known false positives: " + "; ".join(" ".join(one.split()) for one in found) + "."
+
+
+JSON = Exporter(("kql",), "json", _part, sources=("defender",))
