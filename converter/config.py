@@ -106,7 +106,8 @@ def _config(table: Mapping[str, Any], file: Path) -> Config:
                 file=file.name,
             )
         accepted.append(Accepted(**{key: str(value) for key, value in entry.items()}))
-    folders = {key: table[key] for key in ("rules", "tests", "output") if key in table}
+    # Also what is not said is beside the file: a command means the same in each folder of a project.
+    folders = {key: table.get(key, getattr(Config(), key).as_posix()) for key in ("rules", "tests", "output")}
     if not all(isinstance(value, str) for value in folders.values()):
         raise UsageError("SC601", "rules, tests and output are paths", file=file.name)
     return Config(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ from converter.rules import RuleSet
 
 Key = tuple[str, str, str]
 """Rule (id, else name), source, target."""
+STALE = "stale: the rule is broken, this is what it gave before"
 
 
 @dataclass(slots=True)
@@ -31,6 +33,8 @@ class Side:
     rules_root: Path | None = None
     """The rules that the queries were made from; None if they are not known."""
     tests: Path | None = None
+    planned: Mapping[str, str] = field(default_factory=dict)
+    """Files that a build is about to write there: path below the folder -> text."""
     _rules: RuleSet | None = None
 
     def rules(self) -> RuleSet | None:
@@ -44,7 +48,9 @@ class Side:
         found = {}
         for query in self.entries.get(key, {}).get("queries", ()):
             path = self.folder / query["file"]
-            if path.resolve().is_relative_to(self.folder.resolve()) and path.is_file():
+            if query["file"] in self.planned:
+                found[query["file"]] = self.planned[query["file"]]
+            elif path.resolve().is_relative_to(self.folder.resolve()) and path.is_file():
                 found[query["file"]] = path.read_text(encoding="utf-8", errors="replace")
         return found
 
@@ -101,6 +107,18 @@ def side(name: str, config: Config, scratch: Path) -> Side:
     return _revision(name, config, scratch)
 
 
+def planned(folder: Path, files: Mapping[str, str]) -> tuple[Side, Side]:
+    """Return an output folder as it is, which may be missing, and as a build would leave it.
+
+    Args:
+        folder: the output folder.
+        files: what the build would write (`build.plan_write`), with the manifest.
+    """
+    before = _read(str(folder), folder, None, None)
+    entries = _by_key(json.loads(files[output.MANIFEST]))
+    return before, Side(str(folder), entries, folder, planned=files)
+
+
 def _revision(name: str, config: Config, scratch: Path) -> Side:
     here = Path.cwd()
     commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
@@ -137,9 +155,11 @@ def _unpack(data: bytes, name: str, folder: Path) -> None:
 
 
 def _read(name: str, folder: Path, rules_root: Path | None, tests: Path | None) -> Side:
-    manifest = output.read_manifest(folder)
-    entries = {(one["rule"], one["source"], one["target"]): one for one in manifest["entries"]}
-    return Side(name, entries, folder, rules_root, tests)
+    return Side(name, _by_key(output.read_manifest(folder)), folder, rules_root, tests)
+
+
+def _by_key(manifest: Mapping[str, Any]) -> dict[Key, dict[str, Any]]:
+    return {(one["rule"], one["source"], one["target"]): one for one in manifest["entries"]}
 
 
 def changes(old: Side, new: Side) -> Iterator[Change]:
@@ -167,6 +187,8 @@ def changes(old: Side, new: Side) -> Iterator[Change]:
 
 
 def _notes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    if bool(before.get("stale")) != bool(after.get("stale")):
+        yield STALE if after.get("stale") else "no longer stale"
     for key in ("file", "title", "fidelity", "refusal", "reasons", "schedule"):
         if before.get(key) != after.get(key):
             if isinstance(after.get(key), str):

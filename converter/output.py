@@ -49,12 +49,12 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def write(path: Path, text: str, scratch: Path | None = None) -> bool:
+def write(path: Path, text: str | bytes, scratch: Path | None = None) -> bool:
     """Write a file whole: a reader, or a kill at any moment, sees the old file or the new one.
 
     Args:
         path: the file.
-        text: its content.
+        text: its content; text is written as UTF-8.
         scratch: the folder, on the same file system, for the file that a kill can leave behind; default:
             the file's own.
 
@@ -64,8 +64,13 @@ def write(path: Path, text: str, scratch: Path | None = None) -> bool:
     Raises:
         UsageError: SC603 if it cannot be written.
     """
-    data = text.encode()
+    data = text.encode() if isinstance(text, str) else text
     try:
+        if (
+            path.exists() and not path.is_file() and not path.is_dir()
+        ):  # /dev/stdout, a pipe: none to replace.
+            path.write_bytes(data)
+            return True
         if path.is_file() and path.read_bytes() == data:
             return False
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+from converter import diff, output
 from converter.diff import Change
 
 KINDS = ("new", "changed", "converted", "refused", "removed")
@@ -53,6 +57,40 @@ def markdown(changes: Sequence[Change], problems: Iterable[str] = ()) -> str:
             if len(mine) > _MOST_CHANGES:
                 lines += [f"... and {len(mine) - _MOST_CHANGES} more.", ""]
     return "\n".join(lines)
+
+
+def of_build(folder: Path, files: Mapping[str, str], problems: Iterable[str]) -> str:
+    """Return what a build changes in its output folder; to be called before it writes.
+
+    Args:
+        folder: the output folder, which may be missing.
+        files: what the build would write (`build.plan_write`), with the manifest.
+        problems: lines about rules that could not be converted.
+    """
+    changes = list(diff.changes(*diff.planned(folder, files)))
+    before, after = output.read_manifest(folder), json.loads(files[output.MANIFEST])
+    return "\n".join([markdown(changes, problems), *_imports(before, after)])
+
+
+def _imports(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return the import files that change, counted by format; their rules are listed above them."""
+    old, new = (
+        {one["file"]: (one["format"], one["source"], one["sha256"]) for one in manifest.get("exports", ())}
+        for manifest in (before, after)
+    )
+    count: Counter[tuple[str, str, str]] = Counter()
+    for file in {*old, *new}:
+        name, source, _ = new.get(file) or old[file]
+        kind = "new" if file not in old else "removed" if file not in new else "changed"
+        count[name, source, kind] += old.get(file) != new.get(file)
+    wrong = sorted({(name, source) for (name, source, _), number in count.items() if number})
+    if not wrong:
+        return []
+    lines = ["## Import files", "", "| Format | Source | New | Changed | Removed |", "|---|---|---|---|---|"]
+    for name, source in wrong:
+        numbers = " | ".join(str(count[name, source, kind]) for kind in ("new", "changed", "removed"))
+        lines.append(f"| {name} | {source} | {numbers} |")
+    return [*lines, ""]
 
 
 def _one(change: Change) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,13 +29,14 @@ from converter.cli.options import (
     table,
 )
 from converter.errors import ExitCode, SigconvError
-from converter.exports import FORMATS
+from converter.exports import FORMATS, exporter
 
 if TYPE_CHECKING:
     from converter.build import Outcome
     from converter.config import Config
     from converter.exporting import Exports
     from converter.jobs import Progress
+    from converter.rules import RuleSet
 
 
 @click.command()
@@ -67,6 +68,24 @@ if TYPE_CHECKING:
     show_default=True,
     help="Of what is printed: text, or JSON of the manifest's entries.",
 )
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="All import formats of the languages that are made. With no other option: all there is to deploy.",
+)
+@click.option(
+    "--archive",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.tar.gz",
+    help="Also pack the output folder, the same bytes for the same rules; with --check what it should hold.",
+)
+@click.option(
+    "--summary",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="Also write, as Markdown, what this build changes in the output folder; - prints it.",
+)
 @click.option("--check", is_flag=True, help="Write nothing; fail if the output folder is not up to date.")
 @click.option(
     "-j",
@@ -94,6 +113,9 @@ def build(
     ids: tuple[str, ...],
     formats: tuple[str, ...],
     form: str,
+    everything: bool,
+    archive: Path | None,
+    summary: Path | None,
     check: bool,
     jobs: int | None,
     no_cache: bool,
@@ -112,6 +134,25 @@ def build(
       sigconv build --no-cache -j 1          everything anew, in one process
       sigconv build --min-level high --tag 'attack.t1021*'
       sigconv build --format elastic-ndjson  detection rules for Elastic Security
+      sigconv build --all --archive out.tar.gz --summary out.md    every night
+
+    \b
+    Files:
+      sigconv.toml, or [tool.sigconv] of pyproject.toml: here or in a folder above
+      output/manifest.json       each rule and cell: fidelity and reasons, files and hashes, or the refusal
+      .sigconv-cache/            beside the output folder; may be deleted at any time
+
+    \b
+    Environment:
+      SOURCE_DATE_EPOCH          the time of what is in the archive, in seconds since 1970; default 0
+
+    \b
+    Exit codes:
+      0  everything is converted, and with --check the output folder is up to date
+      1  a rule is broken or refused (and no accept-refusals covers it), or the folder is not up to date;
+         everything else is written, and what a broken rule gave before stays and is marked stale
+      2  a wrong option, path or configuration, or a file that cannot be written
+      3  a defect of sigconv
     """
     from converter import build as builder
     from converter import config as configuration
@@ -121,11 +162,15 @@ def build(
     from converter.exporting import make
     from converter.selection import Selection
 
+    if (output_name == "-" and (archive or summary)) or (str(summary) == "-" and form == "json"):
+        raise click.UsageError("what is printed to stdout is queries, JSON or a summary: one of them")
     folder = Path(output_name or configuration.load(Path.cwd()).output)
     cache = None if no_cache or output_name == "-" else Cache(folder.parent / FOLDER)
     documents = Documents(cache) if cache is not None else None
     options = chosen(fidelity, lucene_case, lucene_form, placeholders)
     cells = chosen_cells(targets, source_names, pipeline_files, variant_names)
+    made = {cell.target for cell in cells}
+    wanted = [name for name in FORMATS if made & {*exporter(name).targets}] if everything else formats
     config, rules = load_rules(paths, documents)
     if documents is not None:
         documents.save()
@@ -142,14 +187,14 @@ def build(
                 options,
                 config.accepted,
                 takes=selection.takes,
-                exporting=bool(formats),
+                exporting=bool(wanted),
                 cache=cache,
                 workers=jobs or os.cpu_count() or 1,
                 progress=progress,
             )
         )
     ran = [(cell.source, cell.target) for cell in cells]
-    exports = make(formats, ran, [outcome.item for outcome in found if outcome.item is not None])
+    exports = make(wanted, ran, [outcome.item for outcome in found if outcome.item is not None])
     failures = [outcome.error for outcome in found if outcome.error is not None and not outcome.accepted]
     _print_errors(exports.errors, found)
     stale = False
@@ -160,6 +205,9 @@ def build(
         whole = _whole(paths, config) and not rules.errors and not selection
         with nullcontext() if check else output.locked(folder):
             plan = builder.plan_write(folder, found, cells, left_out, whole, exports, rules.failed_files)
+            problems = [str(error) for error in (*rules.errors, *exports.errors)]
+            problems += [_line(one) for one in found if one.error is not None and not one.accepted]
+            _deliver(folder, plan[0], config.rules, rules, problems, archive, summary)
             stale = _write(folder, found, *plan, check=check, form=form)
     failures += exports.errors
     if any(error.exit_code == ExitCode.INTERNAL for error in failures):
@@ -188,9 +236,37 @@ def _print_errors(errors: Sequence[SigconvError], found: Sequence[Outcome]) -> N
         click.echo(str(error), err=True)
     for outcome in found:
         if outcome.error is not None:
-            state = "accepted refusal: " if outcome.accepted else ""
-            cell = f"{outcome.entry['source']}/{outcome.entry['target']}"
-            click.echo(f"{state}{outcome.error} [{cell}]", err=True)
+            click.echo(("accepted refusal: " if outcome.accepted else "") + _line(outcome), err=True)
+
+
+def _line(outcome: Outcome) -> str:
+    return f"{outcome.error} [{outcome.entry['source']}/{outcome.entry['target']}]"
+
+
+def _deliver(
+    folder: Path,
+    files: Mapping[str, str],
+    root: Path,
+    rules: RuleSet,
+    problems: Sequence[str],
+    archive: Path | None,
+    summary: Path | None,
+) -> None:
+    """Write what a pipeline takes away: the archive, and the summary of what the build is about to change."""
+    from converter import archive as archives
+    from converter import output
+
+    if summary is not None:
+        from converter.summary import of_build
+
+        text = of_build(folder, files, problems)
+        if str(summary) == "-":
+            click.echo(text)
+        else:
+            output.write(summary, text)
+    if archive is not None:
+        contents = archives.members(folder, files, archives.notices(root, rules.rules))
+        output.write(archive, archives.packed(contents, archives.epoch()))
 
 
 def _write(
