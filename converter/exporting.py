@@ -13,7 +13,7 @@ from converter import output
 from converter.columns import Column
 from converter.convert import Conversion
 from converter.errors import InternalError, SigconvError, UsageError
-from converter.exports import exporter
+from converter.exports import FORMATS, exporter
 from converter.exports.base import Exporter, Part
 from converter.exports.item import ExportItem, ExportQuery
 from converter.inference import leaves
@@ -33,6 +33,8 @@ class Exports:
     parts: dict[Key, list[Part]] = field(default_factory=dict)
     """Also the keys that this run looked at and that gave nothing."""
     errors: list[SigconvError] = field(default_factory=list)
+    accepted: list[SigconvError] = field(default_factory=list)
+    """Those that someone has looked at: they do not count as failures."""
 
 
 def export_item(rules: RuleSet, conversion: Conversion, suffix: str | None = None) -> ExportItem:
@@ -116,13 +118,24 @@ def _groups(source: BaseRule | CorrelationPlan, keys: Sequence[str]) -> Iterator
         yield from _groups(member.source, tuple(columns))
 
 
-def make(formats: Sequence[str], cells: Sequence[tuple[str, str]], items: Sequence[ExportItem]) -> Exports:
+def takers(cells: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the formats that take the queries of at least one of the cells (source and target)."""
+    return [name for name in FORMATS if any(_takes(exporter(name), *cell) for cell in cells)]
+
+
+def make(
+    formats: Sequence[str],
+    cells: Sequence[tuple[str, str]],
+    items: Sequence[ExportItem],
+    accepts: Callable[[tuple[str, ...], str, str, str], bool] = lambda *_: False,
+) -> Exports:
     """Return each format's part of each rule; what one rule cannot be is an error and stops no other.
 
     Args:
         formats: names of the registry.
         cells: source and target that this run converted for.
         items: what it converted.
+        accepts: keys of the rule (id or name, and file), source, format, code -> is the refusal known?
 
     Raises:
         UsageError: SC607 for a format that takes none of the targets: it would lose all of its files.
@@ -146,7 +159,8 @@ def make(formats: Sequence[str], cells: Sequence[tuple[str, str]], items: Sequen
                 made = maker.part(own)
             except SigconvError as error:
                 error.file = error.file or file
-                result.errors.append(error)
+                known = accepts((rule, file), source, name, error.code)
+                (result.accepted if known else result.errors).append(error)
             except Exception as error:  # A defect in one rule's export must not stop the others.
                 result.errors.append(
                     InternalError("SC900", f"internal error in {name}: {error!r}", file=file)

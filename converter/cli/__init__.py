@@ -13,6 +13,7 @@ from converter import __version__
 from converter.cli.build import build
 from converter.cli.check import check
 from converter.cli.columns import columns
+from converter.cli.completion import completion
 from converter.cli.diff import diff
 from converter.cli.explain import explain
 from converter.cli.list_ import list_
@@ -66,6 +67,7 @@ main.add_command(build)
 main.add_command(check)
 main.add_command(columns)
 main.add_command(explain)
+main.add_command(completion)
 main.add_command(diff)
 main.add_command(init)
 main.add_command(list_)

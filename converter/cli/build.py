@@ -24,12 +24,13 @@ from converter.cli.options import (
     VARIANTS,
     chosen,
     chosen_cells,
+    collect_rarely,
     load_rules,
     selecting,
     table,
 )
-from converter.errors import ExitCode, SigconvError
-from converter.exports import FORMATS, exporter
+from converter.errors import ExitCode
+from converter.exports import FORMATS
 
 if TYPE_CHECKING:
     from converter.build import Outcome
@@ -159,21 +160,24 @@ def build(
     from converter import output
     from converter.cache import FOLDER, Cache
     from converter.cache_documents import Documents
-    from converter.exporting import make
+    from converter.exporting import make, takers
     from converter.selection import Selection
 
     if (output_name == "-" and (archive or summary)) or (str(summary) == "-" and form == "json"):
         raise click.UsageError("what is printed to stdout is queries, JSON or a summary: one of them")
     folder = Path(output_name or configuration.load(Path.cwd()).output)
     cache = None if no_cache or output_name == "-" else Cache(folder.parent / FOLDER)
-    documents = Documents(cache) if cache is not None else None
+    documents = Documents(cache, "rules") if cache is not None else None
+    known = Documents(cache, "pipelines") if cache is not None else None
+    collect_rarely()
     options = chosen(fidelity, lucene_case, lucene_form, placeholders)
-    cells = chosen_cells(targets, source_names, pipeline_files, variant_names)
-    made = {cell.target for cell in cells}
-    wanted = [name for name in FORMATS if made & {*exporter(name).targets}] if everything else formats
+    cells = chosen_cells(targets, source_names, pipeline_files, variant_names, known)
+    ran = [(cell.source, cell.target) for cell in cells]
+    wanted = takers(ran) if everything else formats
     config, rules = load_rules(paths, documents)
-    if documents is not None:
-        documents.save()
+    for read in (documents, known):
+        if read is not None:
+            read.save()
     for error in rules.errors:
         click.echo(str(error), err=True)
     selection = Selection(statuses, levels, min_level, tags, ids)
@@ -193,10 +197,12 @@ def build(
                 progress=progress,
             )
         )
-    ran = [(cell.source, cell.target) for cell in cells]
-    exports = make(wanted, ran, [outcome.item for outcome in found if outcome.item is not None])
+    items = [outcome.item for outcome in found if outcome.item is not None]
+    exports = make(
+        wanted, ran, items, lambda *refusal: any(known.covers(*refusal) for known in config.accepted)
+    )
     failures = [outcome.error for outcome in found if outcome.error is not None and not outcome.accepted]
-    _print_errors(exports.errors, found)
+    _print_errors(exports, found)
     stale = False
     if output_name == "-":
         _print_queries(found, exports, form)
@@ -231,9 +237,11 @@ def _progress() -> Iterator[Progress | None]:
         yield begin
 
 
-def _print_errors(errors: Sequence[SigconvError], found: Sequence[Outcome]) -> None:
-    for error in errors:
+def _print_errors(exports: Exports, found: Sequence[Outcome]) -> None:
+    for error in exports.errors:
         click.echo(str(error), err=True)
+    for error in exports.accepted:
+        click.echo(f"accepted refusal: {error}", err=True)
     for outcome in found:
         if outcome.error is not None:
             click.echo(("accepted refusal: " if outcome.accepted else "") + _line(outcome), err=True)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import functools
+import gc
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from converter.cli import completion
+
 if TYPE_CHECKING:
     from converter.config import Config
     from converter.convert import Options
     from converter.pipelines import Cell
-    from converter.rules import Documents, RuleSet
+    from converter.rules import RuleSet
+    from converter.yamlfile import Documents
 
 TARGETS = ("eql", "lucene", "spl", "kql")
 PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
@@ -30,6 +34,8 @@ SOURCE = click.option(
     "--source",
     "source_names",
     multiple=True,
+    metavar="NAME",
+    shell_complete=completion.sources,
     help="Telemetry source; repeatable. Default: the configuration's, or all but the optional.",
 )
 FIDELITY = click.option(
@@ -72,6 +78,7 @@ VARIANTS = click.option(
     "--variant",
     "variant_names",
     multiple=True,
+    shell_complete=completion.variants,
     metavar="NAME",
     help="Another pipeline of a cell, such as windowsevent (Sysmon on Sentinel); repeatable.",
 )
@@ -81,7 +88,7 @@ FORMAT = click.option(
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="Of what is printed.",
+    help="Form of what is printed.",
 )
 
 _LEVELS = ("informational", "low", "medium", "high", "critical")
@@ -93,9 +100,21 @@ def selecting(command: _Command) -> _Command:
     """Add the options that select rules; each is repeatable but --min-level."""
     choice = functools.partial(click.Choice, case_sensitive=False)
     for option in (
-        click.option("--id", "ids", multiple=True, metavar="ID", help="Only the rule of this id or name."),
         click.option(
-            "--tag", "tags", multiple=True, metavar="TAG", help="Only rules with this tag (attack.t1021*)."
+            "--id",
+            "ids",
+            multiple=True,
+            metavar="ID",
+            shell_complete=completion.rule_ids,
+            help="Only the rule of this id or name.",
+        ),
+        click.option(
+            "--tag",
+            "tags",
+            multiple=True,
+            metavar="TAG",
+            shell_complete=completion.tags,
+            help="Only rules with this tag (attack.t1021*).",
         ),
         click.option("--min-level", type=choice(_LEVELS), help="Only rules of this level or above."),
         click.option(
@@ -144,8 +163,12 @@ def chosen_cells(
     source_names: tuple[str, ...],
     pipeline_files: tuple[Path, ...] = (),
     variant_names: tuple[str, ...] = (),
+    known: Documents | None = None,
 ) -> list[Cell]:
-    """Return the cells that the options name, or else the configuration, with what the user brings."""
+    """Return the cells that the options name, or else the configuration, with what the user brings.
+
+    ``known`` are pipelines that need not be read again.
+    """
     from converter import config as configuration
     from converter import pipelines, user_pipelines
     from converter.errors import UsageError
@@ -172,7 +195,7 @@ def chosen_cells(
             found = [name for name in reversed(wanted) if name in pipelines.variants(source, target)]
             wanted.update(dict.fromkeys(found[:1], True))
             said = config.settings.get((source, pipelines.PLATFORMS[target]))
-            cells.append(pipelines.cell(source, target, found[0] if found else "", said, user))
+            cells.append(pipelines.cell(source, target, found[0] if found else "", said, user, known))
     for name in variant_names:
         if not wanted[name]:
             raise click.BadParameter(f"no chosen cell has a '{name}'", param_hint="--variant")
@@ -194,6 +217,13 @@ def load_rules(paths: tuple[Path, ...], known: Documents | None = None) -> tuple
     given = list(paths) or [config.rules]
     inside = root is not None and all(path.resolve().is_relative_to(root.resolve()) for path in given)
     return config, loader.load(given, root if inside else None, known=known)
+
+
+def collect_rarely() -> None:
+    """Let the garbage collector run less often until the command ends: most of what is made stays."""
+    before = gc.get_threshold()
+    click.get_current_context().call_on_close(lambda: gc.set_threshold(*before))
+    gc.set_threshold(50_000, 20, 100)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], err: bool = True) -> None:
