@@ -78,12 +78,12 @@ def in_one_run(item: ExportItem, query: ExportQuery, every: int, late: int) -> s
         late: seconds, for a correlation.
     """
     if query.alert is None:
-        stage = f"where ingestion_time() > ago({span(every)}) and ingestion_time() <= now()"
+        stage = f"where ingestion_time() >= ago({span(every)}) and ingestion_time() < now()"
         # Right after the table: later, rows could be no longer the table's.
         table, pipe, rest = query.body.partition("\n| ")
         return f"{table}\n| {stage}{pipe}{rest}"
     last = query.alert.last
-    return f"{query.body}\n| where {last} > ago({span(every + late)}) and {last} <= ago({span(late)})"
+    return f"{query.body}\n| where {last} >= ago({span(every + late)}) and {last} < ago({span(late)})"
 
 
 def extended(body: str, columns: Sequence[tuple[str, str]]) -> str:

@@ -94,8 +94,7 @@ def _search(item: ExportItem, query: ExportQuery) -> str:
     late, last = facts.LATE, query.alert.last
     return (
         f"{query.body}\n| addinfo\n"
-        f"| where {last}>=info_max_time-{late + item.interval} AND {last}<info_max_time-{late}\n"
-        "| fields - info_min_time info_max_time info_search_time info_sid"
+        f"| where {last}>=info_max_time-{late + item.interval} AND {last}<info_max_time-{late}"
     )
 
 

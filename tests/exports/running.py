@@ -1,0 +1,105 @@
+"""Exported queries on the engines, run after run, over the events of the rules' own tests."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from converter import pipelines, rules, ruletests
+from converter.convert import Conversion, convert
+from converter.engines import engine_for
+from converter.engines.base import Result, Stored
+from converter.errors import Refusal
+from converter.exporting import export_item
+from converter.exports.item import ExportItem
+from converter.verify.run import _shaped, tables_of
+from tests.exports.making import here
+
+TIME = ("TimeGenerated", "Timestamp", "_time")
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    conversion: Conversion
+    item: ExportItem
+    stored: tuple[Stored, ...]
+
+    def time(self, event: Stored) -> datetime:
+        """When the platform says that the record is: what a search's range is about."""
+        value = next(event.doc[name] for name in TIME if name in event.doc)
+        if isinstance(value, int | float):
+            return datetime.fromtimestamp(value, UTC)
+        found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+    def run(self, query: str, stored: Sequence[Stored]) -> Result:
+        engine = engine_for(self.item.target)
+        return engine.load(list(stored), tables_of(self.conversion, self.stored)).run(query)
+
+    def marks(self, result: Result) -> Counter[Any]:
+        """Return what was found: events, or alerts by group and time."""
+        (query,) = self.item.queries
+        if query.alert is None:
+            return Counter(result.events)
+        names = (*query.alert.group, query.alert.last)
+        return Counter(tuple(str(row[name]) for name in names) for row in result.rows)
+
+
+@cache
+def cases(source: str, target: str) -> tuple[Case, ...]:
+    """Return each test of a shipped rule that raises an alert in this cell."""
+    found = []
+    with here():
+        loaded = rules.load([Path("sigma")])
+        for rule in loaded.emitted():
+            tests = [f for f in map(ruletests.load, ruletests.files(Path("tests/rules"))) if f.id == rule.id]
+            try:
+                conversion = convert(loaded, rule, pipelines.cell(source, target))
+            except Refusal:
+                continue
+            item = export_item(loaded, conversion)
+            for test in (test for file in tests for test in file.tests if test.alerts):
+                _, stored = _shaped(test.events, conversion)
+                found.append(Case(f"{rule.relative}: {test.name}", conversion, item, tuple(stored)))
+    return tuple(found)
+
+
+def runs(
+    case: Case, every: int, back: int, until: int, at: Callable[[datetime], str]
+) -> Iterator[tuple[datetime, Result]]:
+    """Yield the results of consecutive runs over all of a case's events.
+
+    Args:
+        case: events, as stored.
+        every: seconds between two runs.
+        back: seconds from the earliest event of a run's range to the run.
+        until: seconds from the latest event of a run's range to the run.
+        at: the query as it stands for a run at that time.
+    """
+    times = [case.time(event) for event in case.stored]
+    now = min(times).replace(second=0, microsecond=0)
+    while now <= max(times) + timedelta(seconds=2 * every + back):
+        start, end = now - timedelta(seconds=back), now - timedelta(seconds=until)
+        read = [event for event, time in zip(case.stored, times, strict=True) if start <= time < end]
+        if read:
+            yield now, case.run(at(now), read)
+        now += timedelta(seconds=every)
+
+
+def kql_at(query: str, now: datetime, ingested: str) -> str:
+    """Return a query with `now`, `ago` and `ingestion_time` as a run at that time has them."""
+    for amount, unit in set(re.findall(r"ago\((\d+)([smhd])\)", query)):
+        seconds = int(amount) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit]
+        query = query.replace(f"ago({amount}{unit})", _literal(now - timedelta(seconds=seconds)))
+    return query.replace("now()", _literal(now)).replace("ingestion_time()", ingested)
+
+
+def _literal(time: datetime) -> str:
+    return f"datetime({time.astimezone(UTC).replace(tzinfo=None).isoformat()}Z)"
