@@ -180,7 +180,7 @@ def write(folder: Path, files: dict[str, str], stale: Sequence[str]) -> Written:
     """
     output.remove_scratch(folder)
     result = Written()
-    wrong = [path for path in sorted(files) if not output.holds(folder / path, files[path])]
+    wrong = [path for path in sorted(files) if not output.holds(f"{folder}/{path}", files[path])]
     pending = folder / output.PENDING
     new = [path for path in wrong if not (folder / path).exists()]
     if new:
@@ -203,7 +203,7 @@ def write(folder: Path, files: dict[str, str], stale: Sequence[str]) -> Written:
 
 def differences(folder: Path, files: dict[str, str], stale: Sequence[str]) -> list[str]:
     """Return the paths whose content is not what a build would write (for ``--check``)."""
-    wrong = [path for path in sorted(files) if not output.holds(folder / path, files[path])]
+    wrong = [path for path in sorted(files) if not output.holds(f"{folder}/{path}", files[path])]
     return wrong + [path for path in stale if _inside(folder, path) and (folder / path).exists()]
 
 

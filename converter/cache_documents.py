@@ -16,20 +16,22 @@ _MOST = 1 << 20
 
 
 class Documents:
-    """The documents of good rule files."""
+    """The documents of good files of one kind."""
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache, kind: str) -> None:
+        """Name what the files were found to be: rules, or pipelines."""
         self._cache = cache
+        self._kind = kind
         self._fresh: dict[str, Any] = {}
 
     def get(self, text: str) -> list[Any] | None:
-        """Return the documents of a file's text if it was found to hold only good rules; else None."""
-        name = _key(text)
+        """Return the documents of a file's text if it was found good; else None."""
+        name = self._key(text)
         known = self._cache.get([name]).get(name)
         return None if known is None else [_restored(one) for one in known]
 
     def keep(self, text: str, documents: Sequence[Any]) -> None:
-        """Remember the documents of a file that has only good rules.
+        """Remember the documents of a file that is good.
 
         What JSON cannot say exactly (keys that are no strings, bytes, NaN) is read from YAML each time.
         """
@@ -39,16 +41,15 @@ class Documents:
         except (TypeError, ValueError, RecursionError):
             return
         if exact:
-            self._fresh[_key(text)] = json.loads(said)
+            self._fresh[self._key(text)] = json.loads(said)
+
+    def _key(self, text: str) -> str:
+        return key(self._kind, hashlib.sha256(text.encode()).hexdigest())
 
     def save(self) -> None:
         """Write what is new."""
         self._cache.put(self._fresh)
         self._fresh = {}
-
-
-def _key(text: str) -> str:
-    return key("documents", hashlib.sha256(text.encode()).hexdigest())
 
 
 def _default(value: object) -> object:

@@ -6,11 +6,11 @@ each use, because pySigma keeps state on instances (adding two of them clears th
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from converter.custom import declared, located, mapped
 from converter.errors import PipelineError
 from converter.settings import Settings
 from converter.user_pipelines import UserPipeline
+from converter.yamlfile import Documents
 
 PLATFORMS = {"eql": "elastic", "lucene": "elastic", "spl": "splunk", "kql": "kusto"}
 """Target language -> platform, which a pipeline is for."""
@@ -104,6 +105,7 @@ def cell(
     variant: str = "",
     settings: Settings | None = None,
     user: Sequence[UserPipeline] = (),
+    known: Documents | None = None,
 ) -> Cell:
     """Return a cell.
 
@@ -113,38 +115,53 @@ def cell(
         variant: another pipeline of the same cell, such as ``windowsevent`` for Sysmon on Sentinel.
         settings: what the configuration says about the source on the platform.
         user: the user's own pipelines; those that are not for the target are left out.
+        known: pipelines and column lists that were read and found good before.
 
     Raises:
         PipelineError: SC301 if there is no such pipeline, SC302 if it is not valid.
         UsageError: SC601 if the settings do not fit the pipeline.
     """
     settings = settings or Settings()
-    stock = _stock(source, target, variant or settings.variant)
+    name = (source, target, variant or settings.variant)
+    if name not in _STOCK:
+        _STOCK[name] = _stock(*name, known)
+    stock = _STOCK[name]
     user = [one for one in user if one.serves(target)]
     if not user and settings.same_queries:
         return stock
     return _customised(stock, settings, user)
 
 
-@cache
-def _stock(source: str, target: str, variant: str) -> Cell:
+_STOCK: dict[tuple[str, str, str], Cell] = {}
+
+
+def _stock(source: str, target: str, variant: str, known: Documents | None) -> Cell:
     if source == NONE:
         return Cell(source, target, None, {}, "none")
     stem = _stem(target, variant)
     path = folder() / source / f"{stem}.yml"
     if not path.is_file():
-        known = ", ".join(sources())
+        named = ", ".join(sources())
         what = f"source '{source}' and target '{target}'" + (f", option '{variant}'" if variant else "")
-        raise PipelineError("SC301", f"no pipeline for {what}", hint=f"sources: {known}")
+        raise PipelineError("SC301", f"no pipeline for {what}", hint=f"sources: {named}")
     texts = [
         yamlfile.read_text(one, one.name, PipelineError) for one in (path, path.with_suffix(".columns.yml"))
     ]
     name = f"pipelines/{source}/{path.name}"
-    pipeline, lists = (yamlfile.parse(text, name, PipelineError)[0] for text in texts)
-    try:
-        ProcessingPipeline.from_dict(pipeline)
-    except SigmaError as problem:
-        raise PipelineError("SC302", str(problem), file=name) from problem
+    found = [known.get(text) if known is not None else None for text in texts]
+    pipeline, lists = (
+        (parsed or yamlfile.parse(text, name, PipelineError))[0]
+        for text, parsed in zip(texts, found, strict=True)
+    )
+    if found[0] is None:
+        try:
+            # A copy: pySigma takes keys out of what it is given.
+            ProcessingPipeline.from_dict(copy.deepcopy(pipeline))
+        except SigmaError as problem:
+            raise PipelineError("SC302", str(problem), file=name) from problem
+    if known is not None and None in found:
+        known.keep(texts[0], [pipeline])
+        known.keep(texts[1], [lists])
     columns = {key: _column(value) for key, value in lists["columns"].items()}
     digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()
     origins = (name,) * len(pipeline.get("transformations") or ())

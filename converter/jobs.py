@@ -156,6 +156,7 @@ def _begin(job: _Job) -> None:
     _job = job
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent is interrupted too and ends its workers.
     gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _run(chunk: Sequence[_Todo]) -> _Done:

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
 
 from converter import filters, yamlfile
 from converter.checks import problems
 from converter.correlations import generates, referenced
 from converter.errors import RuleError
 from converter.rule import Rule
+from converter.yamlfile import Documents
 
 SUFFIXES = (".yml", ".yaml")
 ROOT_NAMES = ("sigma", "rules")
 """Folders whose name says that they hold all rules."""
-
-
-class Documents(Protocol):
-    """Documents of files that were read before and hold only good rules (`cache_documents`)."""
-
-    def get(self, text: str) -> list[Any] | None:
-        """Return the documents of a file's text, or None."""
-
-    def keep(self, text: str, documents: Sequence[Any]) -> None:
-        """Remember them."""
 
 
 @dataclass(slots=True)
@@ -112,7 +103,16 @@ def load(
         RuleError: only for a path that does not exist (SC107); what is wrong with a rule is in ``errors``.
     """
     result = RuleSet()
-    seen: set[Path] = set()
+    seen: set[str] = set()
+    folders: dict[Path, str] = {}
+
+    def real_path(file: Path) -> str:
+        if file.is_symlink():
+            return os.path.realpath(file)
+        if file.parent not in folders:
+            folders[file.parent] = os.path.realpath(file.parent)
+        return f"{folders[file.parent]}/{file.name}"
+
     roots: dict[Path, None] = {}
     for given in paths:
         if not given.exists():
@@ -120,7 +120,7 @@ def load(
         base = root or rules_root(given)
         roots[base] = None
         for file in rule_files(given):
-            if (real := file.resolve()) not in seen:
+            if (real := real_path(file)) not in seen:
                 seen.add(real)
                 _load_file(file, base, result, known)
     wanted = [ref for rule in result.rules for ref in result.references(rule)]
@@ -128,7 +128,7 @@ def load(
     for base in roots:
         if missing or (whole and (base == root or base.name in ROOT_NAMES)):
             for file in rule_files(base):
-                if (real := file.resolve()) not in seen:
+                if (real := real_path(file)) not in seen:
                     seen.add(real)
                     _load_file(file, base, result, known, library=True)
     result._index = None
@@ -148,24 +148,26 @@ def rules_root(path: Path) -> Path:
 
 def rule_files(path: Path) -> Iterator[Path]:
     """Yield the file itself, or the YAML files below the folder, sorted."""
-    if path.is_dir():
-        found = (file for file in path.rglob("*") if file.suffix in SUFFIXES and file.is_file())
-        yield from sorted(file for file in found if not _hidden(file.relative_to(path)))
-    else:
+    if not path.is_dir():
         yield path
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+        return
+    found: list[tuple[tuple[str, ...], str]] = []
+    for folder, below, names in os.walk(path):
+        below[:] = [name for name in below if not name.startswith(".")]
+        parts = Path(folder).relative_to(path).parts
+        for name in names:
+            file = f"{folder}/{name}"
+            if name.endswith(SUFFIXES) and not name.startswith(".") and os.path.isfile(file):  # noqa: PTH113
+                found.append(((*parts, name), file))
+    yield from (Path(file) for _, file in sorted(found))
 
 
 def _load_file(
     file: Path, root: Path, result: RuleSet, known: Documents | None, library: bool = False
 ) -> None:
-    try:
-        relative = file.absolute().relative_to(root.absolute()).as_posix()
-    except ValueError:
-        relative = file.name
+    # Strings and not paths here and in `rule_files`: of thousands of files it is felt.
+    above, name = f"{os.path.abspath(root)}{os.sep}", os.path.abspath(file)  # noqa: PTH100
+    relative = name.removeprefix(above).replace(os.sep, "/") if name.startswith(above) else file.name
     found, wrong, read = _read_file(file, relative, known)
     if library:
         result.library += found

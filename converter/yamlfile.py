@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 
@@ -34,6 +34,16 @@ class _Loader(yaml.CSafeLoader):
                 raise yaml.MarkedYAMLError(None, None, f"key '{key}' stands twice", key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+class Documents(Protocol):
+    """Documents of files that were read and found good before (`cache_documents`)."""
+
+    def get(self, text: str) -> list[Any] | None:
+        """Return the documents of a file's text, or None."""
+
+    def keep(self, text: str, documents: Sequence[Any]) -> None:
+        """Remember them."""
 
 
 def read_text(path: Path, name: str, error: type[SigconvError] = RuleError) -> str:

@@ -163,11 +163,11 @@ def chosen_cells(
     source_names: tuple[str, ...],
     pipeline_files: tuple[Path, ...] = (),
     variant_names: tuple[str, ...] = (),
-    known: Documents | None = None,
+    read_before: Documents | None = None,
 ) -> list[Cell]:
     """Return the cells that the options name, or else the configuration, with what the user brings.
 
-    ``known`` are pipelines that need not be read again.
+    ``read_before`` are pipelines that need not be read again.
     """
     from converter import config as configuration
     from converter import pipelines, user_pipelines
@@ -195,7 +195,7 @@ def chosen_cells(
             found = [name for name in reversed(wanted) if name in pipelines.variants(source, target)]
             wanted.update(dict.fromkeys(found[:1], True))
             said = config.settings.get((source, pipelines.PLATFORMS[target]))
-            cells.append(pipelines.cell(source, target, found[0] if found else "", said, user, known))
+            cells.append(pipelines.cell(source, target, found[0] if found else "", said, user, read_before))
     for name in variant_names:
         if not wanted[name]:
             raise click.BadParameter(f"no chosen cell has a '{name}'", param_hint="--variant")
