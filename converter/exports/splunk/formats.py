@@ -69,9 +69,10 @@ def _app(source: str, parts: Sequence[Part]) -> Mapping[str, str]:
 _README = """\
 # {title}
 
-{about} All of them are disabled: look at one under Settings > Searches, reports, and alerts, run it once
-over the last day, then enable it. With Splunk Enterprise Security they are correlation searches with notable
-events and risk; without it they are scheduled alerts, and the actions of Enterprise Security do nothing.
+{about} All of them are disabled: look at one under Settings > Searches, reports, and alerts, run its search
+over the last day (a correlation's without its last two lines), then enable it. With Splunk Enterprise
+Security they are correlation searches with notable events and risk; without it they are scheduled alerts,
+and the actions of Enterprise Security do nothing.
 """
 
 
