@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ANALYSER := converter/engines/kusto_analyser
+BROWSER := tests/report/browser
 ARGS ?=
 
 .PHONY: build test lint proof verify setup clean
@@ -37,10 +38,11 @@ $(VENV)/.base: pyproject.toml setup.py | $(VENV)/bin/python
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
-$(VENV)/.dev: pyproject.toml setup.py $(ANALYSER)/package-lock.json | $(VENV)/bin/python
+$(VENV)/.dev: pyproject.toml setup.py $(ANALYSER)/package-lock.json $(BROWSER)/package-lock.json | $(VENV)/bin/python
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable '.[dev]'
 	$(BIN)/python -m converter.engines.kusto_analyser.install
+	$(BIN)/python $(BROWSER)/install.py
 	touch $(VENV)/.base $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info $(ANALYSER)/node_modules
+	rm -rf $(VENV) build dist *.egg-info $(ANALYSER)/node_modules $(BROWSER)/node_modules

@@ -19,6 +19,7 @@ from converter.cli.explain import explain
 from converter.cli.list_ import list_
 from converter.cli.match import match
 from converter.cli.new import init, new
+from converter.cli.report import report
 from converter.cli.test import test
 from converter.cli.verify import verify
 from converter.errors import ExitCode, SigconvError
@@ -57,6 +58,7 @@ def main() -> None:
       sigconv list sources                   what there is; also targets, fields
       sigconv explain rule.yml -s sysmon     what each field became, and why
       sigconv test                           run the rules' own tests
+      sigconv report -o report               all of it as a web page
       sigconv verify                         run every query on an engine of its language
 
     Exit codes: 0 fine; 1 rules failed, disagree or are stale; 2 usage or configuration; 3 internal.
@@ -73,5 +75,6 @@ main.add_command(init)
 main.add_command(list_)
 main.add_command(match)
 main.add_command(new)
+main.add_command(report)
 main.add_command(test)
 main.add_command(verify)

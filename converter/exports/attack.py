@@ -52,6 +52,19 @@ def version() -> str:
     return str(_table()["version"])
 
 
+def matrix() -> tuple[Tactic, ...]:
+    """Return every tactic, in ATT&CK's order, with all techniques and sub-techniques that serve it."""
+    table = _table()
+    under: dict[str, list[str]] = {}
+    for key, (_, own) in table["techniques"].items():
+        for short in own:
+            under.setdefault(short, []).append(key)
+    return tuple(
+        Tactic(key, name, short, _nested(under.get(short, ())))
+        for key, (name, short) in table["tactics"].items()
+    )
+
+
 def threat(tags: Sequence[str]) -> tuple[Tactic, ...]:
     """Return the tactics that a rule's tags name, each with those of the techniques that serve it.
 

@@ -1,0 +1,1 @@
+"""`sigconv report`: rules, queries, coverage, explanations and tests as pages that need no network."""
