@@ -51,17 +51,30 @@ def main() -> None:
 
     \b
     Examples:
+      sigconv init                           start a repository of rules
+      sigconv new windows/execution/mine     a rule and its tests to start from
+      sigconv check                          what is wrong with the rules
+      sigconv test                           run the rules' own tests
       sigconv build                          all rules, all cells, into output/
       sigconv build my/rule.yml -t kql -o -  print one query
-      sigconv check                          what is wrong with the rules
-      sigconv match --events log.evtx        which rules fire on a log
-      sigconv list sources                   what there is; also targets, fields
       sigconv explain rule.yml -s sysmon     what each field became, and why
-      sigconv test                           run the rules' own tests
-      sigconv report -o report               all of it as a web page
       sigconv verify                         run every query on an engine of its language
+      sigconv match --events log.evtx        which rules fire on a log
+      sigconv diff                           what changed, in text or in meaning
+      sigconv list sources                   what there is; also targets, fields
 
-    Exit codes: 0 fine; 1 rules failed, disagree or are stale; 2 usage or configuration; 3 internal.
+    \b
+    Exit codes:
+      0  fine
+      1  rules are broken or refused, tests fail, queries disagree, or the output is not up to date
+      2  a wrong option, path or configuration
+      3  a defect of sigconv
+
+    \b
+    Files:
+      sigconv.toml, or [tool.sigconv] of pyproject.toml: here or in a folder above
+
+    `sigconv COMMAND --help` has the options and examples of each. Documentation: docs/README.md.
     """
 
 

@@ -27,7 +27,7 @@ from converter.cli.options import (
     collect_rarely,
     load_rules,
     selecting,
-    table,
+    table_text,
 )
 from converter.errors import ExitCode
 from converter.exports import FORMATS
@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from converter.exporting import Exports
     from converter.jobs import Progress
     from converter.rules import RuleSet
+
+
+_SAME_RESULT = ("check", "form", "jobs", "no_cache", "archive", "summary", "output_name", "paths")
+"""Options that change neither what is in the output folder nor what is said of rules."""
 
 
 @click.command()
@@ -67,7 +71,7 @@ if TYPE_CHECKING:
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="Of what is printed: text, or JSON of the manifest's entries.",
+    help="Form of what is printed: text, or JSON of the manifest's entries.",
 )
 @click.option(
     "--all",
@@ -96,7 +100,9 @@ if TYPE_CHECKING:
     help="Processes that convert, where there is enough to do.  [default: the number of CPUs]",
 )
 @click.option("--no-cache", is_flag=True, help="Convert everything anew, and keep nothing for the next run.")
+@click.pass_context
 def build(
+    context: click.Context,
     paths: tuple[Path, ...],
     targets: tuple[str, ...],
     source_names: tuple[str, ...],
@@ -161,12 +167,23 @@ def build(
     from converter.cache import FOLDER, Cache
     from converter.cache_documents import Documents
     from converter.exporting import make, takers
+    from converter.replay import Replay, Said, possible
     from converter.selection import Selection
 
     if (output_name == "-" and (archive or summary)) or (str(summary) == "-" and form == "json"):
         raise click.UsageError("what is printed to stdout is queries, JSON or a summary: one of them")
     folder = Path(output_name or configuration.load(Path.cwd()).output)
     cache = None if no_cache or output_name == "-" else Cache(folder.parent / FOLDER)
+    config = configuration.load(Path.cwd())
+    replay: Replay | None = None
+    if cache is not None and not (archive or summary or form == "json") and possible(config, paths):
+        given = {name: value for name, value in context.params.items() if name not in _SAME_RESULT}
+        replay = Replay(cache, folder, config, paths, given)
+        if (said := replay.said()) is not None:
+            click.echo(said.errors + said.summary, err=True, nl=False)
+            if not check:
+                click.echo(f"{said.queries} queries in {folder}/: 0 files written, 0 removed", err=True)
+            raise click.exceptions.Exit(said.code)
     documents = Documents(cache, "rules") if cache is not None else None
     known = Documents(cache, "pipelines") if cache is not None else None
     collect_rarely()
@@ -178,8 +195,8 @@ def build(
     for read in (documents, known):
         if read is not None:
             read.save()
-    for error in rules.errors:
-        click.echo(str(error), err=True)
+    problems = "".join(f"{error}\n" for error in rules.errors)
+    click.echo(problems, err=True, nl=False)
     selection = Selection(statuses, levels, min_level, tags, ids)
     emitted = rules.emitted()
     selection.check(emitted)
@@ -202,7 +219,8 @@ def build(
         wanted, ran, items, lambda *refusal: any(known.covers(*refusal) for known in config.accepted)
     )
     failures = [outcome.error for outcome in found if outcome.error is not None and not outcome.accepted]
-    _print_errors(exports, found)
+    refusals = _errors(exports, found)
+    click.echo(refusals, err=True, nl=False)
     stale = False
     if output_name == "-":
         _print_queries(found, exports, form)
@@ -211,14 +229,18 @@ def build(
         whole = _whole(paths, config) and not rules.errors and not selection
         with nullcontext() if check else output.locked(folder):
             plan = builder.plan_write(folder, found, cells, left_out, whole, exports, rules.failed_files)
-            problems = [str(error) for error in (*rules.errors, *exports.errors)]
-            problems += [_line(one) for one in found if one.error is not None and not one.accepted]
-            _deliver(folder, plan[0], config.rules, rules, problems, archive, summary)
+            wrong = [str(error) for error in (*rules.errors, *exports.errors)]
+            wrong += [_line(one) for one in found if one.error is not None and not one.accepted]
+            _deliver(folder, plan[0], config.rules, rules, wrong, archive, summary)
             stale = _write(folder, found, *plan, check=check, form=form)
     failures += exports.errors
     if any(error.exit_code == ExitCode.INTERNAL for error in failures):
         raise click.exceptions.Exit(ExitCode.INTERNAL)
-    if rules.errors or failures or stale:
+    code = ExitCode.FAILED if rules.errors or failures else ExitCode.OK
+    if replay is not None and not stale:
+        queries = sum(len(outcome.files) for outcome in found)
+        replay.keep(plan[0], Said(problems + refusals, _summary(found), queries, code))
+    if code or stale:
         raise click.exceptions.Exit(ExitCode.FAILED)
 
 
@@ -237,14 +259,14 @@ def _progress() -> Iterator[Progress | None]:
         yield begin
 
 
-def _print_errors(exports: Exports, found: Sequence[Outcome]) -> None:
-    for error in exports.errors:
-        click.echo(str(error), err=True)
-    for error in exports.accepted:
-        click.echo(f"accepted refusal: {error}", err=True)
-    for outcome in found:
-        if outcome.error is not None:
-            click.echo(("accepted refusal: " if outcome.accepted else "") + _line(outcome), err=True)
+def _errors(exports: Exports, found: Sequence[Outcome]) -> str:
+    """Return a line for each rule and cell that gave nothing."""
+    lines = [str(error) for error in exports.errors]
+    lines += [f"accepted refusal: {error}" for error in exports.accepted]
+    for one in found:
+        if one.error is not None:
+            lines.append(("accepted refusal: " if one.accepted else "") + _line(one))
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _line(outcome: Outcome) -> str:
@@ -293,7 +315,7 @@ def _write(
     if form == "json":
         click.echo(json.dumps([outcome.entry for outcome in found], indent=2, ensure_ascii=False))
     else:
-        _print_summary(found)
+        click.echo(_summary(found), err=True, nl=False)
         if not check:
             queries = sum(len(outcome.files) for outcome in found)
             click.echo(
@@ -318,15 +340,15 @@ def _print_queries(found: Sequence[Outcome], exports: Exports, form: str) -> Non
     click.echo("\n".join(texts), nl=False)
 
 
-def _print_summary(found: Sequence[Outcome]) -> None:
-    """Print a table: a row for each rule, a column for each cell."""
+def _summary(found: Sequence[Outcome]) -> str:
+    """Return a table: a row for each rule, a column for each cell."""
     columns = list(dict.fromkeys(f"{o.entry['source']}/{o.entry['target']}" for o in found))
     rows: dict[str, dict[str, str]] = {}
     for outcome in found:
         entry = outcome.entry
         state = entry.get("fidelity") or f"refused {entry['refusal']['code']}"
         rows.setdefault(entry["title"], {})[f"{entry['source']}/{entry['target']}"] = state
-    table(
+    return table_text(
         ["rule", *columns], [[title, *(cells.get(c, "") for c in columns)] for title, cells in rows.items()]
     )
 

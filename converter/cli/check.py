@@ -35,7 +35,7 @@ _STDIN = "<stdin>"
     type=click.Choice(["text", "json", "sarif"]),
     default="text",
     show_default=True,
-    help="Of what is printed; sarif is for code scanning.",
+    help="Form of what is printed; sarif is for code scanning.",
 )
 def check(paths: tuple[Path, ...], strict: bool, ignored: tuple[str, ...], form: str) -> None:
     """Say what is wrong with rules, each with its place and what to do.
@@ -48,7 +48,13 @@ def check(paths: tuple[Path, ...], strict: bool, ignored: tuple[str, ...], form:
       cat rule.yml | sigconv check -           one rule from standard input
 
     Errors are what keeps a rule from being converted; the rest are warnings (docs/checks.md).
-    Exit codes: 0 no errors; 1 errors, or with --strict warnings.
+
+    \b
+    Exit codes:
+      0  no errors
+      1  errors, or with --strict warnings
+      2  a wrong option, path or configuration
+      3  a defect of sigconv
     """
     from converter.lint.catalogue import CATALOGUE
 

@@ -33,6 +33,13 @@ def columns(
     Examples:
       sigconv columns pipelines/defender/kusto.columns.yml --from DeviceProcessEvents.json --known
       sigconv columns pipelines/sysmon/elastic.columns.yml --from mapping.json --check
+
+    \b
+    Exit codes:
+      0  the list is up to date, or was brought up to date
+      1  with --check: it would change
+      2  a list or an export that cannot be read
+      3  a defect of sigconv
     """
     from converter import column_refresh, output
 

@@ -29,7 +29,9 @@ def completion(ctx: click.Context, shell: str) -> None:
       sigconv completion fish > ~/.config/fish/completions/sigconv.fish
 
     \b
-    Exit codes: 0 fine; 2 a shell that is not known.
+    Exit codes:
+      0  fine
+      2  a shell that is not known
     """
     made = get_completion_class(shell)
     assert made is not None  # The choice names those that click has.

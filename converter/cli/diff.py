@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     type=click.Choice(["text", "json", "markdown"]),
     default="text",
     show_default=True,
-    help="Of what is printed.",
+    help="Form of what is printed.",
 )
 def diff(old: str, new: str | None, no_engines: bool, fail_on: str, form: str) -> None:
     """Compare two outputs by rule, and tell a change of meaning from a change of text.
@@ -50,6 +50,13 @@ def diff(old: str, new: str | None, no_engines: bool, fail_on: str, form: str) -
       sigconv diff yesterday.tar.gz output --fail-on meaning
 
     Running the queries needs the engines: pip install "sigconv[verify]".
+
+    \b
+    Exit codes:
+      0  compared; with --fail-on: nothing of that kind changed
+      1  what --fail-on names has changed
+      2  OLD or NEW is no output folder, archive or revision
+      3  a defect of sigconv
     """
     from converter import config
     from converter.diff import changes, side

@@ -56,6 +56,13 @@ def explain(
     Examples:
       sigconv explain rule.yml -s sysmon -t eql
       sigconv explain rule.yml -s defender -t kql --format json
+
+    \b
+    Exit codes:
+      0  every cell asked for converts the rule
+      1  the rule is broken, or a cell refuses it (its steps are shown)
+      2  a wrong option, path or configuration
+      3  a defect of sigconv
     """
     from converter.explain import explain as run
 

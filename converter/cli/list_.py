@@ -36,6 +36,12 @@ def list_(
       sigconv list sources
       sigconv list targets
       sigconv list fields -s sysmon -t eql --category process_creation
+
+    \b
+    Exit codes:
+      0  fine
+      2  a wrong option, path or configuration
+      3  a defect of sigconv
     """
     from converter import cells, listing
 

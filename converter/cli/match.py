@@ -72,6 +72,13 @@ def match(
     Events are read one by one; correlations hold what their windows and --lateness need.
 
     With --format json one object a line: rule, title, time, group, events (0-based positions).
+
+    \b
+    Exit codes:
+      0  the events were read, whether or not a rule fired
+      1  a rule is broken, or events cannot be read
+      2  a wrong option, path or configuration
+      3  a defect of sigconv
     """
     from converter.cli.options import load_rules, placeholder_values
     from converter.events import flatten, read_events

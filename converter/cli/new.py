@@ -24,6 +24,17 @@ def new(rule: str, title: str | None, category: str, product: str, author: str) 
       sigconv new sigma/windows/persistence/x.yml --category registry_set --title "Run Key Set"
 
     The tests pass: change rule and tests, and run `sigconv test`.
+
+    \b
+    Files:
+      sigma/<rule>.yml           the rule
+      tests/rules/<rule>.yml     its tests (docs/rule-tests.md)
+
+    \b
+    Exit codes:
+      0  both were written
+      2  a file exists already, or RULE is not below the rules folder
+      3  a defect of sigconv
     """
     from converter import config, scaffold
 
@@ -43,8 +54,15 @@ def init(folder: Path) -> None:
     already is left as it is.
 
     \b
-    Example:
-      sigconv init detections && cd detections && sigconv test && sigconv build
+    Examples:
+      sigconv init                           here
+      sigconv init detections                then: cd detections, sigconv test, sigconv build
+
+    \b
+    Exit codes:
+      0  fine
+      2  a file cannot be written
+      3  a defect of sigconv
     """
     from converter import scaffold
 

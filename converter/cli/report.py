@@ -81,8 +81,14 @@ def report(
       sigconv report -o report --verify-results verify.json
       sigconv report -o report sigma/windows -s sysmon -t kql --verify
 
-    The same rules give the same bytes. Exit code 1 if a rule could not be loaded or, with --verify, a query
-    disagrees. --verify needs: pip install "sigconv[verify]".
+    The same rules give the same bytes. --verify needs: pip install "sigconv[verify]".
+
+    \b
+    Exit codes:
+      0  the page is written
+      1  it is written, and a rule is broken or, with --verify, a query disagrees
+      2  a wrong option, path or configuration
+      3  a defect of sigconv
     """
     from converter.report import model, page, results
 

@@ -61,7 +61,14 @@ def test(
       sigconv test sigma/windows/execution/x.yml
       sigconv test --engines -t kql --junit tests.xml
 
-    Exit code 1 if a test fails. --engines needs: pip install "sigconv[verify]".
+    --engines needs: pip install "sigconv[verify]".
+
+    \b
+    Exit codes:
+      0  all tests passed
+      1  a test failed, or a rule or test file is broken
+      2  a wrong option, path or configuration
+      3  a defect of sigconv
     """
     from converter.verify.rule_tests import collect, run
 

@@ -71,6 +71,13 @@ def verify(
       sigconv verify sigma/windows -t kql --format json
 
     Needs the engines: pip install "sigconv[verify]".
+
+    \b
+    Exit codes:
+      0  every query agrees; what is refused is listed (that it fails is for build to say)
+      1  a query disagrees or cannot be run, or a rule is broken
+      2  a wrong option, path or configuration
+      3  a defect of sigconv
     """
     from converter.verify.run import verify as run
 
