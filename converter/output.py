@@ -136,6 +136,11 @@ def remove_scratch(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def interrupted(folder: Path) -> bool:
+    """Tell whether a killed build left something to repair."""
+    return (folder / PENDING).exists() or any(folder.glob(f"{_PREFIX}*{_SUFFIX}"))
+
+
 def read_pending(folder: Path) -> list[str]:
     """Return the paths that a killed build may have added without telling the manifest."""
     try:

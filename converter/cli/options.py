@@ -228,7 +228,12 @@ def collect_rarely() -> None:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], err: bool = True) -> None:
     """Print columns of text, to stderr by default."""
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    for row in [head, *rows]:
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo(line.rstrip(), err=err)
+    click.echo(table_text(head, rows), err=err, nl=False)
+
+
+def table_text(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return columns of text, each line with a newline."""
+    lines = [head, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    made = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+    return "".join(f"{line}\n" for line in made)
