@@ -8,7 +8,7 @@ from typing import Any
 
 from converter.matcher.event import Event
 from converter.matcher.value import Bool, Cidr, Exists, FieldRef, Null, Number, Value
-from converter.witness import defaults
+from converter.witness import defaults, plausible
 from converter.witness.formula import Choice, Formula, Leaf, leaves
 from converter.witness.values import together
 
@@ -120,6 +120,9 @@ class Builder:
         made = list(islice(together(values), 400))
         user = [f"QUARTZ\\{value}" for value in made] if self.sysmon and field in defaults.USERS else []
         yield from (value for value in (*made, *user) if self.storable(field, value))
+        if self.sysmon:
+            whole = (text for value in made for text in plausible.completed(field, str(value)))
+            yield from (text for text in whole if self.storable(field, text))
         # What the log cannot hold is better than no witness at all where the rule asks for it.
         yield from (value for value in made[:3] if field not in defaults.FIXED and not self._typed(field))
 

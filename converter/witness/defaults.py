@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from converter.matcher.logsource import SYSMON_EVENT_IDS
+from converter.witness import plausible
 
 START = datetime(2024, 3, 5, 10, 0, 0, tzinfo=UTC)
 
@@ -245,6 +246,8 @@ def log_event(logsource: Mapping[str, Any]) -> dict[str, Any]:
     category = str(logsource.get("category") or "").lower()
     if category in _TRACED:
         return {"Provider_Name": "Microsoft-Windows-Kernel-File", "Computer": "qz-host.quartz.test"}
+    if not category and str(logsource.get("service") or "").lower() == "system":
+        return {"Channel": "System", "Computer": "qz-host.quartz.test"}
     if category not in _LOGS:
         return {}
     (channel, provider), event_id = _LOGS[category]
@@ -277,7 +280,7 @@ def storable(field: str, value: Any) -> bool:
             ip_address(text)
         except ValueError:
             return False
-    return True
+    return plausible.holds(field, text)
 
 
 def stamp(milliseconds: int, *, sysmon: bool) -> dict[str, str]:

@@ -176,3 +176,46 @@ def _some(items: Sequence[Formula]) -> Iterator[tuple[int, Formula]]:
     chosen = range(len(items)) if last <= most else {last * step // most for step in range(most + 1)}
     for position in sorted(chosen):
         yield position, items[position]
+
+
+def exceptions(node: Formula) -> Iterator[tuple[Choice, list[Formula]]]:
+    """Yield each way in which a filter holds, and the formulas beside it that a hit satisfies."""
+    if isinstance(node, Joint):
+        for position, item in _some(node.items):
+            rest = [one for number, one in enumerate(node.items) if node.every and number != position]
+            if not isinstance(item, Opposite):
+                yield from ((choice, [*inner, *rest]) for choice, inner in exceptions(item))
+            elif rest:
+                yield from ((choice, rest) for choice in alternatives(item.item))
+
+
+def nearest(node: Formula, event: Event, want: bool = True) -> Choice:
+    """Return a choice with, of alternatives, the one that an event comes nearest to."""
+    if isinstance(node, Leaf):
+        return [(node, want)]
+    if isinstance(node, Opposite):
+        return nearest(node.item, event, not want)
+    if not want:
+        return plain(node, False)
+    if node.every:
+        return [one for item in node.items for one in nearest(item, event)]
+    return nearest(max(node.items, key=lambda item: _share(item, event)), event)
+
+
+def truth(node: Formula, event: Event) -> bool:
+    """Tell whether an event satisfies a formula."""
+    if isinstance(node, Leaf):
+        return node.holds(event)
+    if isinstance(node, Opposite):
+        return not truth(node.item, event)
+    return (all if node.every else any)(truth(item, event) for item in node.items)
+
+
+def _share(node: Formula, event: Event) -> float:
+    """Return how much of a formula an event satisfies, from 0 to 1."""
+    if isinstance(node, Leaf):
+        return float(node.holds(event))
+    if isinstance(node, Opposite):
+        return 1 - _share(node.item, event)
+    shares = [_share(item, event) for item in node.items]
+    return sum(shares) / len(shares) if node.every else max(shares)

@@ -5,16 +5,24 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from converter.matcher import compile_detection, is_candidate
 from converter.matcher.event import Event
 from converter.matcher.modifiers import Placeholders
 from converter.matcher.value import Exists, FieldRef, Null, Regex, Text
-from converter.witness import defaults
+from converter.witness import defaults, plausible
 from converter.witness.build import Builder, values_on
-from converter.witness.formula import alternatives, formula, near_misses, plain
+from converter.witness.formula import (
+    alternatives,
+    exceptions,
+    formula,
+    near_misses,
+    nearest,
+    plain,
+    truth,
+)
 from converter.witness.paths import moved
 from converter.witness.values import changed
 
@@ -22,6 +30,7 @@ MOST_EVENTS = 2000
 # Of the alternatives, so that a list of thousands leaves room for near misses.
 _MOST_HITS = 800
 _MOST_NEAR_MISSES = 500
+_MOST_EXCEPTED = 200
 _ENOUGH_HITS = 8
 _MOST_MOVED = 150
 # Values of fields that hold text: only these can be empty.
@@ -93,6 +102,14 @@ class Single:
         for choice in islice(near_misses(self.builder.root), _MOST_NEAR_MISSES):
             yield self.builder.build(choice)
 
+    def excepted(self) -> Iterator[dict[str, Any]]:
+        """Yield events that only a filter keeps from being hits: of the alternatives those that fit it."""
+        for choice, rest in islice(exceptions(self.builder.root), _MOST_EXCEPTED):
+            near = self.builder.build(choice)
+            event = self.builder.build(choice + [one for part in rest for one in nearest(part, near)])
+            if all(truth(part, event) for part in rest) and not self.holds(event):
+                yield event
+
     def changes(self, event: Event) -> Iterator[dict[str, Any]]:
         """Yield copies of an event with one field dropped, emptied or changed a little."""
         for field in self.builder.fields():
@@ -108,7 +125,8 @@ class Single:
             satisfied = [leaf for leaf in self.builder.by_field.get(field, []) if leaf.holds(event)]
             chosen = [leaf.value for leaf in satisfied] or values[:2]
             for value in chosen[:6]:
-                for new in changed(value, event[field]):
+                beside = plausible.beside(field, str(event[field])) if self.builder.sysmon else ()
+                for new in chain(changed(value, event[field]), beside):
                     if self.builder.storable(field, new):
                         yield {**event, field: new}
                 if isinstance(value, FieldRef) and isinstance(event.get(value.name), str):
@@ -135,6 +153,11 @@ class Single:
                     yield {**event, field: f"{text} {event[field]}"}
             if 1 < len(everything) < 20:
                 yield {**event, field: " ".join([event[field], *everything])}
+
+    def _storable(self, event: Event) -> bool:
+        return all(
+            self.builder.storable(field, event[field]) for field in self.builder.by_field if field in event
+        )
 
     def elsewhere(self, event: Event) -> Iterator[dict[str, Any]]:
         """Yield copies that another event of Sysmon, or another log, might be."""
@@ -180,10 +203,11 @@ class Single:
         keep(self.elsewhere(first), MOST_EVENTS)
         keep(self.hits(), _MOST_HITS)
         keep(self.near_misses(), _MOST_HITS + _MOST_NEAR_MISSES)
+        keep(self.excepted(), _MOST_HITS + _MOST_NEAR_MISSES)
         keep(self.changes(first), MOST_EVENTS - 500)
         for hit in [event for event in found.values() if self.holds(event)][1:60]:
             keep(self.changes(hit), MOST_EVENTS - 300)
-        keep(islice(self.shuffled(first), 60), MOST_EVENTS - 50)
+        keep(islice(filter(self._storable, self.shuffled(first)), 60), MOST_EVENTS - 50)
         missing = [event for event in found.values() if not self.holds(event)]
         for event in [first, *missing[:_MOST_MOVED], *[*found.values()][:_MOST_MOVED]]:
             keep(moved(event), MOST_EVENTS - 50)

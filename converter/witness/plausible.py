@@ -1,0 +1,72 @@
+"""What a log could hold in fields of which every source keeps the parts elsewhere: paths, keys and hashes.
+
+Sysmon writes registry paths from their root on, files with their folder, and hashes as a list with the name
+of each algorithm (Microsoft Learn, Sysmon). Sources that keep root and key, folder and name, or each hash in
+columns of their own may differ from the rule on other texts: such events do not happen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+REGISTRY = frozenset({"TargetObject", "NewName"})
+HASHES = frozenset({"Hashes"})
+FILES = frozenset(
+    {"Image", "ParentImage", "SourceImage", "TargetImage", "SourceParentImage", "GrandParentImage"}
+    | {"ImageLoaded", "TargetFilename", "SourceFilename"}
+)
+_ROOT = re.compile(r"(?i)(?:HK[A-Z]{1,2}|HKEY_[A-Z_]+|\\REGISTRY)\\.")
+_DIGITS: Mapping[str, int] = {"MD5": 32, "SHA1": 40, "SHA256": 64, "IMPHASH": 32}
+_HASH = re.compile(r"(?i)([A-Z0-9]+)=([0-9A-F]+)")
+# What Sysmon writes for data that is no text, in this case only.
+_DATA = re.compile(
+    r"Binary Data|\(Empty\)|DWORD \(0x[0-9a-fA-F]{8}\)|QWORD \(0x[0-9a-fA-F]{8}-0x[0-9a-fA-F]{8}\)"
+)
+_LIKE_DATA = re.compile(r"(?i)binary data\Z|\(empty\)\Z|[dq]word \(")
+_LAST_NUMBER = re.compile(r"0x([0-9a-fA-F]{8})\)\Z")
+# Processes that the kernel makes have no file; Sysmon gives their names.
+_NO_FILE = frozenset({"system", "registry", "memcompression", "vmmem", "secure system", "<unknown process>"})
+
+
+def holds(field: str, text: str) -> bool:
+    """Tell whether a log could hold the text in that field."""
+    if field in REGISTRY:
+        return _ROOT.match(text) is not None
+    if field in HASHES:
+        found = [_HASH.fullmatch(one) for one in text.split(",")]
+        return all(one and len(one[2]) == _DIGITS.get(one[1].upper(), 0) for one in found)
+    if field == "Details":
+        return not _LIKE_DATA.match(text) or _DATA.fullmatch(text) is not None
+    if field in FILES:
+        return "\\" in text or text.lower() in _NO_FILE
+    return True
+
+
+def completed(field: str, text: str) -> Iterator[str]:
+    """Yield plausible texts around one that a rule asks for; whether they satisfy it is to be checked."""
+    if field in REGISTRY:
+        yield f"HKLM\\SOFTWARE\\Quartz{'' if text.startswith(chr(92)) else chr(92)}{text}"
+        yield f"HKLM{'' if text.startswith(chr(92)) else chr(92)}{text}"
+    elif field in FILES:
+        yield f"D:\\Depot{'' if text.startswith(chr(92)) else chr(92)}{text}"
+    elif field in HASHES:
+        parts = [_padded(*one.groups()) for one in _HASH.finditer(text)]
+        if parts:
+            yield ",".join(parts)
+
+
+def _padded(algorithm: str, digits: str) -> str:
+    return f"{algorithm}={digits.ljust(_DIGITS.get(algorithm.upper(), 0), '7')}"
+
+
+def beside(field: str, text: str) -> Iterator[str]:
+    """Yield texts that hold the same beside more, another hash before or after; and the next number."""
+    if field == "Details" and (number := _LAST_NUMBER.search(text)):
+        yield f"{text[: number.start()]}0x{(int(number[1], 16) + 1) % 2**32:08x})"
+    if field not in HASHES:
+        return
+    for other in ("SHA1=" + "5A" * 20, "MD5=" + "A5" * 16):
+        if other.partition("=")[0] not in text.upper():
+            yield f"{other},{text}"
+            yield f"{text},{other}"
