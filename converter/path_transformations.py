@@ -257,7 +257,7 @@ def _before_default(parts: _Parts) -> Iterator[tuple[str | SpecialChars, ...]]:
 class ControlSets(DetectionItemTransformation):
     """Write ``CurrentControlSet`` as ``ControlSet00?``, any numbered control set.
 
-    The current one is one of them, so the result is broader: declare the item so.
+    That is what Sysmon's name stands for (Microsoft Learn, Sysmon, "Event ID 12").
     """
 
     def apply_detection_item(self, detection_item: SigmaDetectionItem) -> SigmaDetectionItem | None:

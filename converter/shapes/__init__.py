@@ -6,7 +6,7 @@ made here without knowing it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from converter.shapes import (
     declared,
     defender_elastic,
     defender_kusto,
+    defender_rows,
     defender_splunk,
     sysmon_elastic,
     sysmon_sentinel,
@@ -42,6 +43,8 @@ class Shape:
     allows it to lose (an empty text that is stored as missing); nothing else changes."""
     key: Callable[[str, str], str] = lambda field, value: value
     """Field and value of a group to the text by which the platform knows it, one for one."""
+    history: Callable[[Sequence[Event]], Sequence[Event]] = lambda events: events
+    """Adds to the events of a stream what the platform records of the ones before, for ``store``."""
 
 
 _SHAPES: dict[tuple[str, str], Shape] = {
@@ -54,9 +57,15 @@ _SHAPES: dict[tuple[str, str], Shape] = {
     ("crowdstrike", "kusto"): Shape(
         crowdstrike_sentinel.store, crowdstrike_sentinel.view, crowdstrike_events.key
     ),
-    ("defender", "elastic"): Shape(defender_elastic.store, defender_elastic.view),
-    ("defender", "splunk"): Shape(defender_splunk.store, defender_splunk.view),
-    ("defender", "kusto"): Shape(defender_kusto.store, defender_kusto.view),
+    ("defender", "elastic"): Shape(
+        defender_elastic.store, defender_elastic.view, history=defender_rows.with_history
+    ),
+    ("defender", "splunk"): Shape(
+        defender_splunk.store, defender_splunk.view, history=defender_rows.with_history
+    ),
+    ("defender", "kusto"): Shape(
+        defender_kusto.store, defender_kusto.view, history=defender_rows.with_history
+    ),
     ("sysmon", "elastic"): Shape(sysmon_elastic.store, sysmon_elastic.view),
     ("sysmon", "elastic-winlogbeat"): Shape(sysmon_elastic.store_winlogbeat, sysmon_elastic.view),
     ("sysmon", "splunk"): Shape(sysmon_splunk.store, sysmon_splunk.view),

@@ -19,7 +19,7 @@ import ipaddress
 import json
 import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -37,6 +37,12 @@ _INTEGRITY = {
     "S-1-16-16384": "System",
 }
 _ROOTS = {"HKLM": "HKEY_LOCAL_MACHINE", "HKCR": "HKEY_LOCAL_MACHINE\\SOFTWARE\\Classes"}
+_KERNEL_FILE = "Microsoft-Windows-Kernel-File"
+_PATHS = {"TargetFilename", "SourceFilename"}
+_SOME = 4
+_MAXIMUM_ALLOWED = 0x2000000
+_FORMER = "PreviousDetails"
+"""No element of Sysmon's: what `with_history` knows of a registry value."""
 _NUMBER = re.compile(r"(?i)(?:DWORD \(0x([0-9a-f]+)\)|QWORD \(0x([0-9a-f]+)-0x([0-9a-f]+)\))")
 
 
@@ -61,8 +67,26 @@ def row_of(event: Mapping[str, Any], position: int) -> tuple[str, Row]:
     if code == 4104 and windows.channel(event).lower() in SCRIPT_CHANNELS:
         row |= {"ActionType": "AmsiScriptContent", **_more(ScriptContent=data.get("ScriptBlockText"))}
         return "DeviceEvents", row
+    if code is None and event.get("Provider_Name", _KERNEL_FILE) == _KERNEL_FILE and _PATHS & set(data):
+        # Renames have no record of Sysmon's: rules on them look at events of the file system, without an id.
+        _rename(row, data)
+        return "DeviceFileEvents", {name: value for name, value in row.items() if value is not None}
     row |= {"ActionType": "OtherAlertRelatedActivity"}
     return "DeviceEvents", {name: value for name, value in row.items() if value is not None}
+
+
+def with_history(events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the records of registry values with what the value held before, as the earlier ones tell."""
+    held: dict[tuple[str, str], str] = {}
+    found: list[Mapping[str, Any]] = []
+    for event in events:
+        if windows.event_id(event) == 13 and event.get("Details") is not None:
+            key = (str(event.get("Computer")), str(event.get("TargetObject")).lower())
+            former = held.get(key)
+            held[key] = windows.text(event["Details"])
+            event = event if former is None else {**event, _FORMER: former}
+        found.append(event)
+    return found
 
 
 def device_id(event: Mapping[str, Any]) -> str:
@@ -180,9 +204,14 @@ def _connected(row: Row, data: Mapping[str, str]) -> None:
     for end, name in ((local, "Local"), (remote, "Remote")):
         row[f"{name}IP"] = _address(data.get(f"{end}Ip"))
         row[f"{name}Port"] = _integer(data.get(f"{end}Port"))
-    row["RemoteUrl"] = None if accepted else data.get("DestinationHostname") or None
+    unknown = accepted or _is_some(row)
+    row["RemoteUrl"] = None if unknown else data.get("DestinationHostname") or None
     row["Protocol"] = data["Protocol"].capitalize() if data.get("Protocol") else None
     _initiating(row, data)
+
+
+def _is_some(row: Row) -> bool:
+    return bool(row["ReportId"] % _SOME == 0)
 
 
 def _address(text: str | None) -> str | None:
@@ -207,6 +236,15 @@ def _file(action: str) -> Callable[[Row, Mapping[str, str]], None]:
     return fill
 
 
+def _rename(row: Row, data: Mapping[str, str]) -> None:
+    path, former = data.get("TargetFilename"), data.get("SourceFilename")
+    row |= {"ActionType": "FileRenamed", "FolderPath": path or None}
+    row["FileName"] = path_parts(path)[1] if path else None
+    if former and not _is_some(row):
+        row["PreviousFolderPath"], row["PreviousFileName"] = path_parts(former)
+    _initiating(row, data)
+
+
 def _registry(row: Row, data: Mapping[str, str]) -> None:
     kind = data.get("EventType", "")
     path = registry_path(data.get("TargetObject", ""))
@@ -216,6 +254,7 @@ def _registry(row: Row, data: Mapping[str, str]) -> None:
         row |= {"ActionType": "RegistryValueSet", "RegistryKey": key, "RegistryValueName": name}
         row["PreviousRegistryValueName"] = name
         row["RegistryValueType"], row["RegistryValueData"] = registry_data(data.get("Details"))
+        _, row["PreviousRegistryValueData"] = registry_data(data.get(_FORMER))
     elif kind == "DeleteValue":
         row |= {"ActionType": "RegistryValueDeleted", "PreviousRegistryKey": key}
         row["PreviousRegistryValueName"] = name
@@ -265,7 +304,8 @@ def _api(action: str) -> Callable[[Row, Mapping[str, str]], None]:
         row |= {"ActionType": action, "ProcessId": pid, "ProcessCreationTime": created}
         row |= _target(data.get("TargetImage"))
         if action == "OpenProcessApiCall":
-            row |= _more(DesiredAccess=_integer(data.get("GrantedAccess")))
+            granted = _integer(data.get("GrantedAccess"))
+            row |= _more(DesiredAccess=_MAXIMUM_ALLOWED if granted and _is_some(row) else granted)
         _initiating(row, data, "Source")
 
     return fill

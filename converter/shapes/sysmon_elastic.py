@@ -9,6 +9,7 @@ these projects publish. Documents are flat: dotted field name to value or list o
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -277,9 +278,10 @@ def _registry(doc: dict[str, Any], path: str, details: str | None) -> None:
         return
     kind, _, number = details.partition(" ")
     digits = number.strip("()").lower()
+    digits = digits if re.fullmatch("0x[0-9a-f]+(-0x[0-9a-f]+)?", digits) else ""
     if kind.upper() == "DWORD" and len(digits) == 10 and digits.startswith("0x"):
         doc |= {"registry.data.type": "SZ_DWORD", "registry.data.strings": [str(int(digits, 16))]}
-    elif kind.upper() == "QWORD" and len(digits) == 21 and digits.startswith("0x"):
+    elif kind.upper() == "QWORD" and len(digits) == 21 and "-" in digits:
         high, low = (int(part, 16) for part in digits.split("-"))
         # The pipeline shifts by 8, not by 32.
         doc |= {"registry.data.type": "SZ_QWORD", "registry.data.strings": [str((high << 8) + low)]}

@@ -252,7 +252,8 @@ def _shaped(events: Sequence[Event], conversion: Conversion) -> tuple[list[Event
             stored = none_shape.with_times(stored, seen, cell.target)
         return seen, stored
     shape = shape_for(cell.source, cell.stem, pipelines.folder())
-    return [shape.view(event) for event in events], [shape.store(e, i) for i, e in enumerate(events)]
+    raw = shape.history(events)
+    return [shape.view(event) for event in events], [shape.store(event, i) for i, event in enumerate(raw)]
 
 
 def _expected(
