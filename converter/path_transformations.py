@@ -340,7 +340,9 @@ class RegistryData(DetectionItemTransformation):
         if text.lower() == "binary data" and "binary" in self.take:
             return self._typed(item, self.binary)
         if text.lower() == "(empty)" and "empty" in self.take:
-            return self._no_data(item)
+            # Changes of keys have no data either, and no type.
+            typed = common.item(item, self.type_field, common.string(SigmaString(), [_MANY]))
+            return common.linked([self._no_data(item), typed], ConditionAND)
         return None
 
     def _of_type(self, item: SigmaDetectionItem, data: str, kind: str) -> common.Part:

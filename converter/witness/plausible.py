@@ -37,7 +37,7 @@ def holds(field: str, text: str) -> bool:
         found = [_HASH.fullmatch(one) for one in text.split(",")]
         return all(one and len(one[2]) == _DIGITS.get(one[1].upper(), 0) for one in found)
     if field == "Details":
-        return not _LIKE_DATA.match(text) or _DATA.fullmatch(text) is not None
+        return (text != "" and not _LIKE_DATA.match(text)) or _DATA.fullmatch(text) is not None
     if field in FILES:
         return "\\" in text or text.lower() in _NO_FILE
     return True

@@ -126,7 +126,7 @@ class Single:
             chosen = [leaf.value for leaf in satisfied] or values[:2]
             for value in chosen[:6]:
                 beside = plausible.beside(field, str(event[field])) if self.builder.sysmon else ()
-                for new in chain(changed(value, event[field]), beside):
+                for new in chain(beside, changed(value, event[field])):
                     if self.builder.storable(field, new):
                         yield {**event, field: new}
                 if isinstance(value, FieldRef) and isinstance(event.get(value.name), str):
