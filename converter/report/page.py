@@ -25,6 +25,8 @@ LAYER = "navigator.json"
 ONE_PAGE = 150
 """Up to so many rules all stand in one page; a browser opens larger pages too slowly."""
 _SHOWN_VALUES = 12
+_MARK = '<meta name="generator" content="sigconv report">'
+"""By which a page of an earlier run is known."""
 
 
 def pages(report: Report, generated: str = "") -> dict[str, str]:
@@ -49,13 +51,16 @@ def pages(report: Report, generated: str = "") -> dict[str, str]:
 
 
 def write(folder: Path, found: Mapping[str, str]) -> None:
-    """Write the pages, each whole.
+    """Write the pages, each whole, and remove those of rules that an earlier run had.
 
     Raises:
         UsageError: SC603 if one cannot be written.
     """
     for path, text in found.items():
         output.write(folder / path, text)
+    for file in sorted((folder / "rules").glob("*.html")):
+        if f"rules/{file.name}" not in found and _MARK in file.read_text(encoding="utf-8", errors="replace"):
+            file.unlink()
 
 
 @cache
@@ -114,5 +119,6 @@ def _environment() -> Environment:
         "fidelities": FIDELITIES,
         "verdicts": VERDICTS,
         "layer": LAYER,
+        "mark": Markup(_MARK),
     }
     return made

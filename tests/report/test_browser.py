@@ -6,6 +6,7 @@ saying so; in CI they fail.
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 from base64 import b64encode
@@ -21,7 +22,10 @@ from converter.cli import main
 from tests.report import project
 from tests.report.browser import install
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+if os.environ.get("CI"):
+    playwright = importlib.import_module("playwright.sync_api")
+else:
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
 
 # WCAG 2.1: relative luminance and contrast of each piece of text that is shown, over the first opaque
 # background above it; 3 is enough for large text.
@@ -331,6 +335,25 @@ def test_phone(browser: Any, report: Path) -> None:
     assert small == []  # WCAG 2.2, target size (minimum): 24 px
     made.check()
     page.context.close()
+
+
+def test_a_page_of_its_own(
+    browser: Any, report: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many rules each has a page: the index leads to the cell there, and filters."""
+    monkeypatch.chdir(report.parent)
+    monkeypatch.setattr("converter.report.page.ONE_PAGE", 2)
+    assert CliRunner().invoke(main, ["report", "-o", str(tmp_path)]).exit_code == 0
+    made = opened(browser, tmp_path / "index.html", viewport={"width": 375, "height": 700})
+    made.page.get_by_label("Search").fill("many")
+    assert made.visible_rules() == ["many"]
+    made.page.locator("tr[data-rule=many] a", has_text="exact").first.click()
+    playwright.expect(made.page.locator("#many--sysmon-kql pre").first).to_be_in_viewport()
+    assert made.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]") == [375, 375]
+    made.page.get_by_role("link", name="Detection rules").click()
+    playwright.expect(made.page.locator("table.rules")).to_be_attached()
+    made.check()
+    made.page.context.close()
 
 
 def test_nothing_moves(browser: Any, report: Path) -> None:

@@ -307,8 +307,13 @@ def test_many_rules_have_pages_of_their_own(
         target = parse((tmp_path / file).read_text(encoding="utf-8"))
         assert name in [one.attributes.get("id") for one in target.all()]
         assert len(target.all("article")) == 2
-    pages = sorted(path.name for path in (tmp_path / "rules").iterdir())
-    assert pages == ["hostile.html", "many.html", "other.html"]
+    pages = tmp_path / "rules"
+    assert sorted(path.name for path in pages.iterdir()) == ["hostile.html", "many.html", "other.html"]
+    # A rule that is gone takes its page along, and no other file.
+    (pages / "mine.html").write_text("<p>mine</p>")
+    monkeypatch.setattr(page, "ONE_PAGE", 1)
+    assert run("-o", str(tmp_path), "sigma/hostile.yml", "sigma/many.yml").exit_code == 0
+    assert sorted(path.name for path in pages.iterdir()) == ["hostile.html", "many.html", "mine.html"]
 
 
 # The tables of layers/spec/v4.5/layerformat.md, repository mitre-attack/attack-navigator.

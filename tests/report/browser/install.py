@@ -51,7 +51,7 @@ def environment(browser: Path) -> dict[str, str]:
     if "not found" not in needs:
         return dict(os.environ)
     if not libraries.is_dir():
-        shutil.unpack_archive(CARRIED.parent / "libraries.tar", libraries.parent)
+        shutil.unpack_archive(CARRIED.parent / "libraries.tar", libraries.parent, filter="data")
     return {**os.environ, "LD_LIBRARY_PATH": str(libraries)}
 
 
