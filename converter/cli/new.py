@@ -71,3 +71,4 @@ def init(folder: Path) -> None:
         click.echo(path.as_posix())
     for path in left:
         click.echo(f"{path.as_posix()} exists and was left as it is", err=True)
+    click.echo("Next: sigconv new windows/execution/my_rule, sigconv test, sigconv build", err=True)

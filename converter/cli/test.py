@@ -70,11 +70,13 @@ def test(
       2  a wrong option, path or configuration
       3  a defect of sigconv
     """
+    from converter.engines import need
     from converter.verify.rule_tests import collect, run
 
     options = chosen(fidelity, lucene_case, lucene_form, placeholders)
     if engines or targets or source_names:
         config, rules, cells = inputs((), targets, source_names)
+        need(cell.target for cell in cells)
     else:
         (config, rules), cells = load_rules(()), []
     for error in rules.errors:

@@ -79,10 +79,12 @@ def verify(
       2  a wrong option, path or configuration
       3  a defect of sigconv
     """
+    from converter.engines import need
     from converter.verify.run import verify as run
 
     options = chosen(fidelity, lucene_case, lucene_form, placeholders)
     config, rules, cells = inputs(paths, targets, source_names, pipeline_files, variant_names)
+    need(cell.target for cell in cells)
     if any(cell.inferred and (cell.proof or cell).pipeline is not None for cell in cells):
         hint = "name the source that it goes with, as -s sysmon"
         raise UsageError("SC604", "no shape of stored events for a mapping of your own alone", hint=hint)

