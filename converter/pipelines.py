@@ -14,7 +14,7 @@ from sigma.processing.transformations import AddConditionTransformation, SetStat
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaLogSource, SigmaRule
 from sigma.types import SigmaFieldReference
 
-from converter import fidelity, placeholders
+from converter import demands, fidelity, placeholders
 from converter.cells import NONE, PLATFORMS, Cell, cell, folder, sources, variants
 from converter.columns import Columns
 from converter.errors import Refusal
@@ -38,6 +38,7 @@ __all__ = [
 _CHANGES_LOGSOURCE = ("change_logsource", "nest")
 _STRICT = "strict_field_mapping_failure"
 _REQUIRED = "require_fields"
+_BY_CASE = "by_case"
 _LOCATIONS = ("index", "table", "query_table", "macro")
 LogsourceNames = tuple[tuple[str, str], ...]
 _LOGSOURCE = ("category", "product", "service")
@@ -92,7 +93,10 @@ def map_field(rule: Rule, where: Cell, field: str) -> tuple[str, ...]:
     if where.pipeline is None:
         return (field,)
     parts = _names(rule)
-    key = (where.source, where.target, where.version, parts, field)
+    items = _relevant(where, parts)[0]["transformations"]
+    by_case = any(item.get("type") == _BY_CASE for item in items)
+    demanded = demands.of_rule(rule) if by_case else {}
+    key = (where.source, where.target, where.version, parts, field, tuple(sorted(demanded.items())))
     if key not in _FIELDS:
         probe = SigmaRule.from_dict(
             {
@@ -104,9 +108,12 @@ def map_field(rule: Rule, where: Cell, field: str) -> tuple[str, ...]:
             }
         )
         data = dict(_relevant(where, parts)[0])
-        items = data["transformations"]
-        # These would refuse the field of the probe.
-        data["transformations"] = [item for item in items if item.get("type") not in (_STRICT, _REQUIRED)]
+        # The strict ones would refuse the field of the probe, which demands nothing of other fields either.
+        data["transformations"] = [
+            (demands.settled(item, demanded) if item.get("type") == _BY_CASE else None) or item
+            for item in items
+            if item.get("type") not in (_STRICT, _REQUIRED)
+        ]
         ProcessingPipeline.from_dict(data).apply(probe)
         _FIELDS[key] = tuple(probe.fields)
     return _FIELDS[key]

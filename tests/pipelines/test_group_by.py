@@ -73,3 +73,46 @@ def test_a_field_that_is_there_is_not(tmp_path, source, target):
 def test_the_event_id_is_mapped_like_any_field(target, column):
     probe = rule({"category": "process_creation"}, {"Image": "x"})
     assert map_field(probe, cell("sysmon", target), "EventID") == (column,)
+
+
+def connections(target, selection, condition="selection"):
+    """Return what events of a rule on connections are grouped by, if by their destination."""
+    asked = rule({"category": "network_connection"}, selection)
+    asked.doc["detection"]["condition"] = condition
+    return map_field(asked, cell("defender", target), "DestinationIp")
+
+
+@pytest.mark.parametrize(
+    ("target", "opened", "accepted"),
+    [
+        ("eql", "destination.ip", "source.ip"),
+        ("lucene", "destination.ip", "source.ip"),
+        ("spl", "properties.RemoteIP", "properties.LocalIP"),
+        ("kql", "RemoteIP", "LocalIP"),
+    ],
+)
+def test_a_rule_that_says_who_opened_the_connection_says_which_end_is_its_destination(
+    target, opened, accepted
+):
+    assert connections(target, {"Initiated": "true", "DestinationPort": 445}) == (opened,)
+    assert connections(target, {"Initiated": True}) == (opened,)
+    assert connections(target, {"Initiated": "False"}) == (accepted,)
+
+
+@pytest.mark.parametrize("target", ["eql", "lucene", "spl"])
+@pytest.mark.parametrize(
+    "selection",
+    [
+        {"DestinationPort": 445},
+        {"Initiated": ["true", "false"]},
+        [{"Initiated": "true"}, {"DestinationPort": 445}],
+    ],
+)
+def test_a_rule_that_leaves_it_open_does_not(target, selection):
+    (name,) = connections(target, selection)
+    assert "in one of" in name
+
+
+def test_an_exception_demands_nothing():
+    (name,) = connections("spl", {"Initiated": "true"}, "not selection")
+    assert "in one of" in name
