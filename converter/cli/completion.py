@@ -35,7 +35,7 @@ def completion(ctx: click.Context, shell: str) -> None:
     """
     made = get_completion_class(shell)
     assert made is not None  # The choice names those that click has.
-    click.echo(made(ctx.find_root().command, {}, "sigconv", _VARIABLE).source())
+    click.echo(made(ctx.find_root().command, {}, "sigconv", _VARIABLE).source(), nl=False)
 
 
 def sources(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
