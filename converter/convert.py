@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sigma.exceptions import SigmaError
 
-from converter import correlations, fidelity, pipelines
+from converter import correlations, fidelity, inference, pipelines
 from converter.backends import backend_for
 from converter.backends.base import LanguageBackend
 from converter.errors import InternalError, Refusal, SigconvError
@@ -128,6 +128,10 @@ def _plan(
             tuple(_member_key(rule, section, reference, key, found, source, cell) for key in wanted)
             for wanted in (section.group_by, section.fields)
         )
+        if cell.inferred and isinstance(source, BaseRule):
+            named = (column for columns in (*keys, *values) for column in columns)
+            columns = dict.fromkeys(named, inference.unknown(cell.target))
+            source = replace(source, columns={**columns, **source.columns})
         members.append(Member(reference, source, keys, values))
     shown: dict[str, None] = {}
     completing = _completing(rules, rule)

@@ -6,7 +6,20 @@ from collections.abc import Iterator, Sequence
 
 from sigma.conditions import ConditionAND, ConditionOR
 from sigma.rule import SigmaDetection, SigmaDetectionItem
-from sigma.types import SigmaBool, SigmaFieldReference, SigmaNumber, SigmaString, SigmaType
+from sigma.types import (
+    SigmaBool,
+    SigmaCasedString,
+    SigmaCIDRExpression,
+    SigmaCompareExpression,
+    SigmaExists,
+    SigmaExpansion,
+    SigmaFieldReference,
+    SigmaNull,
+    SigmaNumber,
+    SigmaRegularExpression,
+    SigmaString,
+    SigmaType,
+)
 
 from converter.errors import Refusal
 
@@ -23,6 +36,34 @@ def plain(value: SigmaType) -> str | None:
     if isinstance(value, SigmaString) and not value.contains_special():
         return "".join(map(str, value.s))
     return None
+
+
+def value_text(value: SigmaType) -> str:
+    """Return a value as a reader of Sigma knows it: wildcards as ``*`` and ``?``, others by name."""
+    match value:
+        case SigmaCasedString():
+            return f"{value} (as written)"
+        case SigmaString():
+            return str(value)
+        case SigmaBool():
+            return str(value.boolean).lower()
+        case SigmaNumber():
+            return str(value.number)
+        case SigmaCompareExpression():
+            return f"{value.op.name.lower()} {value_text(value.number)}"
+        case SigmaRegularExpression():
+            return f"regex {value.regexp}"
+        case SigmaCIDRExpression():
+            return f"network {value.cidr}"
+        case SigmaFieldReference():
+            return f"the value of {value.field}"
+        case SigmaExists():
+            return "is there" if value.exists else "is not there"
+        case SigmaNull():
+            return "null"
+        case SigmaExpansion():
+            return " or ".join(value_text(one) for one in value.values)
+    return str(value)
 
 
 def typed(value: str | int | bool) -> SigmaType:
@@ -100,5 +141,4 @@ def flat(parts: Sequence[Part], linking: Linking) -> Iterator[Part]:
 
 def refuse(like: SigmaDetectionItem, value: SigmaType, reason: str) -> Refusal:
     """Return the refusal of a value, naming field, value and reason."""
-    shown = f"field {value.field}" if isinstance(value, SigmaFieldReference) else value
-    return Refusal("SC201", f"field {like.field} compared with {shown}: {reason}")
+    return Refusal("SC201", f"field {like.field} compared with {value_text(value)}: {reason}")

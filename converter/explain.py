@@ -15,24 +15,11 @@ from sigma.processing.pipeline import ProcessingPipeline
 from sigma.processing.tracking import FieldMappingTracking
 from sigma.processing.transformations import transformations
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaRule
-from sigma.types import (
-    SigmaBool,
-    SigmaCasedString,
-    SigmaCIDRExpression,
-    SigmaCompareExpression,
-    SigmaExists,
-    SigmaExpansion,
-    SigmaFieldReference,
-    SigmaNull,
-    SigmaNumber,
-    SigmaRegularExpression,
-    SigmaString,
-    SigmaType,
-)
 
 from converter import cells, fidelity, pipelines, placeholders
 from converter.cells import Cell
 from converter.convert import DEFAULT, Options, convert
+from converter.detection_items import value_text
 from converter.errors import Refusal, SigconvError
 from converter.plan import BaseRule, CorrelationPlan, Fidelity, Reason
 from converter.rule import Rule
@@ -322,34 +309,6 @@ def _linking(part: Part | None) -> str:
     if isinstance(part, SigmaDetection) and len(part.detection_items) > 1:
         return "and" if getattr(part.item_linking, "__name__", "") == "ConditionAND" else "or"
     return ""
-
-
-def value_text(value: SigmaType) -> str:
-    """Return a value as a reader of Sigma knows it: wildcards as ``*`` and ``?``, others by name."""
-    match value:
-        case SigmaCasedString():
-            return f"{value} (as written)"
-        case SigmaString():
-            return str(value)
-        case SigmaBool():
-            return str(value.boolean).lower()
-        case SigmaNumber():
-            return str(value.number)
-        case SigmaCompareExpression():
-            return f"{value.op.name.lower()} {value_text(value.number)}"
-        case SigmaRegularExpression():
-            return f"regex {value.regexp}"
-        case SigmaCIDRExpression():
-            return f"network {value.cidr}"
-        case SigmaFieldReference():
-            return f"the value of {value.field}"
-        case SigmaExists():
-            return "is there" if value.exists else "is not there"
-        case SigmaNull():
-            return "null"
-        case SigmaExpansion():
-            return " or ".join(value_text(one) for one in value.values)
-    return str(value)
 
 
 def _kind(name: str) -> str:

@@ -61,6 +61,11 @@ def infer_columns(tree: Tree, language: str) -> Columns:
     return {field: _column(_kind(found), language) for field, found in kinds.items()}
 
 
+def unknown(language: str) -> Column:
+    """Return the column of a field that a rule only groups by or counts: a text."""
+    return _column("string", language)
+
+
 def _kinds(value: SigmaType) -> set[str]:
     if isinstance(value, SigmaExpansion):
         return {kind for one in value.values for kind in _kinds(one)}

@@ -222,6 +222,7 @@ def test_levels_of_integrity_by_name_and_sid(target):
         ("file_event", {"ParentImage": r"C:\Windows\x.exe"}, "only the name of the file"),
         ("process_access", {"CallTrace|contains": "x"}, "CallTrace"),
         ("process_access", {"GrantedAccess|endswith": "10"}, "a number is stored"),
+        ("process_access", {"GrantedAccess|re": "^0x1"}, r"compared with regex \^0x1: a number is stored"),
         ("create_remote_thread", {"StartModule": "x"}, "StartModule"),
         ("network_connection", {"Initiated": "perhaps"}, "only true, false can be compared"),
         ("file_access", {"Image": "x"}, "no events of logsource"),

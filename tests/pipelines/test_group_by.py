@@ -116,3 +116,13 @@ def test_a_rule_that_leaves_it_open_does_not(target, selection):
 def test_an_exception_demands_nothing():
     (name,) = connections("spl", {"Initiated": "true"}, "not selection")
     assert "in one of" in name
+
+
+@pytest.mark.parametrize("target", ["eql", "lucene", "spl", "kql"])
+def test_without_a_source_a_key_that_no_condition_names_is_a_text(tmp_path, target):
+    made_of = made(tmp_path, "none", target, "Computer")
+    assert "Computer" in made_of.queries[0].text
+
+
+def test_eql_leaves_out_events_without_such_a_key(tmp_path):
+    assert "?Computer != null" in made(tmp_path, "none", "eql", "Computer").queries[0].text
