@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import pickle
 import signal
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from converter.cache import Cache
@@ -151,9 +154,9 @@ _job: _Job | None = None
 """Of a worker process."""
 
 
-def _begin(job: _Job) -> None:
+def _begin(file: str) -> None:
     global _job
-    _job = job
+    _job = pickle.loads(Path(file).read_bytes())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent is interrupted too and ends its workers.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
@@ -166,9 +169,17 @@ def _run(chunk: Sequence[_Todo]) -> _Done:
 
 
 def _in_processes(job: _Job, todo: Sequence[_Todo], workers: int) -> Iterator[_Done]:
+    # In a file of this user's: a parent that writes as much to a child's pipe hangs if the child is killed.
+    with tempfile.TemporaryDirectory(prefix="sigconv-") as folder:
+        file = Path(folder, "job")
+        file.write_bytes(pickle.dumps(job))
+        yield from _from_workers(str(file), todo, workers)
+
+
+def _from_workers(file: str, todo: Sequence[_Todo], workers: int) -> Iterator[_Done]:
     context = multiprocessing.get_context("spawn")
     before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(job,))
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(file,))
     try:
         waiting: set[Future[_Done]] = {pool.submit(_run, chunk) for chunk in _chunks(todo)}
         while waiting:
