@@ -16,7 +16,7 @@ status: experimental
 description: {json.dumps(SCRIPT + IMAGE + "<!-- {{ 7*7 }} {% raw %}")}
 author: {json.dumps(IMAGE)}
 references:
-    - javascript:document.title='broken out'
+    - javascript:document.title='broken'
     - {json.dumps('https://example.org/"onmouseover="alert(1)')}
     - https://example.org/fine
 tags: [attack.execution, attack.t1059.001, attack.t1569.002]

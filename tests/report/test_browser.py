@@ -296,8 +296,11 @@ def test_keyboard(shown: Opened) -> None:
     assert page.locator("#many .part").first.evaluate("part => part.open")
 
 
-def test_a_link_opens_its_cell(shown: Opened) -> None:
+def test_links_open_a_rule_and_a_cell(shown: Opened) -> None:
     page = shown.page
+    page.get_by_role("link", name="Of Another Log").click()
+    playwright.expect(page.locator("#other--sysmon-kql")).to_be_visible()
+    assert page.evaluate("document.activeElement.innerText").startswith("Of Another Log")
     page.locator("tr[data-rule=many] a", has_text="exact").first.click()
     article = page.locator("#many--sysmon-kql")
     playwright.expect(article).to_be_in_viewport()
