@@ -7,6 +7,7 @@ package-lock.json, and nothing else is downloaded. npm comes from the PyPI packa
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
@@ -15,7 +16,10 @@ import sys
 from pathlib import Path
 
 HOME = Path(__file__).parent
-CARRIED = HOME / "node_modules" / ".chromium" / "chromium"
+_VERSION = json.loads((HOME / "package.json").read_text(encoding="utf-8"))["dependencies"][
+    "@sparticuz/chromium"
+]
+CARRIED = HOME / "node_modules" / f".chromium-{_VERSION}" / "chromium"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome-headless-shell")
 _UNPACK = """
 const fs = require("fs"), path = require("path"), zlib = require("zlib");
