@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sigma.conditions import ConditionItem, ConditionNOT
+from sigma.conditions import ConditionAND, ConditionItem, ConditionNOT
+from sigma.types import SigmaString, SpecialChars
 
 from converter.plan import CorrelationPlan, Fidelity, Reason, Tree
 
+_ONE = SpecialChars.WILDCARD_SINGLE
 EXACT, BROADER, NARROWER = Fidelity.EXACT, Fidelity.BROADER, Fidelity.NARROWER
 
 
@@ -29,25 +32,63 @@ def turned(reason: Reason) -> Reason:
     return Reason(other, reason.text if other == EXACT else f"{reason.text}, under 'not'")
 
 
-def of_tree(tree: Tree, losses: dict[int, tuple[Reason, ...]]) -> list[Reason]:
+def of_tree(tree: Tree, losses: dict[int, tuple[Reason, ...]], several: Collection[str] = ()) -> list[Reason]:
     """Return the reasons of a condition, with polarity.
+
+    What an exception loses does not count where the exception cannot hold beside what the rule demands.
 
     Args:
         tree: the parsed condition.
         losses: what a leaf's mapping loses, by the ``id()`` of the leaf's value.
+        several: fields that can hold several values: one of them says nothing of the others.
     """
     found: list[Reason] = []
 
-    def walk(node: Any, negative: bool) -> None:
-        if isinstance(node, ConditionItem):
-            for arg in node.args:
-                walk(arg, negative != isinstance(node, ConditionNOT))
-            return
-        for reason in losses.get(id(getattr(node, "value", None)), ()):
-            found.append(turned(reason) if negative else reason)
+    def lost(node: Any) -> tuple[Reason, ...]:
+        return losses.get(id(getattr(node, "value", None)), ())
 
-    walk(tree, False)
+    def never(node: Any, held: Mapping[str, str]) -> bool:
+        if isinstance(node, ConditionItem) and not isinstance(node, ConditionNOT):
+            return (any if isinstance(node, ConditionAND) else all)(never(arg, held) for arg in node.args)
+        # What is stored of an event may miss the value; then the rule itself may still find it.
+        return _differs(node, held) and all(reason.fidelity != NARROWER for reason in lost(node))
+
+    def walk(node: Any, negative: bool, held: Mapping[str, str]) -> None:
+        if negative and never(node, held):
+            return
+        if isinstance(node, ConditionItem):
+            if isinstance(node, ConditionAND) and not negative:
+                new = _held(node)
+                held = {**held, **{field: new[field] for field in new if field not in several}}
+            for arg in node.args:
+                walk(arg, negative != isinstance(node, ConditionNOT), held)
+            return
+        found.extend(turned(reason) if negative else reason for reason in lost(node))
+
+    walk(tree, False, {})
     return list(dict.fromkeys(found))
+
+
+def _held(node: Any) -> dict[str, str]:
+    """Return the fields of which a condition demands one text, in lower case."""
+    if isinstance(node, ConditionAND):
+        return {field: text for arg in node.args for field, text in _held(arg).items()}
+    field, value = getattr(node, "field", None), getattr(node, "value", None)
+    if field is None or not isinstance(value, SigmaString) or value.contains_special():
+        return {}
+    return {str(field): "".join(map(str, value.s)).lower()}
+
+
+def _differs(node: Any, held: Mapping[str, str]) -> bool:
+    """Tell whether a comparison cannot hold beside the texts that fields are known to hold."""
+    text, value = held.get(getattr(node, "field", None) or ""), getattr(node, "value", None)
+    if text is None or not isinstance(value, SigmaString):
+        return False
+    parts = (
+        re.escape(part.lower()) if isinstance(part, str) else "." if part is _ONE else ".*"
+        for part in value.s
+    )
+    return re.fullmatch("".join(parts), text, re.DOTALL) is None
 
 
 def of_members(plan: CorrelationPlan, per_member: Sequence[Sequence[Reason]]) -> list[Reason]:

@@ -85,7 +85,8 @@ def prepare(
     _check_columns(rule, tree, where, columns)
     shown = tuple(column for name in display for column in map_field(rule, where, name) if column in columns)
     base = BaseRule(sigma, rule.name, tree, state, columns, shown)
-    return base, fidelity.of_tree(tree, losses)
+    several = [name for name, column in columns.items() if column.multi]
+    return base, fidelity.of_tree(tree, losses, several)
 
 
 def map_field(rule: Rule, where: Cell, field: str) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from sigma.rule import SigmaRule
 
@@ -12,14 +14,16 @@ BROADER = Reason(Fidelity.BROADER, "b")
 NARROWER = Reason(Fidelity.NARROWER, "n")
 
 
-def label(condition: str, *lossy: str) -> str:
+def label(condition: str, *lossy: str, several: Sequence[str] = ()) -> str:
     """Return the label of a condition over selections a, b and c; ``lossy`` such as "a:broader"."""
     rule = SigmaRule.from_dict(
         {
             "title": "t",
             "logsource": {"category": "c"},
             "detection": {
-                **{name: {"F": name, "G": ["x", "y"]} for name in "abc"},
+                **{name: {name.upper(): name, "G": ["x", "y"]} for name in "abc"},
+                "never": {"A|startswith": "x", "B": "b"},
+                "ever": {"A|startswith": "A", "B": "b"},
                 "condition": condition,
             },
         }
@@ -29,7 +33,7 @@ def label(condition: str, *lossy: str) -> str:
         name, _, kind = one.partition(":")
         item = rule.detection.detections[name].detection_items[0]
         losses[id(item.value[0])] = (Reason(Fidelity(kind), kind),)
-    return str(fidelity.combine(fidelity.of_tree(rule.detection.parsed_condition[0].parsed, losses)))
+    return str(fidelity.combine(fidelity.of_tree(rule.detection.parsed_condition[0].parsed, losses, several)))
 
 
 @pytest.mark.parametrize(
@@ -45,10 +49,24 @@ def label(condition: str, *lossy: str) -> str:
         ("a and not 1 of b*", ("a:broader", "b:broader"), "narrower"),
         ("a and (b or not b)", ("b:broader",), "narrower"),
         ("all of them", ("c:narrower",), "narrower"),
+        # What is left out never holds beside the rest: nothing is lost by it.
+        ("a and not never", ("never:broader",), "exact"),
+        ("a and not (b or never)", ("never:broader",), "exact"),
+        ("a and not (b or never)", ("b:broader", "never:broader"), "narrower"),
+        ("a and never", ("never:broader",), "broader"),
+        ("a or not never", ("never:broader",), "narrower"),
+        ("c and not never", ("never:broader",), "narrower"),
+        ("a and not ever", ("ever:broader",), "narrower"),
+        # Where the event has the value and the store has not, the exception may hold all the same.
+        ("a and not never", ("never:narrower",), "broader"),
     ],
 )
 def test_label(condition: str, lossy: tuple[str, ...], expected: str) -> None:
     assert label(condition, *lossy) == expected
+
+
+def test_one_of_several_values_says_nothing_of_the_others() -> None:
+    assert label("a and not never", "never:broader", several=["A"]) == "narrower"
 
 
 @pytest.mark.parametrize(
