@@ -304,6 +304,7 @@ def _write(
 ) -> bool:
     """Write the output folder, or with ``check`` compare it; return whether it is stale."""
     from converter import build as builder
+    from converter import output
 
     if check:
         wrong = builder.differences(folder, files, stale)
@@ -318,9 +319,12 @@ def _write(
         click.echo(_summary(found), err=True, nl=False)
         if not check:
             queries = sum(len(outcome.files) for outcome in found)
+            next_step = (
+                "" if "exports" in output.read_manifest(folder) else "; to import them: --all or --format"
+            )
             click.echo(
                 f"{queries} queries in {folder}/: {len(written.changed)} files written, "
-                f"{len(written.removed)} removed",
+                f"{len(written.removed)} removed{next_step}",
                 err=True,
             )
     return bool(wrong)
