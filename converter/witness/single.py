@@ -103,12 +103,15 @@ class Single:
             yield self.builder.build(choice)
 
     def excepted(self) -> Iterator[dict[str, Any]]:
-        """Yield events that only a filter keeps from being hits: of the alternatives those that fit it."""
+        """Yield events that only a filter keeps from being hits, and copies with a field as a hit has it."""
+        hit = self.hit()
         for choice, rest in islice(exceptions(self.builder.root), _MOST_EXCEPTED):
             near = self.builder.build(choice)
             event = self.builder.build(choice + [one for part in rest for one in nearest(part, near)])
             if all(truth(part, event) for part in rest) and not self.holds(event):
                 yield event
+                for field in dict.fromkeys(leaf.field for leaf, _ in choice if leaf.field in hit):
+                    yield {**event, field: hit[field]}
 
     def changes(self, event: Event) -> Iterator[dict[str, Any]]:
         """Yield copies of an event with one field dropped, emptied or changed a little."""
