@@ -141,4 +141,5 @@ def flat(parts: Sequence[Part], linking: Linking) -> Iterator[Part]:
 
 def refuse(like: SigmaDetectionItem, value: SigmaType, reason: str) -> Refusal:
     """Return the refusal of a value, naming field, value and reason."""
-    return Refusal("SC201", f"field {like.field} compared with {value_text(value)}: {reason}")
+    shown = f"field {value.field}" if isinstance(value, SigmaFieldReference) else value_text(value)
+    return Refusal("SC201", f"field {like.field} compared with {shown}: {reason}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from converter.matcher import condition as conditions
@@ -47,6 +48,8 @@ Choice = list[tuple[Leaf, bool]]
 _MOST_ALTERNATIVES = 300
 # Of what shall only stay false, it is enough to keep clear of some.
 _MOST_FALSE = 60
+# Of the ways in which one filter holds: some, evenly.
+_MOST_EXCEPTIONS = 30
 
 
 def formula(detection: Mapping[str, Any], placeholders: Placeholders | None = None) -> Formula:
@@ -186,7 +189,9 @@ def exceptions(node: Formula) -> Iterator[tuple[Choice, list[Formula]]]:
             if not isinstance(item, Opposite):
                 yield from ((choice, [*inner, *rest]) for choice, inner in exceptions(item))
             elif rest:
-                yield from ((choice, rest) for choice in alternatives(item.item))
+                ways = list(islice(alternatives(item.item), _MOST_ALTERNATIVES))
+                step = -(-len(ways) // _MOST_EXCEPTIONS)
+                yield from ((choice, rest) for choice in ways[::step])
 
 
 def nearest(node: Formula, event: Event, want: bool = True) -> Choice:

@@ -30,7 +30,7 @@ MOST_EVENTS = 2000
 # Of the alternatives, so that a list of thousands leaves room for near misses.
 _MOST_HITS = 800
 _MOST_NEAR_MISSES = 500
-_MOST_EXCEPTED = 200
+_MOST_EXCEPTED = 100
 _ENOUGH_HITS = 8
 _MOST_MOVED = 150
 # Values of fields that hold text: only these can be empty.
