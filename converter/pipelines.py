@@ -162,21 +162,37 @@ def _relevant(where: Cell, names: LogsourceNames) -> tuple[dict[str, Any], tuple
         pipeline = dict(where.pipeline or {})
         pairs = list(zip(pipeline.get("transformations") or [], where.origins, strict=True))
         if not any(item.get("type") in _CHANGES_LOGSOURCE for item, _ in pairs):
-            pairs = [pair for pair in pairs if not _is_for_others(pair[0], dict(names))]
+            pairs = [
+                (_for_these(item, dict(names)), origin)
+                for item, origin in pairs
+                if not _is_for_others(item, dict(names))
+            ]
         pipeline["transformations"] = [item for item, _ in pairs]
         _RELEVANT[key] = pipeline, tuple(origin for _, origin in pairs)
     return _RELEVANT[key]
 
 
 def _is_for_others(item: Mapping[str, Any], names: Mapping[str, str]) -> bool:
-    """Tell whether an item's conditions, all of which must hold, name another log source."""
+    """Tell whether an item's conditions, all of them or one as it says, cannot hold for the log source."""
     conditions = item.get("rule_conditions")
-    if not isinstance(conditions, list) or item.get("rule_cond_op", "and") != "and":
+    if not isinstance(conditions, list) or not conditions or item.get("rule_cond_not"):
         return False
-    return not item.get("rule_cond_not") and any(
-        condition.get("type") == "logsource"
-        and any(names.get(key) != condition[key] for key in _LOGSOURCE if condition.get(key))
-        for condition in conditions
+    every = any if item.get("rule_cond_op", "and") == "and" else all
+    return every(_names_another(condition, names) for condition in conditions)
+
+
+def _for_these(item: Mapping[str, Any], names: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return the item without those alternatives of its conditions that name another log source."""
+    conditions = item.get("rule_conditions")
+    if not isinstance(conditions, list) or item.get("rule_cond_not") or item.get("rule_cond_op") != "or":
+        return item
+    left = [condition for condition in conditions if not _names_another(condition, names)]
+    return {**item, "rule_conditions": left}
+
+
+def _names_another(condition: Mapping[str, Any], names: Mapping[str, str]) -> bool:
+    return condition.get("type") == "logsource" and any(
+        names.get(key) != condition[key] for key in _LOGSOURCE if condition.get(key)
     )
 
 
