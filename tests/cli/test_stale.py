@@ -1,0 +1,119 @@
+"""A broken rule: what its last good version gave is kept and marked stale, until the rule is good again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from click.testing import CliRunner, Result
+
+from converter import records
+from converter.cli import main
+from tests.support import ROOT
+from tests.test_kill import files, rules
+
+CORRELATION = """\
+title: Many
+id: 99999999-1111-4111-8111-111111111111
+correlation:
+    type: event_count
+    rules: [00000000-1111-4111-8111-111111111111]
+    group-by: [Computer]
+    timespan: 1h
+    condition: {gte: 3}
+"""
+SCHEMA = json.loads((ROOT / "converter/schemas/manifest.schema.json").read_text())
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    rules(tmp_path, "o", range(3))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def build(*arguments: str, code: int) -> Result:
+    arguments = ("build", "-s", "sysmon", *arguments)
+    result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert result.exit_code == code, result.output
+    return result
+
+
+def stale(project: Path) -> list[tuple[str, str]]:
+    manifest: dict[str, Any] = json.loads((project / "output/manifest.json").read_text())
+    jsonschema.validate(manifest, SCHEMA)
+    return [(entry["file"], entry["target"]) for entry in manifest["entries"] if entry.get("stale")]
+
+
+@pytest.mark.parametrize("broken", ["title: [", "title: no logsource\n", ""])
+def test_broken_file(project: Path, broken: str) -> None:
+    build(code=0)
+    before = files(project)
+    rule = project / "sigma/1.yml"
+    good = rule.read_text()
+    rule.write_text(broken)
+    (project / "sigma/2.yml").write_text((project / "sigma/2.yml").read_text().replace("o2.exe", "x2.exe"))
+    assert "sigma/1.yml:" in build("-t", "kql", code=1).stderr
+    assert stale(project) == [("1.yml", target) for target in ("eql", "kql", "lucene", "spl")]
+    after = files(project)
+    assert after["kql/sysmon/1.kql"] == before["kql/sysmon/1.kql"]
+    assert b"x2.exe" in after["kql/sysmon/2.kql"]
+    build("-t", "kql", code=1)
+    assert "SC602" not in build("-t", "kql", "--check", code=1).stderr
+    assert files(project) == after
+    rule.write_text(good)
+    build("-t", "kql", code=0)
+    assert stale(project) == [("1.yml", target) for target in ("eql", "lucene", "spl")]
+    build(code=0)
+    assert stale(project) == []
+    assert files(project)["eql/sysmon/1.eql"] == before["eql/sysmon/1.eql"]
+
+
+def test_check_says_that_the_mark_is_missing(project: Path) -> None:
+    build("-t", "eql", code=0)
+    (project / "sigma/1.yml").write_text("title: [")
+    wrong = [line for line in build("-t", "eql", "--check", code=1).stderr.splitlines() if "SC602" in line]
+    assert wrong == ["output/manifest.json: SC602 is not up to date: run 'sigconv build'"]
+
+
+def test_broken_base_rule(project: Path) -> None:
+    """The correlation is good and its reference leads nowhere: its query stays too."""
+    (project / "sigma/many.yml").write_text(CORRELATION)
+    build("-t", "kql", code=0)
+    before = files(project)
+    (project / "sigma/0.yml").write_text("title: [")
+    assert "SC111" in build("-t", "kql", code=1).stderr
+    assert stale(project) == [("many.yml", "kql")]
+    assert files(project)["kql/sysmon/many.kql"] == before["kql/sysmon/many.kql"]
+
+
+def test_defect_of_ours(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build("-t", "kql", code=0)
+    before = files(project)
+
+    def fails(*_: object) -> object:
+        raise records.SigconvError("SC900", "internal error")
+
+    monkeypatch.setattr(records, "convert", fails)
+    build("-t", "kql", "--no-cache", code=1)
+    assert stale(project) == [(f"{number}.yml", "kql") for number in range(3)]
+    kept = {path: data for path, data in files(project).items() if path != "manifest.json"}
+    assert kept == {path: data for path, data in before.items() if path != "manifest.json"}
+
+
+def test_broken_rule_that_never_was_good_and_one_that_goes(project: Path) -> None:
+    build("-t", "kql", code=0)
+    (project / "sigma/new.yml").write_text("title: [")
+    build("-t", "kql", code=1)
+    assert stale(project) == []
+    (project / "sigma/1.yml").write_text("title: [")
+    build("-t", "kql", code=1)
+    assert stale(project) == [("1.yml", "kql")]
+    (project / "sigma/1.yml").unlink()
+    (project / "sigma/new.yml").unlink()
+    build("-t", "kql", code=0)
+    assert stale(project) == []
+    assert "kql/sysmon/1.kql" not in files(project)
