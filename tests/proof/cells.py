@@ -71,8 +71,8 @@ def sample() -> list[Rule]:
         groups[category(rule)].append(rule)
     found = []
     for _, rules in sorted(groups.items()):
-        spread = [rules[len(rules) * tenth // 10] for tenth in (3, 7, 1, 9, 5)]
-        found += list(islice(filter(_served, dict.fromkeys(spread)), _PER_CATEGORY))
+        places = dict.fromkeys(len(rules) * tenth // 10 for tenth in (3, 7, 1, 9, 5))
+        found += list(islice(filter(_served, (rules[place] for place in places)), _PER_CATEGORY))
     return found
 
 
