@@ -39,7 +39,7 @@ _INTEGRITY = {
 _ROOTS = {"HKLM": "HKEY_LOCAL_MACHINE", "HKCR": "HKEY_LOCAL_MACHINE\\SOFTWARE\\Classes"}
 _KERNEL_FILE = "Microsoft-Windows-Kernel-File"
 _PATHS = {"TargetFilename", "SourceFilename"}
-_SOME = 4
+_SOME = 2
 _MAXIMUM_ALLOWED = 0x2000000
 _FORMER = "PreviousDetails"
 """No element of Sysmon's: what `with_history` knows of a registry value."""

@@ -110,6 +110,8 @@ class Single:
             event = self.builder.build(choice + [one for part in rest for one in nearest(part, near)])
             if all(truth(part, event) for part in rest) and not self.holds(event):
                 yield event
+                # Twice in a row, as what a source does not tell may differ from one event to the next.
+                yield from ({**event, self._bystander(): f"qz-x{number}.quartz.test"} for number in (1, 2))
                 for field in dict.fromkeys(leaf.field for leaf, _ in choice if leaf.field in hit):
                     yield {**event, field: hit[field]}
 
