@@ -168,6 +168,7 @@ class Trial:
         self.stored = [store(one, language) for one in self.streams]
         self.sessions = [engine.load(stored, tables(language)) for stored in self.stored]
         self.wanted = [set(expected(self.rules, one, language)) for one in self.streams]
+        self._whole: dict[int, Any] = {}
 
     def outcome(self, number: int, conversion: Conversion) -> Any:
         """What a query gives for a stream: KQL and SPL every row; Lucene groups; EQL whether it agrees."""
@@ -191,9 +192,10 @@ class Trial:
             self.outcome(number, conversion) != self.whole(number) for number in range(len(self.streams))
         )
 
-    @cache  # noqa: B019
     def whole(self, number: int) -> Any:
-        return self.outcome(number, self.conversion)
+        if number not in self._whole:
+            self._whole[number] = self.outcome(number, self.conversion)
+        return self._whole[number]
 
 
 # Stages that these streams cannot show to be needed, and why they stay.
