@@ -178,9 +178,19 @@ def manifest_text(
         manifest["exports"] = list(exports)
     entries_at = "\0entries\0"
     around = json.dumps(manifest | {"entries": entries_at}, indent=2, ensure_ascii=False)
-    listed = ",\n    ".join(map(_entry_text, manifest["entries"]))
-    whole = f"[\n    {listed}\n  ]" if listed else "[]"
-    return around.replace(json.dumps(entries_at), whole, 1) + "\n"
+    before, _, after = around.partition(json.dumps(entries_at))
+    if not entries:
+        return f"{before}[]{after}\n"
+    # One text of all its parts, and no other as long: there may be tens of megabytes.
+    parts = [before]
+    for entry in manifest["entries"]:
+        parts += ("[\n    " if len(parts) == 1 else ",\n    ", _entry_text(entry))
+    return "".join((*parts, "\n  ]", after, "\n"))
+
+
+def has_exports(manifest: str) -> bool:
+    """Tell whether a manifest's text lists import files; no string in it holds a line's end."""
+    return '\n  "exports": [' in manifest
 
 
 _HEAD = ("rule", "title", "file", "source_sha256", "target", "source", "status")

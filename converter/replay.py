@@ -29,6 +29,8 @@ class Said:
     errors: str
     summary: str
     queries: int
+    exports: bool
+    """The output folder has import files."""
     code: int
 
 
@@ -82,7 +84,7 @@ class Replay:
             return
         digests = [(path, output.digest(text)) for path, text in files.items()]
         if len(said.errors) + len(said.summary) + 100 * len(digests) < _MOST:
-            kept = (said.errors, said.summary, said.queries, said.code)
+            kept = (said.errors, said.summary, said.queries, said.exports, said.code)
             self._cache.put({self._key: {"signature": self._signature, "files": digests, "said": kept}})
 
 

@@ -79,6 +79,7 @@ def same_as_without(project: Path, *arguments: str) -> int:
     shutil.rmtree(project / "fresh", ignore_errors=True)
     plain = build(*arguments, "-o", "fresh", "--no-cache")
     assert files(project / "fresh") == found
+    assert second.stderr.splitlines()[-1].replace("output/", "fresh/", 1).partition(": ")[0] in plain.stderr
     for result in (second, plain):
         assert result.exit_code == first.exit_code
         assert result.stderr.splitlines()[:-1] == first.stderr.splitlines()[:-1]

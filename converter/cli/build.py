@@ -182,7 +182,7 @@ def build(
         if (said := replay.said()) is not None:
             click.echo(said.errors + said.summary, err=True, nl=False)
             if not check:
-                click.echo(f"{said.queries} queries in {folder}/: 0 files written, 0 removed", err=True)
+                click.echo(_done(folder, said.queries, said.exports), err=True)
             raise click.exceptions.Exit(said.code)
     documents = Documents(cache, "rules") if cache is not None else None
     known = Documents(cache, "pipelines") if cache is not None else None
@@ -239,7 +239,8 @@ def build(
     code = ExitCode.FAILED if rules.errors or failures else ExitCode.OK
     if replay is not None and not stale:
         queries = sum(len(outcome.files) for outcome in found)
-        replay.keep(plan[0], Said(problems + refusals, _summary(found), queries, code))
+        has_exports = output.has_exports(plan[0][output.MANIFEST])
+        replay.keep(plan[0], Said(problems + refusals, _summary(found), queries, has_exports, code))
     if code or stale:
         raise click.exceptions.Exit(ExitCode.FAILED)
 
@@ -319,15 +320,15 @@ def _write(
         click.echo(_summary(found), err=True, nl=False)
         if not check:
             queries = sum(len(outcome.files) for outcome in found)
-            next_step = (
-                "" if "exports" in output.read_manifest(folder) else "; to import them: --all or --format"
-            )
-            click.echo(
-                f"{queries} queries in {folder}/: {len(written.changed)} files written, "
-                f"{len(written.removed)} removed{next_step}",
-                err=True,
-            )
+            has_exports = output.has_exports(files[output.MANIFEST])
+            changes = len(written.changed), len(written.removed)
+            click.echo(_done(folder, queries, has_exports, *changes), err=True)
     return bool(wrong)
+
+
+def _done(folder: Path, queries: int, has_exports: bool, changed: int = 0, removed: int = 0) -> str:
+    next_step = "" if has_exports else "; to import them: --all or --format"
+    return f"{queries} queries in {folder}/: {changed} files written, {removed} removed{next_step}"
 
 
 def _print_queries(found: Sequence[Outcome], exports: Exports, form: str) -> None:
