@@ -27,8 +27,8 @@ from converter.cli.options import (
     collect_rarely,
     load_rules,
     selecting,
-    table_text,
 )
+from converter.cli.overview import overview
 from converter.errors import ExitCode
 from converter.exports import FORMATS
 
@@ -240,7 +240,7 @@ def build(
     if replay is not None and not stale:
         queries = sum(len(outcome.files) for outcome in found)
         has_exports = output.has_exports(plan[0][output.MANIFEST])
-        replay.keep(plan[0], Said(problems + refusals, _summary(found), queries, has_exports, code))
+        replay.keep(plan[0], Said(problems + refusals, _overview(found), queries, has_exports, code))
     if code or stale:
         raise click.exceptions.Exit(ExitCode.FAILED)
 
@@ -261,12 +261,14 @@ def _progress() -> Iterator[Progress | None]:
 
 
 def _errors(exports: Exports, found: Sequence[Outcome]) -> str:
-    """Return a line for each rule and cell that gave nothing."""
+    """Return a line for each rule and cell that gave nothing, and one for all that are accepted."""
     lines = [str(error) for error in exports.errors]
-    lines += [f"accepted refusal: {error}" for error in exports.accepted]
-    for one in found:
-        if one.error is not None:
-            lines.append(("accepted refusal: " if one.accepted else "") + _line(one))
+    lines += [_line(one) for one in found if one.error is not None and not one.accepted]
+    accepted = len(exports.accepted) + sum(one.accepted for one in found)
+    if accepted:
+        lines.append(
+            f"{accepted} accepted refusal{'s' if accepted > 1 else ''} (accept-refusals of the configuration)"
+        )
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -317,7 +319,7 @@ def _write(
     if form == "json":
         click.echo(json.dumps([outcome.entry for outcome in found], indent=2, ensure_ascii=False))
     else:
-        click.echo(_summary(found), err=True, nl=False)
+        click.echo(_overview(found), err=True, nl=False)
         if not check:
             queries = sum(len(outcome.files) for outcome in found)
             has_exports = output.has_exports(files[output.MANIFEST])
@@ -329,6 +331,10 @@ def _write(
 def _done(folder: Path, queries: int, has_exports: bool, changed: int = 0, removed: int = 0) -> str:
     next_step = "" if has_exports else "; to import them: --all or --format"
     return f"{queries} queries in {folder}/: {changed} files written, {removed} removed{next_step}"
+
+
+def _overview(found: Sequence[Outcome]) -> str:
+    return overview([outcome.entry for outcome in found])
 
 
 def _print_queries(found: Sequence[Outcome], exports: Exports, form: str) -> None:
@@ -343,19 +349,6 @@ def _print_queries(found: Sequence[Outcome], exports: Exports, form: str) -> Non
         return
     texts = [text for outcome in found for text in outcome.files.values()]
     click.echo("\n".join(texts), nl=False)
-
-
-def _summary(found: Sequence[Outcome]) -> str:
-    """Return a table: a row for each rule, a column for each cell."""
-    columns = list(dict.fromkeys(f"{o.entry['source']}/{o.entry['target']}" for o in found))
-    rows: dict[str, dict[str, str]] = {}
-    for outcome in found:
-        entry = outcome.entry
-        state = entry.get("fidelity") or f"refused {entry['refusal']['code']}"
-        rows.setdefault(entry["title"], {})[f"{entry['source']}/{entry['target']}"] = state
-    return table_text(
-        ["rule", *columns], [[title, *(cells.get(c, "") for c in columns)] for title, cells in rows.items()]
-    )
 
 
 def _whole(paths: Sequence[Path], config: Config) -> bool:

@@ -254,3 +254,19 @@ def test_optional_sources_are_built_only_where_asked_for(project: Path) -> None:
     assert {path.name for path in (project / "output" / "kql").iterdir()} == defaults
     run("-t", "kql", "-s", "windows-security")
     assert (project / "output" / "kql" / "windows-security").is_dir()
+
+
+def test_the_table_at_the_end(project: Path) -> None:
+    """As words where they fit a terminal, else as marks: a column for each source."""
+    assert run("-t", "kql").stderr.splitlines()[:2] == ["rule  sysmon/kql", "c     exact"]
+    text = (project / "sigma/x/same.yml").read_text()
+    (project / "sigma/x/same.yml").write_text(text.replace("Image|endswith", "Nowhere|endswith"))
+    many = run("-s", "sysmon", "-s", "defender", "-t", "kql", "-t", "eql", "-t", "spl", code=1).stderr
+    table = many[many.index("rule ") :].splitlines()
+    assert table[:5] == [
+        "rule  sysmon  defender",
+        "c     = = =   = = =",
+        "a     x x x   x x x",
+        "b     = = =   = = =",
+        "In the order kql, eql, spl: = exact, x refused",
+    ]

@@ -277,7 +277,7 @@ def test_refusal_of_an_import_format_can_be_accepted(project: Path, monkeypatch:
         '[[tool.sigconv.accept-refusals]]\nrule = "*"\ntarget = "probe"\ncode = "SC210"\nreason = "known"\n'
     )
     Path("pyproject.toml").write_text(CONFIG + "\n" + config)
-    assert "accepted refusal: windows/" in run("-s", "sysmon").stderr
+    assert "accepted refusal" in run("-s", "sysmon").stderr
 
 
 def test_one_thing_goes_to_stdout(project: Path) -> None:

@@ -1,0 +1,62 @@
+"""What `sigconv build` says at its end: a row for each rule, and what became of it in each cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from converter.cli.options import table_text
+
+_WIDE = 4
+"""More cells than this are shown as marks: as words they are wider than a terminal."""
+_MARKS = {"exact": "=", "broader": "+", "narrower": "-", "refused": "x"}
+_MEANINGS = {
+    "exact": "exact",
+    "broader": "broader (may return more)",
+    "narrower": "narrower (may miss)",
+    "refused": "refused",
+}
+
+
+def overview(entries: Sequence[Mapping[str, Any]]) -> str:
+    """Return the table of the manifest's entries, which are in the order of rules and cells."""
+    cells = list(dict.fromkeys((entry["source"], entry["target"]) for entry in entries))
+    rows: dict[tuple[str, str], dict[tuple[str, str], Mapping[str, Any]]] = {}
+    for entry in entries:
+        row = rows.setdefault((entry["file"], entry["title"]), {})
+        row[entry["source"], entry["target"]] = entry
+    if len(cells) <= _WIDE:
+        lines = [
+            [title, *(_words(row[cell]) if cell in row else "" for cell in cells)]
+            for (_, title), row in rows.items()
+        ]
+        return table_text(["rule", *("/".join(cell) for cell in cells)], lines)
+    return _marks(cells, [(title, row) for (_, title), row in rows.items()])
+
+
+def _words(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("fidelity") or f"refused {entry['refusal']['code']}")
+
+
+def _marks(
+    cells: Sequence[tuple[str, str]],
+    rows: Sequence[tuple[str, Mapping[tuple[str, str], Mapping[str, Any]]]],
+) -> str:
+    """Return a column for each source, with a mark for each language in the order of the line below."""
+    sources = list(dict.fromkeys(source for source, _ in cells))
+    targets = list(dict.fromkeys(target for _, target in cells))
+    used: dict[str, None] = {}
+    lines = []
+    for title, row in rows:
+        line = [title]
+        for source in sources:
+            marks = []
+            for target in targets:
+                entry = row.get((source, target))
+                state = str(entry.get("fidelity") or "refused") if entry is not None else ""
+                used.setdefault(state)
+                marks.append(_MARKS.get(state, " "))
+            line.append(" ".join(marks))
+        lines.append(line)
+    legend = ", ".join(f"{_MARKS[state]} {_MEANINGS[state]}" for state in _MARKS if state in used)
+    return table_text(["rule", *sources], lines) + f"In the order {', '.join(targets)}: {legend}\n"
