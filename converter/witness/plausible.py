@@ -25,6 +25,10 @@ _DATA = re.compile(
 )
 _LIKE_DATA = re.compile(r"(?i)binary data\Z|\(empty\)\Z|[dq]word \(")
 _LAST_NUMBER = re.compile(r"0x([0-9a-fA-F]{8})\)\Z")
+_OPERATIONS = frozenset(
+    {"CreateKey", "DeleteKey", "DeleteValue", "SetValue", "RenameKey", "CreatePipe", "ConnectPipe"}
+    | {"WmiFilterEvent", "WmiConsumerEvent", "WmiBindingEvent"}
+)
 # Processes that the kernel makes have no file; Sysmon gives their names.
 _NO_FILE = frozenset({"system", "registry", "memcompression", "vmmem", "secure system", "<unknown process>"})
 
@@ -36,6 +40,8 @@ def holds(field: str, text: str) -> bool:
     if field in HASHES:
         found = [_HASH.fullmatch(one) for one in text.split(",")]
         return all(one and len(one[2]) == _DIGITS.get(one[1].upper(), 0) for one in found)
+    if field == "EventType":
+        return text in _OPERATIONS
     if field == "Details":
         return (text != "" and not _LIKE_DATA.match(text)) or _DATA.fullmatch(text) is not None
     if field in FILES:
