@@ -186,7 +186,7 @@ def _need(channels: tuple[str, ...], ids: tuple[int, ...], operations: tuple[str
 
 
 def identity(event: Event) -> tuple[str, str, str, str]:
-    """Return an event's channel, provider and event id, folded, and of event 12 its EventType; "" for none."""
+    """Return an event's channel, provider, event id and (of event 12) EventType, folded; "" for none."""
     values = (next(values_of(event.get(key)), None) for key in KEYS)
     channel, provider, event_id = ("" if value is None else fold(text_of(value)) for value in values)
     kind = next(values_of(event.get("EventType")), None) if event_id == "12" else None

@@ -1,4 +1,4 @@
-"""CrowdStrike's pipelines against the table of facts beside the project (mappings.json and its corrections)."""
+"""CrowdStrike's pipelines against the table of facts (mappings.json and its corrections)."""
 
 import json
 import re

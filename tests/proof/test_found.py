@@ -46,6 +46,16 @@ FOUND: dict[str, tuple[Chain, list[dict[str, Any]], set[float], str]] = {
         {4, 5},
         "kql spl",
     ),
+    "an event without a key of the inner correlation takes no part": (
+        rules(
+            "apart",
+            inner("event_count", ["a"], "90s", {"gte": 1}, **{"group-by": ["host", "user"]}),
+            correlation("temporal_ordered", ["inner", "b"], "9s", **HOST),
+        ),
+        [event(1, "a"), event(2, "b"), event(20, "a", user="u"), event(21, "b")],
+        {21},
+        "eql kql spl",
+    ),
     "percentiles are of numbers, not of texts": (
         rules(
             "apart",

@@ -182,8 +182,20 @@ def chain(
             keys, names = (tuple(one[number] for number in kept) for one in (item.keys, item.names))
             types = tuple(kind for number in kept for kind in _types_of(item, number))
             reasons = (*item.reasons, *lost)
-            items.append(replace(item, keys=keys, names=names, types=types, reasons=reasons))
+            condition = item.condition if lost else both([item.condition, *_present(item, kept)])
+            items.append(
+                replace(item, condition=condition, keys=keys, names=names, types=types, reasons=reasons)
+            )
     return items
+
+
+def _present(item: Item, kept: Sequence[int]) -> list[Node]:
+    """Ask for the keys that are not joined by: an event that lacks one takes no part, even alone.
+
+    Optional ones are asked for already (`single`).
+    """
+    columns = [name for number, key in enumerate(item.keys) if number not in kept for name in key]
+    return [Leaf(f"{name} != null", f"{name} == null") for name in columns if not name.startswith("?")]
 
 
 def _types_of(item: Item, number: int) -> tuple[str, ...]:
