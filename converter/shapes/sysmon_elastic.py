@@ -150,6 +150,7 @@ def _document(event: Mapping[str, Any], winlogbeat: bool) -> dict[str, Any]:
     doc |= {"event.type": list(kind)} if kind else {}
     if winlogbeat:
         doc |= {"event.module": "sysmon", "host.name": windows.text(event.get("Computer", ""))}
+    doc |= windows_elastic.message(data)
     if code == 25 and "Type" in data:
         doc["message"] = data.pop("Type")
     if code == 255 and "ID" in data:

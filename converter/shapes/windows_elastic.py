@@ -51,10 +51,18 @@ def index_of(event: Mapping[str, Any]) -> str:
 def fields(event: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields that the record's ``Data`` elements become; empty ones become none."""
     data = {name: value for name, value in windows.event_data(event).items() if value}
-    doc: dict[str, Any] = {}
+    doc = message(data)
     if "powershell" in index_of(event):
-        doc = _powershell(data)
+        doc |= _powershell(data)
     return doc | {f"winlog.event_data.{name}": value for name, value in data.items()}
+
+
+def message(data: dict[str, str]) -> dict[str, Any]:
+    """Take the rendered message out of the elements: winlogbeat and Elastic's agent write ``message``.
+
+    It is no element of the record; flat records of other collectors have it as ``Message``.
+    """
+    return {"message": data.pop("Message")} if "Message" in data else {}
 
 
 def _powershell(data: dict[str, str]) -> dict[str, Any]:

@@ -10,11 +10,13 @@ from converter.matcher.event import Event
 from converter.matcher.value import Bool, Cidr, Exists, FieldRef, Null, Number, Value
 from converter.witness import defaults, plausible
 from converter.witness.formula import Choice, Formula, Leaf, leaves
+from converter.witness.kinds import consistent
 from converter.witness.values import together
 
 _MISSING = object()
 _NEUTRAL_TEXTS = ("qz", "7z", "~", "Q-")
-KEYWORD_FIELD = "Message"
+KEYWORD_FIELD = "param4"
+"""An element without a meaning of its own, as records of services have."""
 # Of a list of thousands of values it is enough to stay clear of some.
 _MOST_FALSE = 100
 
@@ -90,7 +92,11 @@ class Builder:
         if keywords[0]:
             self._set(event, self.keyword_field, keywords[0], keywords[1][:_MOST_FALSE])
         event.update(fixed or {})
-        return event
+        return self.consistent(event)
+
+    def consistent(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a record of Sysmon with an id, a kind and data that go together; others as they are."""
+        return consistent(event, self.by_field) if self.sysmon else dict(event)
 
     def _set(self, event: dict[str, Any], field: str, true: Sequence[Leaf], false: Sequence[Leaf]) -> None:
         """Give a field the first value that does what is wanted, else one that does most of it."""

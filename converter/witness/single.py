@@ -33,6 +33,9 @@ _MOST_NEAR_MISSES = 500
 _MOST_EXCEPTED = 100
 _ENOUGH_HITS = 8
 _MOST_MOVED = 150
+_MOST_RENDERED = 8
+MESSAGE = "Message"
+"""Where agents put a record's rendered message."""
 # Values of fields that hold text: only these can be empty.
 _TEXTUAL = (Text, Regex, Null, Exists, FieldRef)
 _ENOUGH_EVENTS = 40
@@ -97,6 +100,14 @@ class Single:
         for choice in islice(alternatives(self.builder.root), _MOST_HITS):
             yield self.builder.build(choice)
 
+    def rendered(self) -> Iterator[dict[str, Any]]:
+        """Yield hits whose keyword stands in the rendered message alone, which platforms keep elsewhere."""
+        field = self.builder.keyword_field
+        if field in self.builder.fields() and MESSAGE not in self.builder.by_field:
+            for event in islice(self.hits(), _MOST_RENDERED):
+                if field in event:
+                    yield {**event, field: "qz", MESSAGE: event[field]}
+
     def near_misses(self) -> Iterator[dict[str, Any]]:
         """Yield events that miss by one clause, or that a filter excepts."""
         for choice in islice(near_misses(self.builder.root), _MOST_NEAR_MISSES):
@@ -112,8 +123,13 @@ class Single:
                 yield event
                 # Twice in a row, as what a source does not tell may differ from one event to the next.
                 yield from ({**event, self._bystander(): f"qz-x{number}.quartz.test"} for number in (1, 2))
+                # On the same host as before: some platforms keep what a value held beside what it holds.
+                last = {**event, self._bystander(): "qz-x2.quartz.test"}
                 for field in dict.fromkeys(leaf.field for leaf, _ in choice if leaf.field in hit):
-                    yield {**event, field: hit[field]}
+                    yield {**last, field: hit[field]}
+                if "Details" in self.builder.by_field and "Details" in event:
+                    once = {**event, self._bystander(): "qz-x3.quartz.test"}
+                    yield from ({**once, "Details": "qz"}, once)
 
     def changes(self, event: Event) -> Iterator[dict[str, Any]]:
         """Yield copies of an event with one field dropped, emptied or changed a little."""
@@ -186,7 +202,7 @@ class Single:
         """Return a copy under another of Sysmon's event ids, with the EventType that it has."""
         made = {**event, "EventID": event_id}
         kind = defaults.sysmon_event(event_id).get("EventType")
-        if kind and "EventType" in event and "EventType" not in self.builder.by_field:
+        if kind and "EventType" in event:
             made["EventType"] = kind
         return made
 
@@ -198,7 +214,8 @@ class Single:
         found: dict[str, dict[str, Any]] = {}
 
         def keep(events: Iterator[dict[str, Any]], most: int) -> None:
-            for event in events:
+            for made in events:
+                event = self.builder.consistent(made)
                 if len(found) >= most:
                     return
                 found.setdefault(json.dumps(event, sort_keys=True, default=str), event)
@@ -207,6 +224,7 @@ class Single:
         keep(iter([first, dict(self.builder.plain)]), MOST_EVENTS)
         keep(self.elsewhere(first), MOST_EVENTS)
         keep(self.hits(), _MOST_HITS)
+        keep(self.rendered(), _MOST_HITS)
         keep(self.near_misses(), _MOST_HITS + _MOST_NEAR_MISSES)
         keep(self.excepted(), _MOST_HITS + _MOST_NEAR_MISSES)
         keep(self.changes(first), MOST_EVENTS - 500)

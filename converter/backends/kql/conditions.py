@@ -16,16 +16,12 @@ from sigma.conditions import (
 )
 from sigma.conversion.state import ConversionState
 from sigma.types import (
-    SigmaBool,
     SigmaCIDRExpression,
     SigmaExpansion,
-    SigmaNumber,
-    SigmaRegularExpression,
-    SigmaString,
-    SpecialChars,
 )
 
 from converter.backends.kql.expression import Expr, all_of, any_of, call, negation
+from converter.backends.kql.keywords import anywhere, keyword_fields
 from converter.backends.kql.leaves import Leaves
 from converter.backends.kql.literals import has_case
 from converter.columns import Columns
@@ -97,11 +93,11 @@ class Conditions(KustoBackend):
         return self._leaves.compare(cond.field, cond.value, False, self._nots > 0)
 
     def convert_condition_val(self, cond: ConditionValueExpression, state: ConversionState) -> Expr:
-        """Look for a keyword in every declared string column."""
-        fields = [name for name, column in self._columns.items() if column.type == "string"]
+        """Look for a keyword in every declared string column that can hold it."""
+        fields = keyword_fields(self._columns, cond.value)
         if not fields:
             raise Refusal("SC201", "KQL needs columns to search for a keyword, and none is known")
-        value = _anywhere(cond.value)
+        value = anywhere(cond.value)
         return any_of(self._leaves.compare(field, value, False, self._nots > 0) for field in fields)
 
     def _convert(self, node: Any, state: ConversionState) -> Expr:
@@ -159,10 +155,10 @@ def conjuncts(tree: Tree) -> list[Tree]:
     return [node]
 
 
-def used_fields(tree: Tree) -> tuple[list[str], bool]:
-    """Return the fields of a condition in order, and whether it has a keyword, which reads every column."""
+def used_fields(tree: Tree) -> tuple[list[str], list[Any]]:
+    """Return the fields of a condition in order, and its keywords, which read columns of their own choice."""
     fields: dict[str, None] = {}
-    keyword = False
+    keywords: list[Any] = []
     stack: list[Any] = [tree]
     while stack:
         node = stack.pop()
@@ -174,8 +170,8 @@ def used_fields(tree: Tree) -> tuple[list[str], bool]:
             if isinstance(reference, str):
                 fields[reference] = None
         elif isinstance(node, ConditionValueExpression):
-            keyword = True
-    return list(fields), keyword
+            keywords.append(node.value)
+    return list(fields), keywords
 
 
 def _args(node: ConditionItem) -> list[Any]:
@@ -198,21 +194,3 @@ def _alternatives(cond: ConditionOR) -> Iterable[Any]:
             yield from _alternatives(inner)
         else:
             yield inner
-
-
-def _anywhere(value: Any) -> Any:
-    """Return a keyword as a value that is found anywhere in a text."""
-    if isinstance(value, SigmaNumber):
-        value = SigmaString(str(value.number))
-    if isinstance(value, SigmaBool):
-        value = SigmaString("true" if value.boolean else "false")
-    if isinstance(value, SigmaString):
-        many = SpecialChars.WILDCARD_MULTI
-        parts = list(value.s)
-        found = type(value)()
-        found.s = [many, *parts] if parts[0] is not many else parts
-        found.s = [*found.s, many] if parts[-1] is not many else found.s
-        return found
-    if isinstance(value, SigmaRegularExpression):
-        return value
-    raise Refusal("SC201", f"KQL: keywords of type {type(value).__name__} are not supported")

@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape
 
 from converter.backends.kql.conditions import Conditions, conjuncts, used_fields
 from converter.backends.kql.expression import Expr, all_of
+from converter.backends.kql.keywords import keyword_fields
 from converter.backends.kql.literals import name, regex_quoted, string
 from converter.columns import Columns
 from converter.errors import Refusal
@@ -100,9 +101,8 @@ def select(table: str, columns: Columns, conditions: Sequence[Tree], also: Seque
     after: list[Expr] = []
     wanted: dict[str, None] = {}
     for condition in conditions:
-        fields, keyword = used_fields(condition)
-        if keyword:
-            fields += [field for field, column in columns.items() if column.type == "string"]
+        fields, keywords = used_fields(condition)
+        fields += [field for keyword in keywords for field in keyword_fields(columns, keyword)]
         inside = [field for field in fields if field in columns and columns[field].via]
         (after if inside else before).append(convert.expression(condition))
         wanted.update(dict.fromkeys(inside))
@@ -123,7 +123,7 @@ def _check_keywords(columns: Columns, conditions: Sequence[Tree]) -> None:
         Refusal: SC201.
     """
     read = [used_fields(condition) for condition in conditions]
-    if any(keyword for _, keyword in read) and set(columns) <= {
+    if any(keywords for _, keywords in read) and set(columns) <= {
         field for fields, _ in read for field in fields
     }:
         raise Refusal(

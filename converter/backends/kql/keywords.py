@@ -1,0 +1,81 @@
+"""Keywords: KQL has no search over all fields that says where it looks, so columns are named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from sigma.types import SigmaBool, SigmaNumber, SigmaRegularExpression, SigmaString, SpecialChars
+
+from converter.columns import Columns
+from converter.errors import Refusal
+
+_XML = ("EventData", "ParameterXml")
+"""Columns of table Event that hold the record's elements as XML: the same values, once more.
+
+Azure Monitor's reference of the table; published samples of EventData show the frame below.
+"""
+_RENDERED = "RenderedDescription"
+"""The record's message: elements with their names, and text of the provider's."""
+_MARKUP = (
+    '<DataItem type="System.XmlData" time="" sourceHealthServiceId=""><EventData xmlns="'
+    'http://schemas.microsoft.com/win/2004/08/events/event"><Data Name=""></Data></EventData></DataItem>',
+    "<Param></Param>",
+)
+_TIME_OR_ID = re.compile("[0-9a-ft:.z+-]*")
+"""What the frame's time and id are made of."""
+_WRITTEN_OTHERWISE = re.compile("[&<>\"'\\x00-\\x1f]")
+
+
+def anywhere(value: Any) -> Any:
+    """Return a keyword as a value that is found anywhere in a text.
+
+    Raises:
+        Refusal: SC201 for what cannot be a keyword.
+    """
+    if isinstance(value, SigmaNumber):
+        value = SigmaString(str(value.number))
+    if isinstance(value, SigmaBool):
+        value = SigmaString("true" if value.boolean else "false")
+    if isinstance(value, SigmaString):
+        many = SpecialChars.WILDCARD_MULTI
+        parts = list(value.s)
+        found = type(value)()
+        found.s = [many, *parts] if parts[0] is not many else parts
+        found.s = [*found.s, many] if parts[-1] is not many else found.s
+        return found
+    if isinstance(value, SigmaRegularExpression):
+        return value
+    raise Refusal("SC201", f"KQL: keywords of type {type(value).__name__} are not supported")
+
+
+def keyword_fields(columns: Columns, value: Any) -> list[str]:
+    """Return the string columns in which a keyword is looked for.
+
+    Elements of a record that lie in XML are looked for in the XML itself where it writes the keyword as it
+    is and as nothing else; otherwise each is taken out of it first.
+    """
+    fields = [name for name, column in columns.items() if column.type == "string"]
+    inside = {name for name in fields if columns[name].via == "eventdata_xml"}
+    if not inside:
+        return fields
+    text = _literal(anywhere(value))
+    left_out = set(_XML)
+    if text is None or _among(text, inside):
+        left_out.add(_RENDERED)
+    elif not (_WRITTEN_OTHERWISE.search(text) or _TIME_OR_ID.fullmatch(text) or _among(text, _MARKUP)):
+        left_out = inside
+    return [name for name in fields if name not in left_out]
+
+
+def _literal(value: Any) -> str | None:
+    """Return the text, in lower case, that is looked for anywhere; None if it is a pattern."""
+    if not isinstance(value, SigmaString):
+        return None
+    parts = [part for part in value.s if part is not SpecialChars.WILDCARD_MULTI]
+    return parts[0].casefold() if len(parts) == 1 and isinstance(parts[0], str) else None
+
+
+def _among(text: str, names: Iterable[str]) -> bool:
+    return any(text in name.casefold() for name in names)
