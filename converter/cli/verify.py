@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,13 @@ _STATUSES = ("agrees", "refused", "disagrees", "error")
 @VARIANTS
 @JUNIT
 @FORMAT
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Processes with engines, where there is enough to do.  [default: the number of CPUs]",
+)
 def verify(
     paths: tuple[Path, ...],
     targets: tuple[str, ...],
@@ -59,6 +67,7 @@ def verify(
     variant_names: tuple[str, ...],
     junit: Path | None,
     form: str,
+    jobs: int | None,
 ) -> None:
     """Run every query on an engine of its language and compare with the reference matcher.
 
@@ -80,7 +89,7 @@ def verify(
       3  a defect of sigconv
     """
     from converter.engines import need
-    from converter.verify.run import verify as run
+    from converter.verify.jobs import verify_in_processes
 
     options = chosen(fidelity, lucene_case, lucene_form, placeholders)
     config, rules, cells = inputs(paths, targets, source_names, pipeline_files, variant_names)
@@ -91,7 +100,7 @@ def verify(
     for error in rules.errors:
         click.echo(str(error), err=True)
     found = []
-    for checked in run(rules, cells, config.tests, options):
+    for checked in verify_in_processes(rules, cells, config.tests, options, jobs or os.cpu_count() or 1):
         found.append(checked)
         if form == "text" and checked.status in ("disagrees", "error"):
             _print_problem(checked)

@@ -68,20 +68,27 @@ def verify(
         options: what the user chose; what is not within its fidelity is refused.
     """
     for rule in rules.emitted():
-        streams: list[Stream] | None = None
-        for cell in cells:
-            try:
-                # Where the configuration says that events are is not where the shapes put them.
-                conversion = convert(rules, rule, cell.proof or cell, options)
-                if streams is None:
-                    streams = streams_of(rules, rule, tests, options)
-                yield _check(rules, conversion, streams, options)
-            except Refusal as refusal:
-                yield Checked(rule, cell, "refused", reason=f"{refusal.code} {refusal.message}")
-            except SigconvError as error:
-                yield Checked(rule, cell, "error", reason=str(error))
-            except Exception as error:  # A defect met with one rule must not hide the others' results.
-                yield Checked(rule, cell, "error", reason=f"SC900 internal error: {error!r}")
+        yield from verify_rule(rules, rule, cells, tests, options)
+
+
+def verify_rule(
+    rules: RuleSet, rule: Rule, cells: Sequence[Cell], tests: Path, options: Options = DEFAULT
+) -> Iterator[Checked]:
+    """Verify one rule in every cell; see `verify`."""
+    streams: list[Stream] | None = None
+    for cell in cells:
+        try:
+            # Where the configuration says that events are is not where the shapes put them.
+            conversion = convert(rules, rule, cell.proof or cell, options)
+            if streams is None:
+                streams = streams_of(rules, rule, tests, options)
+            yield _check(rules, conversion, streams, options)
+        except Refusal as refusal:
+            yield Checked(rule, cell, "refused", reason=f"{refusal.code} {refusal.message}")
+        except SigconvError as error:
+            yield Checked(rule, cell, "error", reason=str(error))
+        except Exception as error:  # A defect met with one rule must not hide the others' results.
+            yield Checked(rule, cell, "error", reason=f"SC900 internal error: {error!r}")
 
 
 def streams_of(rules: RuleSet, rule: Rule, tests: Path, options: Options = DEFAULT) -> list[Stream]:
