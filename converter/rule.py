@@ -61,7 +61,9 @@ class Rule:
         from converter import modifiers
 
         modifiers.register()
-        return SigmaRule.from_dict(_with_safe_names(self.doc))
+        made = SigmaRule.from_dict(_with_safe_names(self.doc))
+        modifiers.readable(made.detection)
+        return made
 
     def error(self, code: str, message: str, *path: str | int, hint: str | None = None) -> RuleError:
         """Return an error that stands at the key ``path`` of this rule."""

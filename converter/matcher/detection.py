@@ -315,10 +315,8 @@ def _reference(field: str, value: FieldRef) -> Predicate:
     """Compare two fields of an event as texts; any value of one with any value of the other."""
 
     def predicate(event: Event) -> bool:
-        mine = [text_of(one) for one in values_of(event.get(field))]
-        other = [text_of(one) for one in values_of(event.get(value.name))]
-        if not value.cased:
-            mine, other = [fold(one) for one in mine], [fold(one) for one in other]
+        mine = [fold(text_of(one)) for one in values_of(event.get(field))]
+        other = [fold(text_of(one)) for one in values_of(event.get(value.name))]
         return any(_related(left, right, value) for left in mine for right in other)
 
     return predicate

@@ -97,8 +97,10 @@ def _around(value: Value, name: str) -> list[Value]:
     if isinstance(value, FieldRef):
         return [replace(value, before=value.before or before, after=value.after or after)]
     if isinstance(value, Regex):
-        at_start, at_end = value.at_start or name == "startswith", value.at_end or name == "endswith"
-        return [replace(value, at_start=at_start, at_end=at_end)]
+        if name == "contains":
+            return [value]  # As any regular expression.
+        sign = "^" if name == "startswith" else "$"
+        raise RuleError("SC113", f"modifier '{name}' does not apply to a regular expression: write {sign}")
     if isinstance(value, Number) and value.op == "eq" and value.part is None:
         value = Text((str(value.value),), original=str(value.value))
     value = _as_text(value, name)
@@ -111,9 +113,9 @@ def _around(value: Value, name: str) -> list[Value]:
 
 
 def _cased(value: Value, name: str) -> list[Value]:
-    if isinstance(value, (Text, FieldRef)):
-        return [replace(value, cased=True)]
-    raise _misfit(name, value)
+    if isinstance(value, FieldRef):
+        raise _cased_reference()
+    return [replace(_as_text(value, name), cased=True)]
 
 
 def _regex(value: Value, name: str) -> list[Value]:
@@ -137,6 +139,8 @@ def _compare(value: Value, name: str) -> list[Value]:
 def _time_part(value: Value, name: str) -> list[Value]:
     if not isinstance(value, Number):
         raise _misfit(name, value)
+    if value.value != int(value.value):
+        raise RuleError("SC113", f"modifier '{name}' needs a whole number, not {value.value}")
     return [replace(value, part=name)]
 
 
@@ -156,7 +160,16 @@ def _cidr(value: Value, name: str) -> list[Value]:
 
 def _fieldref(value: Value, name: str) -> list[Value]:
     value = _as_text(value, name)
-    return [FieldRef(plain_text(value, name), cased=value.cased)]
+    if value.cased:
+        raise _cased_reference()
+    named = plain_text(value, name)
+    if not named:
+        raise RuleError("SC113", "modifier 'fieldref' needs the name of a field")
+    return [FieldRef(named)]
+
+
+def _cased_reference() -> RuleError:
+    return RuleError("SC113", "'fieldref' compares in any case: 'cased' has no meaning with it")
 
 
 def _to_bytes(value: Text, name: str) -> bytes:
@@ -167,6 +180,8 @@ def _to_bytes(value: Text, name: str) -> bytes:
 
 def _utf16(value: Value, name: str) -> list[Value]:
     value = _as_text(value, name)
+    if any(isinstance(part, bytes) for part in value.parts):
+        raise RuleError("SC113", f"modifier '{name}' of a value that is encoded already has no meaning")
     parts: list[Part] = [
         part.encode(_CODECS[name]) if isinstance(part, str) else part for part in value.parts
     ]
@@ -188,6 +203,9 @@ def _base64offset(value: Value, name: str) -> list[Value]:
     """
     value = _as_text(value, name)
     data = _to_bytes(value, name)
+    if len(data) < 2:
+        # One byte fills no character of its own when one byte stands before it.
+        raise RuleError("SC113", f"modifier 'base64offset' needs two bytes or more: {value.original!r}")
     forms: list[Value] = []
     for shift in range(3):
         characters = b64encode(b"\0" * shift + data).decode().rstrip("=")

@@ -51,8 +51,6 @@ def compile_regex(regex: Regex) -> re.Pattern[str]:
     for flag in regex.flags | set(leading[1] if leading else ""):
         flags |= _FLAGS[flag]
     source = _to_python(source)
-    if regex.at_start or regex.at_end:
-        source = (r"\A" if regex.at_start else "") + f"(?:{source})" + (r"\Z" if regex.at_end else "")
     try:
         with warnings.catch_warnings():
             # `[[` and the like: Python warns of a future meaning; today's is PCRE's.

@@ -41,8 +41,6 @@ class Regex:
     source: str
     flags: frozenset[str] = field(default_factory=frozenset)
     """Of i, m and s."""
-    at_start: bool = False
-    at_end: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,6 @@ class FieldRef:
     """Another field of the same event."""
 
     name: str
-    cased: bool = False
     before: bool = False
     """The other field's text may have text before it (endswith, contains)."""
     after: bool = False
@@ -142,7 +139,7 @@ def decode(value: Text) -> Text:
         RuleError: SC113 if the bytes are no text (UTF-16 of what is not ASCII, or with its mark).
     """
     try:
-        parts = tuple(part.decode() if isinstance(part, bytes) else part for part in value.parts)
+        parts = tuple(part.decode() if isinstance(part, bytes) else part for part in value.parts if part)
     except UnicodeDecodeError:
         raise RuleError(
             "SC113",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Any
 
 from converter.columns import Column, Columns
@@ -19,6 +20,7 @@ _TIME_NAMES = {"kql": "TimeGenerated", "spl": "_time", "eql": "@timestamp", "luc
 _NUMBERS = {"long", "int", "double", "real"}
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
+_LONG = 2**63
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -78,23 +80,26 @@ def view(
 ) -> list[Mapping[str, Any]]:
     """Return the events as the matcher must see them: no platform stores a null, Kusto no empty string.
 
-    A column of numbers holds a number and not the text that it came as (``05``).
+    A column of numbers holds a number and not the text that it came as (``05``); what is no number, or too
+    large for the column, is missing there.
     """
     lost = (None, "") if language == "kql" else (None,)
     kinds = {name: column.type for name, column in (columns or {}).items() if column.type in _NUMBERS}
-    return [
-        {key: _number(value, kinds.get(key)) for key, value in event.items() if value not in lost}
-        for event in events
-    ]
+    seen: list[Mapping[str, Any]] = []
+    for event in events:
+        held = {key: _number(value, kinds.get(key)) for key, value in event.items() if value not in lost}
+        seen.append({key: value for key, value in held.items() if value is not None})
+    return seen
 
 
 def _number(value: Any, kind: str | None) -> Any:
-    if kind is None or not isinstance(value, (str, list)):
+    if kind is None or value is None:
         return value
     if isinstance(value, list):
-        return [_number(one, kind) for one in value]
+        held = [_number(one, kind) for one in value]
+        return [one for one in held if one is not None] or None
     number = _cast(value, kind)
-    return value if number is None or str(number) == value else number
+    return value if isinstance(value, str) and str(number) == value else number
 
 
 def _cast(value: Any, kind: str) -> Any:
@@ -102,9 +107,12 @@ def _cast(value: Any, kind: str) -> Any:
         return None
     try:
         if kind in {"long", "int"}:
-            return int(str(value)) if _WHOLE.fullmatch(str(value)) else None
+            whole = isinstance(value, float) and value.is_integer()
+            number = int(value) if whole or _WHOLE.fullmatch(str(value)) else None
+            return number if number is not None and -_LONG <= number < _LONG else None
         if kind in {"double", "real"}:
-            return float(value) if _DECIMAL.fullmatch(str(value)) else None
+            real = float(value) if _DECIMAL.fullmatch(str(value)) else None
+            return real if real is not None and isfinite(real) else None
         if kind in {"date", "datetime"}:
             moment = datetime.fromisoformat(str(value))
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)

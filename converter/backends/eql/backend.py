@@ -19,6 +19,7 @@ from converter.backends.eql import correlation, regex, text
 from converter.backends.eql.expression import Leaf, Node, Values, both, either, negation, query
 from converter.backends.eql.fields import Scope
 from converter.backends.lucene_networks import CANONICAL
+from converter.backends.numbers import numeral, whole
 from converter.errors import Refusal
 from converter.plan import BaseRule, CorrelationPlan, Draft, Fidelity, Reason
 
@@ -149,7 +150,7 @@ class EqlBackend(UpstreamEqlBackend):
             return negation(column.number(number))
         if column.family != "number":
             raise column.refused(f"a comparison with the number {number}", "KQL and SPL can convert it")
-        return Leaf(f"{column.text} {_OPERATORS[name]} {number}")
+        return Leaf(f"{column.text} {_OPERATORS[name]} {whole(number)}")
 
     def convert_condition_field_eq_field(self, cond: Any, state: ConversionState) -> Node:
         raise Refusal("SC201", "EQL cannot compare a field with a field; KQL and SPL can")
@@ -190,7 +191,7 @@ class EqlBackend(UpstreamEqlBackend):
         return self._keyword(state, lambda name: _text(name, around))
 
     def convert_condition_val_num(self, cond: Any, state: ConversionState) -> Node:
-        around = SigmaString(f"*{cond.value.number}*")
+        around = SigmaString(f"*{numeral(cond.value.number)}*")
         return self._keyword(state, lambda name: _text(name, around))
 
     def convert_condition_val_re(self, cond: Any, state: ConversionState) -> Node:

@@ -11,6 +11,7 @@ from sigma.types import SigmaString
 from converter.backends.eql import addresses, text
 from converter.backends.eql.expression import Leaf, Node, Values, either
 from converter.backends.lucene_networks import v6_regex
+from converter.backends.numbers import numeral, whole
 from converter.columns import Column, Columns
 from converter.errors import Refusal
 from converter.plan import Fidelity, Reason
@@ -102,9 +103,9 @@ class Target:
     def number(self, value: int | float) -> Node:
         """Compare with a number; a string field with its text."""
         if self.family == "number":
-            return Values(self.text, "==", (str(value),))
+            return Values(self.text, "==", (str(whole(value)),))
         if self.family == "string":
-            return Values(self.text, ":", (text.string(str(value)),), text.caseless(str(value)))
+            return Values(self.text, ":", (text.string(numeral(value)),), True)
         raise self.refused(f"the number {value}")
 
     def boolean(self, value: bool) -> Node:

@@ -28,6 +28,7 @@ from sigma.types import (
 from converter.backends.kql import literals, text
 from converter.backends.kql.expression import Expr, all_of, atom, call, negation
 from converter.backends.kql.regex import translate
+from converter.backends.numbers import numeral, whole
 from converter.columns import Column, Columns
 from converter.errors import Refusal
 
@@ -98,11 +99,12 @@ class Leaves:
         if isinstance(value, SigmaString) and (plain := text.plain(value)):
             if kind == "string":
                 return "in" if isinstance(value, SigmaCasedString) else "in~", literals.string(plain)
-            return ("in", plain) if kind in ("int", "long") and _WHOLE_NUMBER.fullmatch(plain) else None
+            whole_number = kind in ("int", "long") and _WHOLE_NUMBER.fullmatch(plain)
+            return ("in", str(whole(int(plain)))) if whole_number else None
         if isinstance(value, SigmaNumber):
             if kind in NUMERIC:
                 return "in", _exact(value)
-            return ("in~", literals.string(_exact(value))) if kind == "string" else None
+            return ("in~", literals.string(numeral(value.number))) if kind == "string" else None
         return None
 
     def compare(self, field: str, value: Any, negated: bool, in_not: bool) -> Expr:
@@ -169,7 +171,7 @@ class Leaves:
             return atom(f'{self.as_text(field)} {"!~" if negated else "=~"} "{word}"')
         if kind in NUMERIC:
             return atom(f"{column} {operator} {_exact(value)}")
-        return atom(f"{self.as_text(field)} {operator} {literals.string(_exact(value))}")
+        return atom(f"{self.as_text(field)} {operator} {literals.string(numeral(value.number))}")
 
     def _string(self, field: str, value: SigmaString, negated: bool) -> Expr:
         kind = self.column(field).type
@@ -180,7 +182,7 @@ class Leaves:
             return self._missing(field, not negated)
         if plain is not None:
             if kind in ("int", "long") and _WHOLE_NUMBER.fullmatch(plain):
-                return atom(f"{column} {operator} {plain}")
+                return atom(f"{column} {operator} {whole(int(plain))}")
             if kind == "bool" and plain.lower() in ("true", "false"):
                 return atom(f"{column} {operator} {plain.lower()}")
             if kind == "datetime" and (moment := _moment(plain)):
@@ -250,11 +252,9 @@ def _exact(value: SigmaNumber) -> str:
     """Return a number's literal.
 
     Raises:
-        Refusal: SC203 beyond 2 to the power of 53, where pySigma has rounded the rule's number to a float.
+        Refusal: SC203 for a whole number that a long cannot hold.
     """
-    if isinstance(value.number, float) and abs(value.number) >= 2**53:
-        raise Refusal("SC203", f"the number {value.number:.0f} is too large to be compared exactly")
-    return literals.number(value.number)
+    return literals.number(whole(value.number))
 
 
 def _moment(value: str) -> str | None:

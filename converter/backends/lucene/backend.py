@@ -17,8 +17,9 @@ from sigma.types import SigmaBool, SigmaCasedString, SigmaString
 
 from converter.backends.lucene import correlation, dsl, keywords
 from converter.backends.lucene.expression import ANY, Node, Part, both, either, negation
-from converter.backends.lucene.fields import Case, Scope, numeral, parts_of, shown
+from converter.backends.lucene.fields import Case, Scope, parts_of, shown
 from converter.backends.lucene.query import query
+from converter.backends.numbers import numeral
 from converter.errors import Refusal
 from converter.plan import BaseRule, CorrelationPlan, Draft, Reason
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from decimal import Decimal
 from typing import Literal
 
 from sigma.types import SigmaRegularExpression, SigmaRegularExpressionFlag, SigmaString
@@ -26,6 +25,7 @@ from converter.backends.lucene.expression import (
 )
 from converter.backends.lucene_networks import CANONICAL, v6_regex
 from converter.backends.lucene_regex import ANYTHING, to_lucene, tree_of
+from converter.backends.numbers import numeral, whole
 from converter.columns import Column, Columns
 from converter.errors import Refusal
 from converter.plan import Fidelity, Reason
@@ -229,6 +229,7 @@ class Target:
         """Compare with a number; text with the number's text."""
         text = numeral(number)
         if self.family == "float" or (self.family == "integer" and "." not in text):
+            whole(number if self.family == "integer" else 0)
             return Value(self.name, text)
         if self.family in ("string", "flattened"):
             return Text(self.name, (text,), folds=False)
@@ -242,7 +243,7 @@ class Target:
                 f"the field {self.name} is of type {self.column.type}: Elasticsearch would compare it with "
                 f"{numeral(number)} as text; KQL and SPL convert it",
             )
-        return Compare(self.name, op, numeral(number))
+        return Compare(self.name, op, numeral(whole(number) if self.family == "integer" else number))
 
     def boolean(self, value: bool) -> Node:
         """Compare with true or false; text with the word."""
@@ -284,11 +285,6 @@ def parts_of(value: SigmaString) -> tuple[Part, ...]:
 def shown(parts: tuple[Part, ...]) -> str:
     """Return text with wildcards for a message."""
     return "".join(part if isinstance(part, str) else "*" if part is ANY else "?" for part in parts)
-
-
-def numeral(number: int | float) -> str:
-    """Return a number's digits, never with an exponent."""
-    return str(number) if isinstance(number, int) else f"{Decimal(repr(number)):f}".removesuffix(".0")
 
 
 def _lower(text: str) -> str:

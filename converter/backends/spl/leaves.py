@@ -25,6 +25,7 @@ from sigma.types import (
     SpecialChars,
 )
 
+from converter.backends.numbers import numeral
 from converter.backends.spl import timeparts
 from converter.backends.spl.expressions import match
 from converter.backends.spl.nodes import Leaf, Node, Not, join
@@ -214,7 +215,7 @@ def _sayable(name: str, value: SigmaNumber) -> str:
             f"the number {value.number} of field '{name}' is beyond 2^53: Splunk's expressions round it",
             hint="KQL's long compares it exactly" if abs(value.number) < 2**63 else None,
         )
-    return str(value.number)
+    return numeral(value.number)
 
 
 def _equal_number(name: str, value: SigmaNumber, columns: Columns) -> Leaf:
@@ -290,17 +291,17 @@ def _reference(name: str, value: SigmaFieldReference) -> Leaf:
     mine, other = eval_field(name), eval_field(value.field)
     one, two = f"lower({mine})", f"lower({other})"
     if value.starts_with and value.ends_with:
-        test = f"mvcount(split({one}, {two}))>1"
+        test = f"len({other})=0 OR mvcount(split({one}, {two}))>1"
     elif value.starts_with:
         test = f"substr({one}, 1, len({other}))={two}"
     elif value.ends_with:
         test = f"len({mine})>=len({other}) AND substr({one}, len({mine})-len({other})+1)={two}"
     else:
         test = f"{one}={two}"
-    inside = f"({test})" if " AND " in test else test
+    inside = f"({test})" if value.ends_with else test
     both = [_present(one) for one in dict.fromkeys((name, value.field))]
     return Leaf(
-        where=test,
+        where=inside if value.starts_with else test,
         where_not=f"isnull({mine}) OR isnull({other}) OR NOT {inside}",
         weaker=join("and", both) if all(leaf.search for leaf in both) else None,
     )
