@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
+from sigma.exceptions import SigmaError
+
 from benchmarks.questions import Question, ask_upstream, of_corpus, of_table
 from converter import pipelines
 from converter.columns import Columns
@@ -89,17 +91,19 @@ def _both(question: Question, language: str, answer: Mapping[str, Any]) -> Itera
 def _ours(question: Question, language: str) -> tuple[tuple[str, str], Columns]:
     cell = pipelines.cell(pipelines.NONE, language)
     options = Options("broader", placeholders=question.placeholders)
-    base, _ = pipelines.prepare(question.rule, cell, question.placeholders)
+    columns: Columns = {}
     try:
+        base, _ = pipelines.prepare(question.rule, cell, question.placeholders)
+        columns = base.columns
         made = convert(RuleSet([question.rule]), question.rule, cell, options)
-    except Refusal as refusal:
-        return (REFUSED, f"{refusal.code} {refusal.message}"), base.columns
+    except (Refusal, SigmaError) as refusal:
+        return (REFUSED, str(refusal)), columns
     assert isinstance(made.plan, BaseRule)
     texts = [query.text for query in made.queries]
     outcome, why = _judged(question, language, texts, made.plan.columns)
     if made.fidelity == "broader" and outcome in (CASE, WRONG) and not why.startswith("misses"):
         outcome = LABELLED
-    return (outcome, why), base.columns
+    return (outcome, why), columns
 
 
 def _upstream(
