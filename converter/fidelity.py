@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from sigma.conditions import ConditionAND, ConditionItem, ConditionNOT
@@ -12,6 +13,7 @@ from sigma.types import SigmaString, SpecialChars
 from converter.plan import CorrelationPlan, Fidelity, Reason, Tree
 
 _ONE = SpecialChars.WILDCARD_SINGLE
+_Comparisons = AbstractSet[tuple[str, str]]
 EXACT, BROADER, NARROWER = Fidelity.EXACT, Fidelity.BROADER, Fidelity.NARROWER
 
 
@@ -32,16 +34,28 @@ def turned(reason: Reason) -> Reason:
     return Reason(other, reason.text if other == EXACT else f"{reason.text}, under 'not'")
 
 
-def of_tree(tree: Tree, losses: dict[int, tuple[Reason, ...]], several: Collection[str] = ()) -> list[Reason]:
+Written = Mapping[int, tuple[str, str]]
+"""By the ``id()`` of a rule's value: the rule's own field and the value's text."""
+
+
+def of_tree(
+    tree: Tree,
+    losses: Mapping[int, tuple[Reason, ...]],
+    several: Collection[str] = (),
+    written: Written | None = None,
+) -> list[Reason]:
     """Return the reasons of a condition, with polarity.
 
-    What an exception loses does not count where the exception cannot hold beside what the rule demands.
+    What an exception loses does not count where the exception cannot hold beside what the rule demands, nor
+    where the exception asks for just what the rule demands: that is found whenever the rule holds.
 
     Args:
         tree: the parsed condition.
         losses: what a leaf's mapping loses, by the ``id()`` of the leaf's value.
         several: fields that can hold several values: one of them says nothing of the others.
+        written: what the rule itself compares, of the values that the mapping left as they were.
     """
+    own = written or {}
     found: list[Reason] = []
 
     def lost(node: Any) -> tuple[Reason, ...]:
@@ -53,19 +67,24 @@ def of_tree(tree: Tree, losses: dict[int, tuple[Reason, ...]], several: Collecti
         # What is stored of an event may miss the value; then the rule itself may still find it.
         return _differs(node, held) and all(reason.fidelity != NARROWER for reason in lost(node))
 
-    def walk(node: Any, negative: bool, held: Mapping[str, str]) -> None:
+    def walk(node: Any, negative: bool, held: Mapping[str, str], demanded: _Comparisons) -> None:
         if negative and never(node, held):
             return
         if isinstance(node, ConditionItem):
             if isinstance(node, ConditionAND) and not negative:
                 new = _held(node)
                 held = {**held, **{field: new[field] for field in new if field not in several}}
+                demanded = {*demanded, *_demanded(node, own)}
             for arg in node.args:
-                walk(arg, negative != isinstance(node, ConditionNOT), held)
+                walk(arg, negative != isinstance(node, ConditionNOT), held, demanded)
             return
-        found.extend(turned(reason) if negative else reason for reason in lost(node))
+        if negative:
+            same = own.get(id(getattr(node, "value", None))) in demanded
+            found.extend(turned(one) for one in lost(node) if not (same and one.fidelity == BROADER))
+        else:
+            found.extend(lost(node))
 
-    walk(tree, False, {})
+    walk(tree, False, {}, frozenset())
     return list(dict.fromkeys(found))
 
 
@@ -77,6 +96,16 @@ def _held(node: Any) -> dict[str, str]:
     if field is None or not isinstance(value, SigmaString) or value.contains_special():
         return {}
     return {str(field): "".join(map(str, value.s)).lower()}
+
+
+def _demanded(node: Any, own: Written) -> _Comparisons:
+    """Return the rule's own comparisons that a condition demands, each by itself."""
+    if isinstance(node, ConditionAND):
+        return {one for arg in node.args for one in _demanded(arg, own)}
+    if isinstance(node, ConditionItem):
+        return frozenset()
+    found = own.get(id(getattr(node, "value", None)))
+    return {found} if found else frozenset()
 
 
 def _differs(node: Any, held: Mapping[str, str]) -> bool:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sigma.conditions import ConditionItem, ConditionOR
 from sigma.exceptions import SigmaError
 from sigma.processing.conditions import LogsourceCondition
 from sigma.processing.pipeline import ProcessingPipeline
-from sigma.processing.transformations import AddConditionTransformation, SetStateTransformation
+from sigma.processing.transformations import (
+    AddConditionTransformation,
+    FieldMappingTransformation,
+    SetStateTransformation,
+)
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaLogSource, SigmaRule
-from sigma.types import SigmaFieldReference
+from sigma.types import SigmaCasedString, SigmaFieldReference, SigmaString
 
 from converter import demands, fidelity, placeholders
 from converter.cells import NONE, PLATFORMS, Cell, cell, folder, sources, variants
@@ -63,6 +67,8 @@ def prepare(
     sigma.fields = []
     state: dict[str, Any] = {"index": ["Events"], "table": "Events"}
     losses: dict[int, tuple[Reason, ...]] = {}
+    # The values are kept, so that none that the mapping makes gets the id of one of them.
+    own = list(_comparisons(sigma))
     if where.pipeline is not None:
         data, origins = relevant(where, rule)
         pipeline = ProcessingPipeline.from_dict(data)
@@ -77,7 +83,7 @@ def prepare(
                 file=rule.file,
             )
         state = _state(rule, where, pipeline.state)
-        losses = _losses(sigma, pipeline.vars.get("lossy") or {})
+        losses = _losses(sigma, pipeline)
     tree = _tree(rule, sigma)
     columns = where.columns
     if where.inferred:
@@ -86,7 +92,26 @@ def prepare(
     shown = tuple(column for name in display for column in map_field(rule, where, name) if column in columns)
     base = BaseRule(sigma, rule.name, tree, state, columns, shown)
     several = [name for name, column in columns.items() if column.multi]
-    return base, fidelity.of_tree(tree, losses, several)
+    written = {id(value): (field, text) for value, field, text in own}
+    return base, fidelity.of_tree(tree, losses, several, written)
+
+
+def _comparisons(sigma: SigmaRule) -> Iterator[tuple[SigmaString, str, str]]:
+    """Yield each text that the rule compares, with its field and how it is written, the case aside."""
+
+    def walk(detection: SigmaDetection) -> Iterator[tuple[SigmaString, str, str]]:
+        for item in detection.detection_items:
+            if isinstance(item, SigmaDetection):
+                yield from walk(item)
+            elif item.field is not None:
+                for value in item.value:
+                    if isinstance(value, SigmaString):
+                        cased = isinstance(value, SigmaCasedString)
+                        text = repr(value.s)
+                        yield value, item.field, f"as written {text}" if cased else text.lower()
+
+    for detection in sigma.detection.detections.values():
+        yield from walk(detection)
 
 
 def map_field(rule: Rule, where: Cell, field: str) -> tuple[str, ...]:
@@ -268,20 +293,35 @@ def _check_columns(rule: Rule, tree: Tree, where: Cell, columns: Columns) -> Non
                 )
 
 
-def _losses(sigma: SigmaRule, lossy: Mapping[str, Mapping[str, str]]) -> dict[int, tuple[Reason, ...]]:
+def _losses(sigma: SigmaRule, pipeline: ProcessingPipeline) -> dict[int, tuple[Reason, ...]]:
     """Return what each value's pipeline items lose, keyed by ``id()`` of the value.
 
     pySigma keeps the history on detection items and not on the leaves of the parsed condition; both
     hold the same value objects.
     """
+    lossy = pipeline.vars.get("lossy") or {}
+    renaming = {
+        item.identifier
+        for item in pipeline.items
+        if isinstance(item.transformation, FieldMappingTransformation)
+    }
     found: dict[int, tuple[Reason, ...]] = {}
+
+    def applied(item: SigmaDetectionItem) -> Iterator[str]:
+        # What compares two fields counts as renamed by every renaming that looked at it.
+        references = [one.field for one in item.value if isinstance(one, SigmaFieldReference)]
+        names = [str(item.field), *references] if references else []
+        renamed = {key for name in names for key in pipeline.field_name_applied_ids[name]}
+        for key in item.applied_processing_items:
+            if not references or key not in renaming or key in renamed:
+                yield key
 
     def walk(detection: SigmaDetection) -> None:
         for item in detection.detection_items:
             if isinstance(item, SigmaDetectionItem):
                 reasons = tuple(
                     Reason(Fidelity(lossy[key]["fidelity"]), lossy[key]["reason"])
-                    for key in item.applied_processing_items
+                    for key in applied(item)
                     if key in lossy
                 )
                 if reasons:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from sigma.rule import SigmaRule
 
-from converter import fidelity
+from converter import fidelity, pipelines
 from converter.plan import BaseRule, CorrelationPlan, Fidelity, Member, Reason, Threshold
 
 BROADER = Reason(Fidelity.BROADER, "b")
@@ -63,6 +63,39 @@ def label(condition: str, *lossy: str, several: Sequence[str] = ()) -> str:
 )
 def test_label(condition: str, lossy: tuple[str, ...], expected: str) -> None:
     assert label(condition, *lossy) == expected
+
+
+@pytest.mark.parametrize(
+    ("condition", "lossy", "expected"),
+    [
+        # The exception asks for what the rule demands: it is found whenever the rule holds.
+        ("a and not (a2 and b)", "a2:broader", "exact"),
+        ("a and not (a2 and b)", "a2:narrower", "broader"),
+        ("a and not (a3 and b)", "a3:broader", "narrower"),  # Another case, of a text compared as written.
+        ("(a or b) and not (a2 and b)", "a2:broader", "narrower"),
+        ("not a and not (a2 and b)", "a2:broader", "narrower"),
+    ],
+)
+def test_an_exception_that_asks_for_what_the_rule_demands(condition: str, lossy: str, expected: str) -> None:
+    rule = SigmaRule.from_dict(
+        {
+            "title": "t",
+            "logsource": {"category": "c"},
+            "detection": {
+                "a": {"A": "Service"},
+                "a2": {"A": "service"},
+                "a3": {"A|cased": "service"},
+                "b": {"B": "x"},
+                "condition": condition,
+            },
+        }
+    )
+    name, _, kind = lossy.partition(":")
+    value = rule.detection.detections[name].detection_items[0].value[0]
+    written = {id(one): (field, text) for one, field, text in pipelines._comparisons(rule)}
+    reasons = {id(value): (Reason(Fidelity(kind), kind),)}
+    tree = rule.detection.parsed_condition[0].parsed
+    assert str(fidelity.combine(fidelity.of_tree(tree, reasons, (), written))) == expected
 
 
 def test_one_of_several_values_says_nothing_of_the_others() -> None:

@@ -23,7 +23,7 @@ _HASH = re.compile(r"(?i)([A-Z0-9]+)=([0-9A-F]+)")
 _DATA = re.compile(
     r"Binary Data|\(Empty\)|DWORD \(0x[0-9a-fA-F]{8}\)|QWORD \(0x[0-9a-fA-F]{8}-0x[0-9a-fA-F]{8}\)"
 )
-_LIKE_DATA = re.compile(r"(?i)binary data\Z|\(empty\)\Z|[dq]word \(")
+_LIKE_DATA = re.compile(r"(?i)\A(?:binary data|\(empty\))\Z|[dq]word \(")
 _LAST_NUMBER = re.compile(r"0x([0-9a-fA-F]{8})\)\Z")
 _OPERATIONS = frozenset(
     {"CreateKey", "DeleteKey", "DeleteValue", "SetValue", "RenameKey", "CreatePipe", "ConnectPipe"}
@@ -36,14 +36,15 @@ _NO_FILE = frozenset({"system", "registry", "memcompression", "vmmem", "secure s
 def holds(field: str, text: str) -> bool:
     """Tell whether a log could hold the text in that field."""
     if field in REGISTRY:
-        return _ROOT.match(text) is not None
+        # The value of a key without a name is (Default); no key has an empty name.
+        return _ROOT.match(text) is not None and not text.endswith("\\")
     if field in HASHES:
         found = [_HASH.fullmatch(one) for one in text.split(",")]
         return all(one and len(one[2]) == _DIGITS.get(one[1].upper(), 0) for one in found)
     if field == "EventType":
         return text in _OPERATIONS
     if field == "Details":
-        return (text != "" and not _LIKE_DATA.match(text)) or _DATA.fullmatch(text) is not None
+        return (text != "" and not _LIKE_DATA.search(text)) or _DATA.fullmatch(text) is not None
     if field in FILES:
         return "\\" in text or text.lower() in _NO_FILE
     return True

@@ -280,3 +280,18 @@ STATES = {
 @pytest.mark.parametrize("target", STATES)
 def test_where_the_events_are(target):
     assert dict(base(target, "process_creation", {"Image": "x"})[0].state) == STATES[target]
+
+
+@pytest.mark.parametrize("target", ["spl", "kql"])
+def test_two_fields_of_an_event_lose_what_either_of_them_loses(target):
+    same = base(target, "process_creation", {"Image|fieldref": "ParentImage"})[1]
+    version = base(target, "process_creation", {"Description|fieldref": "FileVersion"})[1]
+    assert (same, [str(one.fidelity) for one in version]) == ([], ["narrower"])
+
+
+def test_no_data_loses_what_is_missing_and_data_what_is_more():
+    for details, fidelity in (("(Empty)", "narrower"), ("Service", "broader")):
+        (reason,) = base("eql", "registry_set", {"Details": details})[1]
+        assert str(reason.fidelity) == fidelity
+    exception = {"s": {"TargetObject": "x"}, "f": {"Details": "(Empty)"}, "condition": "s and not f"}
+    assert {str(one.fidelity) for one in base("eql", "registry_set", exception)[1]} == {"broader"}
