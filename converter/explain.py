@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from sigma.conditions import ConditionAND
 from sigma.exceptions import SigmaError
 from sigma.processing.pipeline import ProcessingPipeline
 from sigma.processing.tracking import FieldMappingTracking
@@ -28,6 +29,7 @@ from converter.rules import RuleSet
 Path_ = tuple[Any, ...]
 """The place of a detection item: its selection's name, then positions."""
 Part = SigmaDetection | SigmaDetectionItem
+_MOST_VALUES = 12
 _SHOWN_STATE = ("index", "table", "macro", "eql_category", "time_field", "time_format")
 
 
@@ -37,6 +39,14 @@ class Comparison:
 
     field: str
     values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A part of a condition: its comparisons, and how they are linked."""
+
+    comparisons: tuple[Comparison, ...]
+    expression: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,8 @@ class Step:
     why: str
     """The comment above the transformation in its file, else what its kind does."""
     after: tuple[Comparison, ...]
+    expression: str
+    """``after`` as it is linked."""
     fidelity: str
     loss: str = ""
     """What is lost, if it is not exact."""
@@ -63,8 +75,8 @@ class Item:
     rule: Comparison
     steps: tuple[Step, ...]
     became: tuple[Comparison, ...]
-    linking: str
-    """How several of ``became`` are linked: ``and``, ``or``, or "" for one."""
+    expression: str
+    """``became`` as it is linked, with ``and``, ``or``, ``not`` and parentheses."""
     types: Mapping[str, str]
     """Column -> its type, of those in ``became``."""
     fidelity: str
@@ -249,24 +261,25 @@ def _event_rule(made: Explanation, rule: Rule, cell: Cell, options: Options) -> 
             for path, now in after.items():
                 if path[0] not in own:
                     if path not in before:
-                        made.filters.append(Filter(key, file, why, now))
+                        made.filters.append(Filter(key, file, why, now.comparisons))
                 elif before.get(path) != now:
                     level = loss["fidelity"] if loss else str(Fidelity.EXACT)
                     reason = loss["reason"] if loss else ""
-                    steps[path].append(Step(key, raw["type"], file, why, now, level, reason))
+                    step = Step(key, raw["type"], file, why, now.comparisons, now.expression, level, reason)
+                    steps[path].append(step)
             before = after
         made.state = {key: pipeline.state[key] for key in _SHOWN_STATE if key in pipeline.state}
-    final = dict(_parts(sigma, origin))
-    shown = _snapshot(sigma, origin)
+    final = _snapshot(sigma, origin)
     for path, written in origin.items():
-        part = final.get(path)
-        became = shown.get(path, ())
+        became = final.get(path, Shown((), ""))
         level = fidelity.combine(
             [Reason(Fidelity(step.fidelity), step.loss) for step in steps[path] if step.loss]
         )
-        types = {one.field: cell.columns[one.field].type for one in became if one.field in cell.columns}
+        columns = dict.fromkeys(one.field for one in became.comparisons)
+        types = {name: cell.columns[name].type for name in columns if name in cell.columns}
+        parts = became.comparisons, became.expression
         made.items.append(
-            Item(str(path[0]), written[0], tuple(steps[path]), became, _linking(part), types, str(level))
+            Item(str(path[0]), written.comparisons[0], tuple(steps[path]), *parts, types, str(level))
         )
 
 
@@ -293,8 +306,8 @@ def _parts(rule: SigmaRule, items: Container[Path_] = ()) -> Iterator[tuple[Path
         yield from walk(detection, (name,))
 
 
-def _snapshot(rule: SigmaRule, items: Container[Path_] = ()) -> dict[Path_, tuple[Comparison, ...]]:
-    return {path: tuple(_comparisons(part)) for path, part in _parts(rule, items)}
+def _snapshot(rule: SigmaRule, items: Container[Path_] = ()) -> dict[Path_, Shown]:
+    return {path: Shown(tuple(_comparisons(part)), _expression(part)) for path, part in _parts(rule, items)}
 
 
 def _comparisons(part: Part) -> Iterator[Comparison]:
@@ -305,10 +318,21 @@ def _comparisons(part: Part) -> Iterator[Comparison]:
         yield Comparison(part.field or "", tuple(value_text(value) for value in part.value))
 
 
-def _linking(part: Part | None) -> str:
-    if isinstance(part, SigmaDetection) and len(part.detection_items) > 1:
-        return "and" if getattr(part.item_linking, "__name__", "") == "ConditionAND" else "or"
-    return ""
+def _expression(part: Part, within: type | None = None) -> str:
+    """Return a part of a condition in words, in parentheses where it is linked otherwise than around it."""
+    if isinstance(part, SigmaDetection):
+        linking = part.item_linking or ConditionAND
+        if len(part.detection_items) == 1:
+            return _expression(part.detection_items[0], within)
+        word = " and " if linking is ConditionAND else " or "
+        text = word.join(_expression(one, linking) for one in part.detection_items)
+        return f"({text})" if within not in (None, linking) else text
+    values = [value_text(value) for value in part.value]
+    if len(values) > _MOST_VALUES:
+        values = [*values[:_MOST_VALUES], f"... {len(values)} values"]
+    mark = " & " if part.value_linking is ConditionAND else " | "
+    text = f"{part.field} = {mark.join(values)}" if part.field else f"keyword {mark.join(values)}"
+    return f"not {text}" if part.negated else text
 
 
 def _kind(name: str) -> str:

@@ -123,13 +123,11 @@ def _without_query(made: Explanation) -> Explanation:
 def _item(item: Item) -> list[str]:
     lines = [f"  {item.selection}: {_comparison(item.rule)}"]
     for step in item.steps:
-        after = " + ".join(_comparison(part) for part in step.after)
         mark = "" if step.fidelity == "exact" else f" [{step.fidelity}: {step.loss}]"
-        lines.append(f"    {step.id or step.type} ({step.type}): {after}{mark}")
+        lines.append(f"    {step.id or step.type} ({step.type}): {step.expression}{mark}")
         lines.append(f"      why: {step.why} ({step.origin})")
-    became = f" {item.linking} ".join(_comparison(part) for part in item.became)
     types = ", ".join(f"{name} is {kind}" for name, kind in item.types.items())
-    lines.append(f"    -> {became}" + (f"  ({types})" if types else "") + f", {item.fidelity}")
+    lines.append(f"    -> {item.expression}" + (f"  ({types})" if types else "") + f", {item.fidelity}")
     return lines
 
 

@@ -49,7 +49,46 @@ def test_a_split_value_shows_both_halves_and_how_they_are_linked():
         ("user.domain", ("NT AUTHORITY",)),
         ("user.name", ("SYSTEM",)),
     ]
-    assert item.linking == "and"
+    assert item.expression == "user.domain = NT AUTHORITY and user.name = SYSTEM"
+
+
+ONE_VOLUME = r"\Device\HarddiskVolume?\a.exe"
+TWO_VOLUMES = r"\Device\HarddiskVolume??\a.exe"
+EMPTY_DATA = (
+    "registry.data.strings = null and not registry.data.type = Binary",
+    "and registry.data.type = *",
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "category", "selection", "expression"),
+    [
+        # Either pattern of a volume is enough, as in the query.
+        ("crowdstrike", "", {"Image": r"?:\a.exe"}, f"process.executable = {ONE_VOLUME} | {TWO_VOLUMES}"),
+        (
+            "crowdstrike",
+            "",
+            {"Image|contains|all": [r"?:\a", "x"]},
+            f"(process.executable = {ONE_VOLUME[:-4]}* or process.executable = {TWO_VOLUMES[:-4]}*)"
+            " and process.executable = *x*",
+        ),
+        ("sysmon", "", {"CommandLine|contains|all": ["a", "b"]}, "process.command_line = *a* & *b*"),
+        (
+            "sysmon",
+            "",
+            {"User|endswith": ["\\u", "\\v"]},
+            "user.name = u or user.name = v",
+        ),
+        ("defender", "registry_set", {"Details": "(Empty)"}, " ".join(EMPTY_DATA)),
+        ("sysmon", "", {"Image|neq": "a"}, "not process.executable = a"),
+    ],
+)
+def test_what_a_comparison_became_is_linked_as_in_the_query(source, category, selection, expression):
+    logsource = {"category": category or "process_creation", "product": "windows"}
+    made = explained({"sel": selection, "condition": "sel"}, source=source, limit="any", logsource=logsource)
+    (item,) = made.items
+    assert item.expression == expression
+    assert (item.steps[-1].expression if item.steps else expression) == expression
 
 
 def test_the_loss_stands_at_its_step():
