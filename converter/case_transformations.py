@@ -29,6 +29,7 @@ from sigma.types import (
     SigmaCIDRExpression,
     SigmaExists,
     SigmaExpansion,
+    SigmaFieldReference,
     SigmaNull,
     SigmaNumber,
     SigmaRegularExpression,
@@ -253,7 +254,7 @@ class NullText(DetectionItemTransformation):
     """Tell a missing value, for which the platform stores a text, from one of that text's letters.
 
     ``text``: what is stored. A comparison with null also takes the text; a pattern that the text would
-    match does not take it.
+    match does not take it, nor does a comparison with another field.
     """
 
     text: str = "null"
@@ -277,10 +278,17 @@ class NullText(DetectionItemTransformation):
         if isinstance(value, SigmaNull) or (isinstance(value, SigmaExists) and not value.exists):
             return common.linked([here, stored], ConditionOR)
         stored.negated = True
-        return common.linked([here, stored], ConditionAND)
+        parts = [here, stored]
+        if isinstance(value, SigmaFieldReference):  # Two fields without a value are not equal.
+            other = common.item(item, value.field, common.string(SigmaString(), [self.text]))
+            other.negated = True
+            parts.append(other)
+            for one in (stored, other):  # What a renaming loses, it loses in the comparison.
+                one.applied_processing_items = set()
+        return common.linked(parts, ConditionAND)
 
     def _meets(self, value: SigmaType) -> bool:
-        if isinstance(value, SigmaNull | SigmaExists):
+        if isinstance(value, SigmaNull | SigmaExists | SigmaFieldReference):
             return True
         if isinstance(value, SigmaExpansion):
             return any(map(self._meets, value.values))

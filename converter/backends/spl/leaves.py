@@ -291,7 +291,8 @@ def _reference(name: str, value: SigmaFieldReference) -> Leaf:
     mine, other = eval_field(name), eval_field(value.field)
     one, two = f"lower({mine})", f"lower({other})"
     if value.starts_with and value.ends_with:
-        test = f"len({other})=0 OR mvcount(split({one}, {two}))>1"
+        # Of an empty separator Splunk makes characters.
+        test = f"mvcount(split({one}, {two}))>1 OR isnotnull({mine}) AND len({other})=0"
     elif value.starts_with:
         test = f"substr({one}, 1, len({other}))={two}"
     elif value.ends_with:
