@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from datetime import datetime
 from typing import Any
 
 from sigma.types import SigmaString
@@ -31,6 +32,7 @@ def family(kind: str) -> str:
     return _FAMILIES.get(kind, kind)
 
 
+_ISO = re.compile(r"\d{4}-\d\d-\d\d(T|$)", re.ASCII)
 _NUMERAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 
@@ -157,7 +159,7 @@ class Target:
             found = addresses.networks(pattern) if pattern is not None else None
             if found and len(found) <= addresses.MAX_NETWORKS:
                 return either([Values(self.text, "cidrMatch", (network,)) for network in found])
-        if self.family == "date" and plain is not None:
+        if self.family == "date" and plain is not None and _is_moment(plain):
             return Values(self.text, "==", (text.string(plain),))
         raise self.refused(f"the text {shown!r}")
 
@@ -166,3 +168,11 @@ class Target:
         if _NUMERAL.fullmatch(plain):
             return plain
         raise self.refused(f"the text {plain!r}")
+
+
+def _is_moment(plain: str) -> bool:
+    """Tell whether a text is a date: Elasticsearch rejects a query that compares a date with other text."""
+    try:
+        return _ISO.match(plain) is not None and bool(datetime.fromisoformat(plain))
+    except ValueError:
+        return False

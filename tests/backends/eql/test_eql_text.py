@@ -235,6 +235,8 @@ REFUSED = [
     ("ip|re: '10'", "SC204", "ip"),
     ("ip: 5", "SC204", "ip"),
     ("at|contains: '2026'", "SC204", "date"),
+    ("at: yesterday", "SC204", "date"),
+    ("at: '2026-13-01'", "SC204", "date"),
     ("body: a", "SC204", "text"),
     ("body: null", "SC204", "text"),
     ("nowhere: a", "SC204", "column list"),
