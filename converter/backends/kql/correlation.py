@@ -17,7 +17,6 @@ from converter.backends.kql.literals import name
 from converter.backends.kql.members import Names, Shape
 from converter.backends.kql.query import read_from, table_of
 from converter.backends.kql.script import Script, piped
-from converter.errors import Refusal
 from converter.plan import AlertColumns, BaseRule, CorrelationPlan, Member, Threshold
 
 NUMERIC_TYPES = frozenset({"value_sum", "value_avg", "value_percentile", "value_median"})
@@ -188,6 +187,8 @@ def _whole(plan: CorrelationPlan) -> bool:
 
 def member_rows(scope: Scope) -> Rows:
     """Return the rows of all members together."""
+    from converter.backends.kql.shared import counted_once, groups
+
     plan, script = scope.plan, scope.script
     bases = [member for member in plan.members if isinstance(member.source, BaseRule)]
     if len(bases) == len(plan.members):
@@ -196,39 +197,22 @@ def member_rows(scope: Scope) -> Rows:
             stages = rows.event_rows(found[0], scope.shape, found[1])
             script.needs |= stages.needs
             return Rows(read_from(stages.table), stages.operators, False)
-    _check_overlap(scope, bases)
     intervals = len(bases) < len(plan.members)
     # Where all rules must be there, no group of empty keys is complete if one rule leaves them out.
     every = plan.type == "temporal" and plan.expression is None
     every = every and (not plan.thresholds or lower_bound(plan.thresholds) == len(plan.members))
-    lets = [
-        member_let(
-            scope,
-            member,
-            intervals,
-            with_check=not every or (member is plan.members[0] and not intervals),
-        )
-        for member in plan.members
-    ]
+    # Distinct values and distinct rules do not mind an event that is there twice; counts and sums do.
+    minds = plan.type not in ("temporal", "value_count")
+    shared = [group for group in groups(plan.members) if len(group) > 1] if minds else []
+    lets = []
+    for member in plan.members:
+        group = next((group for group in shared if member in group), None)
+        if group is None:
+            check = not every or (member is plan.members[0] and not intervals)
+            lets.append(member_let(scope, member, intervals, with_check=check))
+        elif member is group[0]:
+            lets += counted_once(scope, group, intervals)
     return Rows(f"union {', '.join(lets)}" if len(lets) > 1 else lets[0], (), intervals)
-
-
-def _check_overlap(scope: Scope, bases: Sequence[Member]) -> None:
-    """Refuse what would count an event twice.
-
-    Distinct values and distinct rules do not mind; counts and sums do.
-    """
-    if scope.plan.type in ("temporal", "value_count"):
-        return
-    for position, one in enumerate(bases):
-        for other in bases[position + 1 :]:
-            if rows.overlap(one, other):
-                raise Refusal(
-                    "SC205",
-                    f"KQL: an event can match both {one.name!r} and {other.name!r} under different keys, and"
-                    " would count twice",
-                    hint="make the base rules exclude each other, or give them the same group-by fields",
-                )
 
 
 def member_let(

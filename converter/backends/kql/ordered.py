@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-from converter.backends.kql import members as rows
 from converter.backends.kql.correlation import Scope, lower_bound, member_let
 from converter.backends.kql.expression import INDENT
 from converter.backends.kql.literals import name
+from converter.backends.kql.members import Numbered
 from converter.backends.kql.script import piped, summarize
+from converter.backends.kql.shared import groups, number
 from converter.backends.kql.windows import compared, latest_starts
 from converter.errors import Refusal
 from converter.plan import BaseRule
@@ -26,7 +27,7 @@ def ordered(scope: Scope) -> tuple[str, list[str]]:
     if bound is not None and bound > len(members):
         raise Refusal("SC205", "no number of rules satisfies the condition: it would never alert")
     intervals = any(not isinstance(member.source, BaseRule) for member in members)
-    event = _event_column(scope, intervals) if bound is None or bound > 1 else None
+    events = _events(scope) if bound is None or bound > 1 else {}
     every = bound == len(members)
     lets = [
         member_let(
@@ -36,11 +37,11 @@ def ordered(scope: Scope) -> tuple[str, list[str]]:
             with_fields=not every or member is members[-1],
             # A join finds no empty key if one side has none; alerts have none.
             with_check=not every or (member is members[0] and not intervals),
-            event=event,
+            event=events.get(member.name),
         )
         for member in members
     ]
-    chain = _Chain(scope, intervals, event)
+    chain = _Chain(scope, intervals, [events.get(member.name) for member in members], every)
     if bound is not None:
         return _reaching(scope, chain, lets, max(bound, 1))
     return _measured(
@@ -76,7 +77,7 @@ def _measured(scope: Scope, chains: Sequence[tuple[int, str, list[str]]]) -> tup
 
 def _reaching(scope: Scope, chain: _Chain, lets: Sequence[str], length: int) -> tuple[str, list[str]]:
     """Return where a chain of this length ends, with its latest start."""
-    chains = [chain.of(chosen) for chosen in combinations(lets, length)]
+    chains = [chain.of(lets, chosen) for chosen in combinations(range(len(lets)), length)]
     if len(chains) == 1:
         return chains[0]
     stages = [summarize(scope.latest(scope.alert.first), scope.by(scope.alert.last))]
@@ -90,61 +91,77 @@ def _union(scope: Scope, parts: Sequence[tuple[str, list[str]]]) -> str:
     return f"union {', '.join(names)}"
 
 
-def _event_column(scope: Scope, intervals: bool) -> rows.Numbered | None:
-    """Return numbered events if one event could be two steps of a chain, else None.
+def _events(scope: Scope) -> dict[str, Numbered]:
+    """Return, for base rules that one event could match together, the numbered events that they read.
 
     Raises:
-        Refusal: SC205 where events cannot be numbered.
+        Refusal: SC205 where such rules have different times.
     """
-    members = scope.plan.members
-    pairs = combinations(members, 2)
-    if not any(rows.overlap(one, other) for one, other in pairs):
-        return None
-    if intervals:
-        raise Refusal(
-            "SC205",
-            "KQL: an event can match two of the base rules beside a correlation, and cannot be told apart",
-            hint="make the base rules exclude each other",
-        )
-    numbered = rows.numbered(members, scope.shape, scope.columns.fresh("Event"))
-    scope.script.needs |= numbered.needs
-    source = scope.script.let("Numbered", numbered.body, once=True)
-    return rows.Numbered(source, numbered.column, numbered.needs)
+    found: dict[str, Numbered] = {}
+    shared = [group for group in groups(scope.plan.members) if len(group) > 1]
+    column = scope.columns.fresh("Event") if shared else ""
+    for group in shared:
+        event = number(scope, group, column)
+        found |= {member.name: event for member in group}
+    return found
 
 
 class _Chain:
-    """One chain of members, in order."""
+    """Chains of members, in order."""
 
-    def __init__(self, scope: Scope, intervals: bool, event: rows.Numbered | None) -> None:
+    def __init__(self, scope: Scope, intervals: bool, events: Sequence[Numbered | None], every: bool) -> None:
         self._scope = scope
         self._intervals = intervals
-        self._event = event
+        self._events = events
+        self._every = every
         self._time = scope.shape.names.time
         self._start = scope.shape.names.start
 
-    def of(self, lets: Sequence[str]) -> tuple[str, list[str]]:
-        """Return source and operators of the chain's alerts."""
+    def of(self, lets: Sequence[str], chosen: Sequence[int]) -> tuple[str, list[str]]:
+        """Return source and operators of the alerts of some of the members."""
         operators: list[str] = []
         first = self._start if self._intervals else self._time
         end = self._time
-        if len(lets) == 1 and self._intervals:
+        others = self._others(chosen)
+        apart = any(others)
+        if len(chosen) == 1 and self._intervals:
             operators.append(f"where {self._time} - {self._start} <= {self._scope.window}")
-        for step, right in enumerate(lets[1:], start=1):
-            last = step == len(lets) - 1
-            end = f"{self._time}{step if self._event else 1}"
-            operators += self._join(right, first)
-            if self._event and not last and not self._scope.plan.group_by:
+        for step, place in enumerate(chosen[1:], start=1):
+            last = step == len(chosen) - 1
+            end = f"{self._time}{step if apart else 1}"
+            if not self._every and (apart or step == 1):
+                # The fields are those of the event that completes the chain.
+                operators += self._without_fields()
+            operators += self._join(lets[place], first)
+            if apart and not last and not self._scope.plan.group_by:
                 operators.append(f"project-away {self._scope.bin_column}, {self._scope.bin_column}1")
-            operators.append("where " + self._follows(step, first, end))
-            if not last and not self._event:
+            tests = [self._follows(step if apart else 1, first, end), *others[step]]
+            operators.append("where " + " and ".join(tests))
+            if not last and not apart:
                 by = self._scope.by(f"{self._time} = {end}")
                 operators.append(summarize([(self._start, f"max({first})")], by))
                 first = self._start
         alert = self._scope.alert
         operators.append(summarize(self._scope.latest(first), self._scope.by(f"{alert.last} = {end}")))
         if not self._scope.nested:
-            operators.append(f"extend {alert.count} = {len(lets)}")
-        return lets[0], operators
+            operators.append(f"extend {alert.count} = {len(chosen)}")
+        return lets[chosen[0]], operators
+
+    def _without_fields(self) -> list[str]:
+        fields = [name(field) for field, _ in self._scope.shape.fields]
+        return [f"project-away {', '.join(fields)}"] if fields else []
+
+    def _others(self, chosen: Sequence[int]) -> list[list[str]]:
+        """Return for each step the tests that its event is no earlier one."""
+        seen: list[tuple[Numbered, str]] = []
+        tests: list[list[str]] = []
+        for place in chosen:
+            event = self._events[place]
+            # A join appends numbers to columns that the left has already.
+            column = f"{event.column}{len(seen) or ''}" if event else ""
+            tests.append([f"{column} != {other}" for one, other in seen if one is event])
+            seen += [(event, column)] if event else []
+        return tests
 
     def _join(self, right: str, first: str) -> list[str]:
         keys = [name(key) for key in self._scope.plan.group_by]
@@ -159,13 +176,9 @@ class _Chain:
         ]
 
     def _follows(self, step: int, first: str, end: str) -> str:
+        """Return the test of a step, counted from the last `summarize`."""
         limit = f"{first} + {self._scope.window}"
+        before = f"{self._time}{step - 1 or ''}"
         if self._intervals:
-            return f"{self._start}1 >= {self._time} and {end} <= {limit}"
-        before = f"{self._time}{step - 1 if self._event and step > 1 else ''}"
-        test = f"{end} between ({before} .. ({limit}))"
-        if self._event:
-            column = self._event.column
-            others = [f"{column}{one or ''}" for one in range(step)]
-            test += "".join(f" and {column}{step} != {other}" for other in others)
-        return test
+            return f"{self._start}{step} >= {before} and {end} <= {limit}"
+        return f"{end} between ({before} .. ({limit}))"

@@ -178,19 +178,18 @@ def _values(script: Script, ways: Sequence[Lane], apart: bool) -> list[str]:
     having = [lane for lane in ways if lane.stage.plan.type.startswith("value_")]
     if not having:
         return []
-    if len({id(lane.stage) for lane in having}) > 1:
-        raise Refusal("SC205", "SPL says one correlation over values in a chain, not several")
-    if not apart and len(having) > 1 and len({lane.values for lane in having}) > 1:
-        raise Refusal(
-            "SC205",
-            "an event can match several of these rules, and they name different fields for the value",
-            hint="sigconv match can",
-        )
-    number = having[0].stage.plan.type != "value_count"
-    each = {value(lane.values, number, lane.columns) for lane in having}
-    if len(each) == 1 and len(having) == len(ways):
-        return [f"value={each.pop()}"]
-    pairs = [f"{_place(lane, ways, apart)}, {value(lane.values, number, lane.columns)}" for lane in having]
+    each = [value(lane.values, lane.stage.plan.type != "value_count", lane.columns) for lane in having]
+    for place, lane in enumerate(having):
+        others = [other.values for other in having[:place] if other.stage is lane.stage]
+        if not apart and any(values != lane.values for values in others):
+            raise Refusal(
+                "SC205",
+                "an event can match several of these rules, and they name different fields for the value",
+                hint="sigconv match can",
+            )
+    if len(set(each)) == 1 and len(having) == len(ways):
+        return [f"value={each[0]}"]
+    pairs = [f"{_place(lane, ways, apart)}, {one}" for lane, one in zip(having, each, strict=True)]
     return [f"value=case({', '.join(pairs)})"]
 
 

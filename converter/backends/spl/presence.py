@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from converter.backends.spl.lanes import Stage
 from converter.backends.spl.script import Script
-from converter.errors import Refusal
 from converter.plan import Threshold
 
 _OPERATORS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "eq": "=", "neq": "!="}
 
 
 def judge(script: Script, stage: Stage) -> None:
-    """Emit the commands of a temporal correlation.
-
-    Raises:
-        Refusal: SC205.
-    """
+    """Emit the commands of a temporal correlation."""
     plan = stage.plan
     every = plan.expression is None and plan.thresholds in ((), (Threshold("gte", len(stage.steps)),))
-    if stage.parent is not None and not every:
-        raise Refusal(
-            "SC205",
-            "SPL hands an alert on only of a temporal correlation that needs all of its rules: "
-            "the begin of any other is not a matter of when each rule was last seen",
-        )
     chained = any(step.tree is None for step in stage.steps)
     if chained:
         # An alert counts from its begin; it may have begun before the window.
@@ -49,27 +39,57 @@ def judge(script: Script, stage: Stage) -> None:
         script.add(f"eval start_us=min({', '.join(ends)}), rule_count={len(last)}")
         return
     # in_x: the rule x is within the timespan. Null (never seen) is not.
-    inside = {step.member.name: "in" + step.column.removeprefix("at") for step in stage.steps}
-    flags = [f"{inside[step.member.name]}=if({within[step.column]}, 1, 0)" for step in stage.steps]
-    total = "+".join(inside.values())
-    script.add("eval " + ", ".join([*flags, f"rule_count={total}"]))
-    if plan.expression is None:
-        tests = [f"rule_count{_OPERATORS[one.op]}{one.value}" for one in plan.thresholds]
+    inside = {step.column: "in" + step.column.removeprefix("at") for step in stage.steps}
+    flags = [f"{inside[column]}=if({test}, 1, 0)" for column, test in within.items()]
+    script.add("eval " + ", ".join([*flags, f"rule_count={'+'.join(inside.values())}"]))
+    holds = _holds(stage, [f"{name}=1" for name in inside.values()], "rule_count", bool(fresh))
+    script.add("where " + script.unless(stage, fresh + holds))
+    if stage.parent is None:
+        begins = [f"if({inside[column]}=1, {name}, time_us)" for column, name in last.items()]
+        script.add(f"eval start_us=min({', '.join(begins)})")
     else:
-        tests = [_expression(plan.expression, inside, False)]
-    script.add("where " + fresh + " AND ".join(tests))
-    starts = ", ".join(
-        f"if({inside[step.member.name]}=1, {last[step.column]}, time_us)" for step in stage.steps
-    )
-    script.add(f"eval start_us=min({starts})")
+        _begin(script, stage, list(zip(last.values(), inside.values(), strict=True)), chained)
 
 
-def _expression(tree: Any, inside: dict[str, str], wrapped: bool) -> str:
+def _begin(script: Script, stage: Stage, rules: Sequence[tuple[str, str]], chained: bool) -> None:
+    """Emit the latest begin of what satisfies the condition: that of some rule, or of what completes it."""
+    names = [last for last, _ in rules]
+    script.add("eval " + ", ".join(f"{last}=coalesce({last}, 0)" for last in names))
+    begins = []
+    for begin, inside in [*rules, *([("newest", "")] if chained else [])]:
+        tests = [f"{last}>={begin}" for last in names]
+        total = "+".join(f"if({test}, 1, 0)" for test in tests)
+        needed = [f"{inside}=1"] if inside else []
+        needed += [f"{begin}<=newest"] if inside and chained else []
+        holds = _holds(stage, tests, total, bool(needed))
+        begins.append(f"if({' AND '.join([*needed, holds])}, {begin}, 0)")
+    script.add(f"eval start_us=max({', '.join(begins)})")
+
+
+def _holds(stage: Stage, tests: Sequence[str], total: str, wrapped: bool) -> str:
+    """Return the condition as an expression.
+
+    Args:
+        stage: the correlation.
+        tests: for each rule, whether it is there.
+        total: how many are.
+        wrapped: whether it stands beside AND.
+    """
+    plan = stage.plan
+    if plan.expression is None:
+        wanted = plan.thresholds or (Threshold("gte", len(tests)),)
+        return " AND ".join(f"{total}{_OPERATORS[one.op]}{one.value}" for one in wanted)
+    named = {step.member.name: test for step, test in zip(stage.steps, tests, strict=True)}
+    # AND binds tighter than OR.
+    return _expression(plan.expression, named, wrapped and plan.expression[0] == "or")
+
+
+def _expression(tree: Any, tests: Mapping[str, str], wrapped: bool) -> str:
     """Return a boolean condition over members as an expression."""
     if isinstance(tree, str):
-        return f"{inside[tree]}=1"
+        return tests[tree]
     operator, *operands = tree
     if operator == "not":
-        return f"NOT ({_expression(operands[0], inside, False)})"
-    text = f" {operator.upper()} ".join(_expression(one, inside, True) for one in operands)
+        return f"NOT ({_expression(operands[0], tests, False)})"
+    text = f" {operator.upper()} ".join(_expression(one, tests, True) for one in operands)
     return f"({text})" if wrapped else text

@@ -176,8 +176,10 @@ def _running(aggregation: Aggregation, result: Any, row: Row) -> Any:
     values = each(row.get(aggregation.field))
     if aggregation.function == "count":
         return (result or 0) + len(values)
-    if aggregation.function in ("dc", "values"):
-        raise unknown(f"{aggregation.function}() over all events so far")
+    if aggregation.function == "dc":
+        raise unknown("dc() over all events so far")
+    if aggregation.function == "values":
+        return _values([*each(result), *values])
     for value in values:
         if result is None or aggregation.function == "last":
             result = number(value) if aggregation.function == "sum" else value

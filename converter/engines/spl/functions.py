@@ -31,6 +31,8 @@ def function(name: str, arguments: Sequence[Expression], literals: Sequence[Any]
         return _match(arguments, literals)
     if name == "cidrmatch":
         return _cidrmatch(arguments, literals)
+    if name == "replace":
+        return _replace(arguments, literals)
     if name not in _PLAIN:
         raise unknown(f"the function {name}()")
     body, least, most = _PLAIN[name]
@@ -153,6 +155,29 @@ def _split(value: Any, separator: Any) -> Any:
     return text(value).split(text(separator))
 
 
+def _mvindex(value: Any, position: Any) -> Any:
+    """mvindex(values, position): counts from 0, from the end if negative; null beyond."""
+    place, found = number(position), each(value)
+    if place is None or not -len(found) <= place < len(found):
+        return None
+    return found[int(place)]
+
+
+def _replace(arguments: Sequence[Expression], literals: Sequence[Any]) -> Expression:
+    """replace(subject, regex, text): each match of the regex becomes the text."""
+    pattern = compile_pcre(_literal_text("replace", literals, 1, 3))
+    into = _literal_text("replace", literals, 2, 3)
+    if "\\" in into:
+        raise unknown("replace() with a reference to a group")
+    subject = arguments[0]
+
+    def run(row: Row) -> Any:
+        value = _single("replace", subject(row))
+        return None if value is None else pattern.sub(lambda _: into, text(value))
+
+    return run
+
+
 def _whole(name: str, body: Callable[[float], int]) -> Callable[[Any], Any]:
     def run(value: Any) -> Any:
         found = number(_single(name, value))
@@ -199,6 +224,7 @@ _PLAIN: dict[str, tuple[Callable[..., Any], int, int]] = {
     "max": (_extreme("max", max), 1, 99),
     "mvcount": (_mvcount, 1, 1),
     "mvappend": (_mvappend, 1, 9999),
+    "mvindex": (_mvindex, 2, 2),
     "split": (_split, 2, 2),
     "strptime": (_strptime, 2, 2),
     "strftime": (_strftime, 2, 2),

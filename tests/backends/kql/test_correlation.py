@@ -185,24 +185,9 @@ def test_the_rules_fields_are_those_of_the_completing_event() -> None:
     assert row["LastTime"].timestamp() - row["FirstTime"].timestamp() == 1
 
 
-@pytest.mark.parametrize(
-    ("rule", "why"),
-    [
-        (correlation("temporal_ordered", {"gt": 2}, rules=["ka", "kb"]), "never alert"),
-        (
-            correlation(
-                "event_count",
-                {"gte": 2},
-                rules=["a", "b"],
-                aliases={"who": {"a": "host", "b": "peer"}},
-                **{"group-by": ["who"]},
-            ),
-            "count twice",
-        ),
-    ],
-)
-def test_refused(rule: dict[str, Any], why: str) -> None:
-    with pytest.raises(Refusal, match=f"SC205.*{why}"):
+def test_refused() -> None:
+    rule = correlation("temporal_ordered", {"gt": 2}, rules=["ka", "kb"])
+    with pytest.raises(Refusal, match="SC205.*never alert"):
         query(rule, DOCS)
 
 
