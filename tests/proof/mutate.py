@@ -1,206 +1,332 @@
-"""Mutate the backends and see that a test fails.
+"""Mutate the backends and see that a test notices: every mutant of a language, or of the shared modules.
 
-``python -m tests.proof.mutate LANGUAGE [COUNT [SEED [MODULE]]]``: each mutant is one change of an operator, a
-condition, a number or a text in a module of ``converter/backends/LANGUAGE`` (whose name matches MODULE, a
-pattern such as ``[!c]*``), made in a copy of the project in a temporary folder. The expected queries of the
-table come first (they take seconds), then the language's own tests. What neither notices is printed: a test
-is missing, or the change means nothing. Of each survivor it says whether the query of any public rule
-changes (docs/mutations.md).
+``python -m tests.proof.mutate LANGUAGE|shared -o FILE [--module NAME] [--again FILE]``. Each mutant (of
+`mutants`) is a process of its own, forked from one that has everything but the backends loaded; it imports
+them with the one change and converts what reaches the changed line:
+
+1. what a test compares with a text: the table of the language, the shipped rules, the pinned correlations
+   (`pinned`). The first difference ends it: the mutant is ``noticed``.
+2. everything else there is to convert: the public rules in four sources, random correlations, the table under
+   `not` and in Lucene's other forms. A difference means that the mutant changes what is emitted: ``changes``,
+   and a test is to be looked for (`tests.proof.mutate_tests` runs the language's own). None: ``same``.
+
+FILE holds a line of JSON per mutant. docs/mutations.md tells what came out.
 """
 
 from __future__ import annotations
 
-import ast
-import hashlib
+import argparse
+import gc
+import importlib
+import importlib.abc
+import importlib.machinery
+import io
+import json
 import os
-import random
-import shutil
-import subprocess
+import resource
+import signal
 import sys
-import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import CodeType
+from typing import Any
 
-from tests.support import ROOT, SHARED
+from tests.proof.mutants import Mutant, apply, mutants, shown
+from tests.proof.mutation_units import Unit, pinned_units, wide_units
+from tests.support import ROOT
 
-TIME_LIMIT_S = 900
-"""A mutant that takes longer counts as noticed."""
-
-_COMPARE = {
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
-    ast.Lt: ast.LtE,
-    ast.LtE: ast.Lt,
-    ast.Gt: ast.GtE,
-    ast.GtE: ast.Gt,
-    ast.In: ast.NotIn,
-    ast.NotIn: ast.In,
-    ast.Is: ast.IsNot,
-    ast.IsNot: ast.Is,
-}
+LANGUAGES = ("eql", "kql", "lucene", "spl")
+PACKAGE = "converter.backends"
+FOLDER = ROOT / "converter" / "backends"
+PINNED_LIMIT_S = 60
+WIDE_LIMIT_S = 180
+"""Of processor time; a mutant that takes longer counts as noticed: it does not end."""
+MEMORY = 6 * 2**30
+WIDE = 400
+"""So many conversions are tried of those that no test compares, each of which executes other lines."""
 
 
-def places(tree: ast.AST) -> list[ast.AST]:
-    """Return the nodes that can be mutated; not docstrings, annotations or texts of errors."""
-    skipped: set[int] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            skipped.add(id(node.value))
-        if isinstance(node, ast.Raise | ast.Assert | ast.AnnAssign | ast.arg):
-            skipped.update(map(id, ast.walk(node)))
-        if isinstance(node, ast.FunctionDef) and node.returns is not None:
-            skipped.update(map(id, ast.walk(node.returns)))
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("Refusal", "Reason"):
-            skipped.update(map(id, ast.walk(node)))
-    found = []
-    for node in ast.walk(tree):
-        if id(node) not in skipped and _can_change(node):
-            found.append(node)
-    return found
+def modules(which: str) -> list[Path]:
+    """Return the files of a language, or those that no language owns."""
+    folder = FOLDER if which == "shared" else FOLDER / which
+    return sorted(folder.glob("*.py"))
 
 
-def _can_change(node: ast.AST) -> bool:
-    if isinstance(node, ast.Compare):
-        return type(node.ops[0]) in _COMPARE
-    if isinstance(node, ast.UnaryOp):
-        return isinstance(node.op, ast.Not)
-    if isinstance(node, ast.Constant):
-        return isinstance(node.value, str | int) and node.value != ""
-    return isinstance(node, ast.BoolOp | ast.IfExp)
+def forget() -> None:
+    """Make the next import of a backend a new one."""
+    package = sys.modules[PACKAGE]
+    for name in [
+        name for name in sys.modules if name.startswith(f"{PACKAGE}.") and name != f"{PACKAGE}.base"
+    ]:
+        del sys.modules[name]
+        child = name.removeprefix(f"{PACKAGE}.")
+        if "." not in child and hasattr(package, child):
+            delattr(package, child)
 
 
-def mutate(node: ast.AST) -> str:
-    """Change a node in place and say how."""
-    before = ast.unparse(node)
-    if isinstance(node, ast.Compare):
-        node.ops[0] = _COMPARE[type(node.ops[0])]()
-    elif isinstance(node, ast.BoolOp):
-        node.op = ast.And() if isinstance(node.op, ast.Or) else ast.Or()
-    elif isinstance(node, ast.IfExp):
-        node.body, node.orelse = node.orelse, node.body
-    elif isinstance(node, ast.UnaryOp):
-        node.op = ast.UAdd()  # `+` of a truth value is the value.
-        node.operand = ast.Call(ast.Name("bool", ast.Load()), [node.operand], [])
-    elif isinstance(node, ast.Constant):
-        value = node.value
-        node.value = (
-            (not value) if isinstance(value, bool) else value + ("~" if isinstance(value, str) else 1)
-        )  # type: ignore[operator]
-    return f"{before}  ->  {ast.unparse(node)}"
+class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports one module as it was changed."""
+
+    def __init__(self, name: str, path: Path, code: CodeType) -> None:
+        self.name, self.path, self.code = name, path, code
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
+        if fullname != self.name:
+            return None
+        places = [str(self.path.parent)] if self.path.name == "__init__.py" else None
+        found = importlib.machinery.ModuleSpec(fullname, self, origin=str(self.path), is_package=bool(places))
+        if places:
+            found.submodule_search_locations = places
+        return found
+
+    def exec_module(self, module: Any) -> None:
+        exec(self.code, module.__dict__)
 
 
-def run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str] | None:
-    """Run Python on the copy; None if it took too long."""
-    kept = {name: os.environ[name] for name in ("HOME", "SIGCONV_KUSTO_ANALYSER") if name in os.environ}
-    variables = {**kept, "PYTHONPATH": str(copy), "PATH": "", "PYTHONHASHSEED": "0"}
+def dotted(path: Path) -> str:
+    """Return the module's name."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def backend_for(language: str, **options: str) -> Any:
+    """As the registry, looked up anew: it may be what is changed."""
+    return sys.modules[PACKAGE].backend_for(language, **options)
+
+
+def observe(unit: Unit) -> Any:
+    """Return what a conversion gives; an error of the program is an outcome too."""
     try:
-        return subprocess.run(
-            [sys.executable, *arguments],
-            cwd=copy,
-            capture_output=True,
-            check=False,
-            text=True,
-            env=variables,
-            timeout=TIME_LIMIT_S,
-        )
-    except subprocess.TimeoutExpired:
+        return unit.outcome(backend_for)
+    except RecursionError:
+        return "refused", "SC203"
+    except Exception as error:
+        return "error", type(error).__name__
+
+
+class Reach:
+    """Which units execute which lines of the backends."""
+
+    def __init__(self) -> None:
+        self.units: dict[tuple[str, int], list[int]] = {}
+        self.alike: set[frozenset[tuple[str, int]]] = set()
+        self.kept: list[int] = []
+
+    def trace(self, units: Sequence[Unit], done: Any) -> None:
+        """Run every unit once and note the lines; caches must be off.
+
+        Of wide units that execute the same lines one is kept.
+        """
+        folder = str(FOLDER)
+        lines: set[tuple[str, int]] = set()
+
+        def local(frame: Any, event: str, argument: Any) -> Any:
+            if event == "line":
+                lines.add((frame.f_code.co_filename, frame.f_lineno))
+            return local
+
+        def begin(frame: Any, event: str, argument: Any) -> Any:
+            if not frame.f_code.co_filename.startswith(folder):
+                return None
+            lines.add((frame.f_code.co_filename, frame.f_lineno))
+            return local
+
+        for number, unit in enumerate(units):
+            lines.clear()
+            sys.settrace(begin)
+            try:
+                done(number, observe(unit))
+            finally:
+                sys.settrace(None)
+            if not unit.pinned:
+                same = frozenset(lines)
+                if same in self.alike:
+                    continue
+                self.alike.add(same)
+            self.kept.append(number)
+            for line in lines:
+                self.units.setdefault(line, []).append(number)
+
+    def of(self, path: Path, span: tuple[int, int]) -> list[int] | None:
+        """Return the units that execute one of the lines; None if that is on import."""
+        if span == (0, 0):
+            return None
+        found: set[int] = set()
+        for line in range(span[0], span[1] + 1):
+            found.update(self.units.get((str(path), line), ()))
+        return sorted(found)
+
+
+def uncached() -> None:
+    """Switch the caches of functions off: what is in a cache is not executed again."""
+    import functools
+
+    functools.cache = lambda function: function  # type: ignore[assignment]
+    functools.lru_cache = lambda *a, **k: a[0] if a and callable(a[0]) else lambda function: function  # type: ignore[assignment]
+
+
+class Run:
+    """The units of some languages, what they give without a mutant, and the mutants' processes."""
+
+    def __init__(self, languages: Sequence[str], limit: int = WIDE) -> None:
+        self.limit = limit
+        started = time.monotonic()
+        self.units: list[Unit] = []
+        for language in languages:
+            self.units += pinned_units(language)
+        self.pinned = len(self.units)
+        for language in languages:
+            self.units += wide_units(language)
+        more = len(self.units) - self.pinned
+        say(f"{self.pinned} pinned and {more} wide units in {time.monotonic() - started:.0f} s")
+        self.wanted: list[Any] = [None] * len(self.units)
+        self.reach = Reach()
+        self._trace()
+        say(f"{len(self.reach.kept)} kept after {time.monotonic() - started:.0f} s")
+        self.killers: Counter[int] = Counter()
+        gc.collect()
+        gc.freeze()
+
+    def _trace(self) -> None:
+        import functools
+
+        kept = functools.cache, functools.lru_cache
+        uncached()
+        forget()
+
+        def done(number: int, found: Any) -> None:
+            self.wanted[number] = found
+
+        self.reach.trace(self.units, done)
+        functools.cache, functools.lru_cache = kept
+        forget()
+
+    def orders(self, path: Path, mutant: Mutant) -> tuple[list[int], list[int]]:
+        """Return the units that can notice a mutant, pinned and wide, those first that noticed others."""
+        found = self.reach.of(path, mutant.lines)
+        every = self.reach.kept if found is None else found
+        first = sorted((one for one in every if one < self.pinned), key=lambda one: -self.killers[one])
+        wide = [one for one in every if one >= self.pinned]
+        step = max(1, -(-len(wide) // self.limit))
+        # A few of each part of the list first.
+        return first, [one for begin in range(37) for one in wide[::step][begin::37]]
+
+    def attempt(self, path: Path, source: str, mutant: Mutant) -> dict[str, Any]:
+        """Try one mutant."""
+        first, wide = self.orders(path, mutant)
+        code, unit, seconds = self._child(path, source, mutant, first, PINNED_LIMIT_S)
+        if code:
+            if unit is not None:
+                self.killers[unit] += 1
+            name = self.units[unit].name if unit is not None else ""
+            return {"state": "noticed", "how": code, "unit": name, "seconds": seconds}
+        code, unit, more = self._child(path, source, mutant, wide, WIDE_LIMIT_S)
+        state = {"": "same"}.get(code, "changes")
+        name = self.units[unit].name if unit is not None else ""
+        return {
+            "state": state,
+            "how": code,
+            "unit": name,
+            "reached": [len(first), len(wide)],
+            "seconds": round(seconds + more, 2),
+        }
+
+    def _child(
+        self, path: Path, source: str, mutant: Mutant, order: Iterable[int], limit: int
+    ) -> tuple[str, int | None, float]:
+        reading, writing = os.pipe()
+        started = time.monotonic()
+        pid = os.fork()
+        if pid == 0:
+            os.close(reading)
+            status = b""
+            try:
+                gc.disable()
+                resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
+                resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+                sys.stdout = sys.stderr = io.StringIO()
+                status = self._try(path, source, mutant, order)
+            except BaseException as error:
+                status = f"import {type(error).__name__}".encode()
+            os.write(writing, status)
+            os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading, "rb") as pipe:
+            text = pipe.read().decode()
+        _, ended = os.waitpid(pid, 0)
+        seconds = round(time.monotonic() - started, 2)
+        if os.WIFSIGNALED(ended):
+            return f"ended by {signal.Signals(os.WTERMSIG(ended)).name}", None, seconds
+        what, _, number = text.partition("\0")
+        return what, int(number) if number else None, seconds
+
+    def _try(self, path: Path, source: str, mutant: Mutant, order: Iterable[int]) -> bytes:
+        code = compile(apply(source, mutant.node, mutant.kind), str(path), "exec")
+        name = dotted(path)
+        if name in (PACKAGE, f"{PACKAGE}.base"):
+            exec(code, sys.modules[name].__dict__)
+        else:
+            sys.meta_path.insert(0, _Changed(name, path, code))
+        for number in order:
+            found = observe(self.units[number])
+            if found != self.wanted[number]:
+                return f"{_difference(self.wanted[number], found)}\0{number}".encode()
+        return b""
+
+
+def _difference(wanted: Any, found: Any) -> str:
+    if isinstance(found, tuple) and found and found[0] == "error":
+        return f"error {found[1]}"
+    before, after = (str(one[0]).partition(" ")[0] == "refused" for one in (wanted, found))
+    if before != after:
+        return "refusal"
+    return "code" if before else "text"
+
+
+def say(text: str) -> None:
+    """Print to stderr."""
+    print(time.strftime("%H:%M:%S"), text, file=sys.stderr, flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the mutants; return 1 if one changes what is emitted and no pinned text does."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("which", choices=[*LANGUAGES, "shared"])
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--module", default="", help="only modules whose name has this text")
+    parser.add_argument("--wide", type=int, default=WIDE, help="conversions that no test compares, at most")
+    parser.add_argument("--again", type=Path, help="only the mutants that this file says were not noticed")
+    given = parser.parse_args(arguments)
+    run = Run(LANGUAGES if given.which == "shared" else [given.which], given.wide)
+    before = _remembered(given.again)
+    counts: Counter[str] = Counter()
+    with given.output.open("w", encoding="utf-8") as file:
+        for path in modules(given.which):
+            if given.module not in path.name:
+                continue
+            source = path.read_text(encoding="utf-8")
+            for mutant in mutants(source):
+                where = path.relative_to(FOLDER).as_posix()
+                if before is not None and (where, mutant.node, mutant.kind) not in before:
+                    continue
+                found = run.attempt(path, source, mutant)
+                counts[found["state"]] += 1
+                change = {} if found["state"] == "noticed" else {"change": shown(source, mutant)}
+                about = {"file": where, "line": mutant.line, "function": mutant.function}
+                what = {**about, "node": mutant.node, "kind": mutant.kind, **found, **change}
+                print(json.dumps(what, ensure_ascii=False), file=file, flush=True)
+            say(f"{path.relative_to(FOLDER)}: {dict(counts)}")
+    return int(counts["changes"] > 0)
+
+
+def _remembered(path: Path | None) -> set[tuple[str, int, str]] | None:
+    if path is None:
         return None
-
-
-def survives(copy: Path, language: str) -> bool:
-    """Tell whether the table's queries are the expected ones and the tests of the language pass."""
-    table = run(copy, "-m", "tests.proof.mutate", "--table", language)
-    if table is None or table.returncode != 0:
-        return False
-    tests = run(
-        copy,
-        "-m",
-        "pytest",
-        "-q",
-        "-x",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:xdist",
-        f"tests/backends/{language}",
-    )
-    return tests is not None and tests.returncode == 0
-
-
-def table_differs(language: str) -> bool:
-    """Tell whether a query of the table is not the expected one, or is refused with another code."""
-    from tests.language_expected import expected, outcome, runnable
-    from tests.language_table import cases
-
-    wanted = expected()
-    for case in cases(negated=False):
-        if runnable(case, language):
-            kind, text = outcome(case, language)
-            if {kind: text if kind != "refused" else text.partition(" ")[0]} != wanted[case.id][language]:
-                return True
-    return False
-
-
-def corpus_digest(language: str, folder: Path) -> str:
-    """Return a digest of the queries and refusals of all public rules."""
-    from converter import pipelines, rules
-    from converter.convert import Options, convert
-    from converter.errors import SigconvError
-
-    digest = hashlib.sha256()
-    found = rules.load([folder])
-    for rule in found.emitted():
-        try:
-            made = convert(found, rule, pipelines.cell(pipelines.NONE, language), Options("any"))
-            texts = [str(made.fidelity), *(query.text for query in made.queries)]
-        except SigconvError as error:
-            texts = [error.code, error.message]
-        digest.update("\0".join([rule.relative, *texts]).encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
-
-
-def main(language: str, count: int = 25, seed: int = 1, modules: str = "*") -> int:
-    """Run the mutants; return how many survive."""
-    folder = Path("converter", "backends", language)
-    mutants = []
-    for path in sorted((ROOT / folder).glob(f"{modules}.py")):
-        size = len(places(ast.parse(path.read_text())))
-        mutants += [(path.name, number) for number in range(size)]
-    chosen = random.Random(seed).sample(mutants, min(count, len(mutants)))
-    survivors = 0
-    with tempfile.TemporaryDirectory() as temporary:
-        copy = Path(temporary)
-        for part in ("converter", "tests", "pipelines", "sigma", "output", "docs"):
-            shutil.copytree(ROOT / part, copy / part)
-        for name in ("pyproject.toml", "README.md"):
-            shutil.copy(ROOT / name, copy / name)
-        public = ("-m", "tests.proof.mutate", "--corpus", language, str(SHARED / "sigmahq"))
-        if not survives(copy, language):
-            raise SystemExit("the tests fail without a mutant")
-        before = run(copy, *public)
-        for name, number in chosen:
-            source = (copy / folder / name).read_text()
-            tree = ast.parse(source)
-            node = places(tree)[number]
-            change = mutate(node)
-            (copy / folder / name).write_text(ast.unparse(ast.fix_missing_locations(tree)))
-            if survives(copy, language):
-                survivors += 1
-                after = run(copy, *public)
-                same = before is not None and after is not None and before.stdout == after.stdout
-                effect = "no public rule's query changes" if same else "queries of public rules change"
-                place = f"{folder / name}:{getattr(node, 'lineno', 0)}"
-                print(f"survives: {place}: {change}: {effect}", flush=True)
-            (copy / folder / name).write_text(source)
-    print(f"{language}: {len(chosen)} of {len(mutants)} mutants, {survivors} survive", flush=True)
-    return survivors
+    found = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return {(one["file"], one["node"], one["kind"]) for one in found if one["state"] != "noticed"}
 
 
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["--table", name]:
-            sys.exit(table_differs(name))
-        case ["--corpus", name, where]:
-            print(corpus_digest(name, Path(where)))
-        case [name, *numbers]:
-            given = [int(number) if number.isdigit() else number for number in numbers]
-            sys.exit(main(name, *given) > 0)  # type: ignore[arg-type]
+    sys.exit(main())
