@@ -100,6 +100,8 @@ def _read(script: Script, rows: Rows, ways: Sequence[Lane]) -> None:
     if script.nested:
         pairs = [f"{_place(lane, ways, apart)}, {lane.stage.label}" for lane in ways]
         assignments.append(f"stage=case({', '.join(pairs)})")
+    if not apart:
+        assignments += _numbers(ways)
     assignments += _keys(script.stages, ways, apart)
     assignments += _values(script, ways, apart)
     if assignments:
@@ -153,6 +155,18 @@ def _expand(script: Script, rows: Rows, ways: Sequence[Lane], assignments: list[
     )
 
 
+def _numbers(ways: Sequence[Lane]) -> list[str]:
+    """Number the rows of an event anew where they hold values of different fields: they are not one."""
+    pairs = []
+    for place, lane in enumerate(ways):
+        before = dict.fromkeys(one.values for one in ways[:place] if one.stage is lane.stage)
+        if before and lane.values not in before:
+            pairs.append(f'lane={place + 1}, row.".{len(before)}"')
+        elif len(before) > 1 and (number := list(before).index(lane.values)):
+            pairs.append(f'lane={place + 1}, row.".{number}"')
+    return [f"row=case({', '.join(pairs)}, true(), row)"] if pairs else []
+
+
 def _keys(found: Sequence[Stage], ways: Sequence[Lane], apart: bool) -> list[str]:
     slots = list(dict.fromkeys(slot for stage in found for slot in stage.slots))
     assignments = []
@@ -179,14 +193,6 @@ def _values(script: Script, ways: Sequence[Lane], apart: bool) -> list[str]:
     if not having:
         return []
     each = [value(lane.values, lane.stage.plan.type != "value_count", lane.columns) for lane in having]
-    for place, lane in enumerate(having):
-        others = [other.values for other in having[:place] if other.stage is lane.stage]
-        if not apart and any(values != lane.values for values in others):
-            raise Refusal(
-                "SC205",
-                "an event can match several of these rules, and they name different fields for the value",
-                hint="sigconv match can",
-            )
     if len(set(each)) == 1 and len(having) == len(ways):
         return [f"value={each[0]}"]
     pairs = [f"{_place(lane, ways, apart)}, {one}" for lane, one in zip(having, each, strict=True)]

@@ -60,6 +60,12 @@ class Stage:
         return self.plan.type in ("temporal", "temporal_ordered")
 
     @property
+    def tells_apart(self) -> bool:
+        """Whether it matters which events of one instant are one: an order of rules that one can match."""
+        trees = [step.tree for step in self.steps if step.tree is not None]
+        return self.plan.type == "temporal_ordered" and len(trees) > 1 and discriminators(trees) is None
+
+    @property
     def span_us(self) -> int:
         """The timespan in microseconds."""
         return self.plan.timespan_ms * 1000

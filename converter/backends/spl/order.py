@@ -5,14 +5,12 @@ A running maximum over the instants of a group. Events of one instant stand in a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from converter.backends.spl import partial
-from converter.backends.spl.lanes import Stage, Step, discriminators
+from converter.backends.spl import marks, partial
+from converter.backends.spl.lanes import Stage, discriminators
 from converter.backends.spl.script import Script
 from converter.errors import Refusal
 
-MOST_TOGETHER = 4
+MOST_TOGETHER = 6
 """Up to this many rules that one event may match together: 2^n - 1 counts are kept."""
 
 
@@ -28,30 +26,25 @@ def judge(script: Script, stage: Stage) -> None:
     lengths = partial.lengths(stage)
     if not lengths:
         raise Refusal("SC205", "no number of rules satisfies the condition: it would never alert")
-    if lengths != [len(steps)]:
-        if chained or len(steps) > MOST_TOGETHER:
-            raise Refusal(
-                "SC205",
-                "SPL says an order of some of the rules, not of all, only for up to "
-                f"{MOST_TOGETHER} event rules and not for other correlations",
-                hint="KQL can",
-            )
-        partial.judge(script, stage, lengths, apart=len(trees) < 2 or discriminators(trees) is not None)
-        return
     if len(steps) == 1:
         script.merge()
         script.add("where " + script.unless(stage, f"{steps[0].column}>=time_us-{stage.span_us}"))
         script.add(f"eval start_us={steps[0].column}, rule_count=1")
         return
-    if len(trees) < 2 or discriminators(trees) is not None:
-        _apart(script, stage)
-    elif chained or len(steps) > MOST_TOGETHER:
-        raise Refusal(
-            "SC205",
-            f"one event can match several of these rules, and SPL keeps their order only for up to "
-            f"{MOST_TOGETHER} of them and not together with other correlations",
-            hint="KQL can",
+    apart = len(trees) < 2 or discriminators(trees) is not None
+    every = lengths == [len(steps)]
+    if len(steps) > MOST_TOGETHER and not (every and apart):
+        what = (
+            "some of the rules in an order, not all"
+            if apart
+            else "rules in an order that one event can match"
         )
+        raise Refusal("SC205", f"SPL says {what} for up to {MOST_TOGETHER} of them", hint="KQL can")
+    if not every or (chained and not apart):
+        partial.judge(script, stage, lengths, apart=apart)
+        return
+    if apart:
+        _apart(script, stage)
     else:
         _together(script, stage)
     begin = f"time_us-{stage.span_us}"
@@ -64,7 +57,7 @@ def _apart(script: Script, stage: Stage) -> None:
     script.merge()
     late = [step for step in stage.steps[1:] if step.tree is None]
     if late:
-        _marks(script, stage, late)
+        marks.add(script, stage, late)
     script.add("sort 0 time_us" + (" role" if late else ""))
     for number, step in enumerate(stage.steps, 1):
         if number == 1:
@@ -86,34 +79,13 @@ def _apart(script: Script, stage: Stage) -> None:
             script.add(f"streamstats max({running}) as start_{number}{script.by()}")
 
 
-def _marks(script: Script, stage: Stage, late: Sequence[Step]) -> None:
-    """Add a row at the begin of each alert, after all others of that instant (its role is not 0).
-
-    It only looks: it stands for no event. Alert and row have the alert's begin in common.
-    """
-    numbers = {step.column: stage.steps.index(step) + 1 for step in late}
-    roles = [
-        f'if({script.mine(stage, f"{column}<time_us")}, "{number}", null())'
-        for column, number in numbers.items()
-    ]
-    script.add(f'eval role=mvappend("0", {", ".join(roles)})', "mvexpand role")
-    begins = [f"role={number}, {column}" for column, number in numbers.items()]
-    columns = [step.column for step in stage.steps]
-    assignments = [
-        *(f"mark_{number}=coalesce({column}, 0)" for column, number in numbers.items()),
-        f"time_us=case({', '.join(begins)}, true(), time_us)",
-        *(f"{column}=if(role=0, {column}, null())" for column in columns),
-    ]
-    script.add("eval " + ", ".join(assignments))
-
-
 def _together(script: Script, stage: Stage) -> None:
     """An event may match several rules: within an instant, distinct events must be found for each.
 
     By Hall's theorem they are there if every set of the rules has as many events that match any of them.
     """
     columns = [step.column for step in stage.steps]
-    partial.count_matches(script, columns)
+    partial.count_matches(script, stage, columns, range(1, len(columns) + 1))
     script.add("sort 0 time_us")
     for last in range(1, len(columns) + 1):
         begins = ["time_us", *(f"before_{first}" for first in range(1, last))]

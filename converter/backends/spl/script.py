@@ -21,7 +21,9 @@ class Script:
         self.fields = list(dict.fromkeys(fields))
         self.commands = [search]
         self.nested = len(self.stages) > 1
-        self.numbered = any(
+        self.kept = {stage.label for stage in self.stages[1:] if stage.tells_apart}
+        """Stages whose rows of one instant are merged in their own turn only, though they are ordered."""
+        self.numbered = bool(self.kept) or any(
             not stage.ordered and (_chained(stage) > 1 or (position and _chained(stage) < len(stage.steps)))
             for position, stage in enumerate(stages)
         )
@@ -93,9 +95,16 @@ class Script:
 
     def unnumber(self) -> None:
         """Give all rows of stages that merge them the number 0."""
-        merging = [f"stage={stage.label}" for stage in self.stages if stage.ordered]
+        merging = [
+            f"stage={stage.label}" for stage in self.stages if stage.ordered and stage.label not in self.kept
+        ]
         if merging:
             self.add(f"eval row=if({' OR '.join(merging)}, 0, row)")
+
+    def unnumber_kept(self, stage: Stage) -> None:
+        """Do the same for a stage that was kept apart until its turn."""
+        if self.numbered and stage.label in self.kept:
+            self.add(f"eval row=if(stage={stage.label}, 0, row)")
 
     def number_alerts(self, stage: Stage) -> None:
         """Give alerts that a stage is to count numbers of their own, if others' turn comes before its own."""
