@@ -40,8 +40,8 @@ from tests.support import ROOT
 LANGUAGES = ("eql", "kql", "lucene", "spl")
 PACKAGE = "converter.backends"
 FOLDER = ROOT / "converter" / "backends"
-PINNED_LIMIT_S = 60
-WIDE_LIMIT_S = 180
+PINNED_LIMIT_S = 15
+WIDE_LIMIT_S = 90
 """Of processor time; a mutant that takes longer counts as noticed: it does not end."""
 MEMORY = 6 * 2**30
 WIDE = 400
@@ -66,7 +66,7 @@ def forget() -> None:
             delattr(package, child)
 
 
-class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+class Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Imports one module as it was changed."""
 
     def __init__(self, name: str, path: Path, code: CodeType) -> None:
@@ -268,7 +268,7 @@ class Run:
         if name in (PACKAGE, f"{PACKAGE}.base"):
             exec(code, sys.modules[name].__dict__)
         else:
-            sys.meta_path.insert(0, _Changed(name, path, code))
+            sys.meta_path.insert(0, Changed(name, path, code))
         for number in order:
             found = observe(self.units[number])
             if found != self.wanted[number]:
@@ -324,7 +324,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _remembered(path: Path | None) -> set[tuple[str, int, str]] | None:
     if path is None:
         return None
-    found = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    found = (json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line)
     return {(one["file"], one["node"], one["kind"]) for one in found if one["state"] != "noticed"}
 
 

@@ -25,7 +25,7 @@ from converter.rule import Rule
 from converter.rules import RuleSet
 from tests.language_expected import runnable
 from tests.language_table import Case, cases
-from tests.proof import pinned, typed
+from tests.proof import keyed, pinned, typed
 from tests.proof.stream_cells import stream_cell
 from tests.proof.stream_rules import Chain
 from tests.support import ROOT, SHARED, none_base
@@ -123,6 +123,8 @@ def _of_token(kind: str, token: str, language: str) -> Iterator[Unit]:
             return typed.outcome(token, language, backend_for)[0].split("\n")
 
         yield Unit(f"{kind}/{token}", language, outcome)
+    elif token.startswith("keyed/"):
+        yield from _plan_unit(f"{kind}/{token}", language, *keyed.rules(token, language))
     else:
         yield from _plan_unit(f"{kind}/{token}", language, *_of_chain(pinned.chain(token), language))
 

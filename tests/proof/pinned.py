@@ -6,8 +6,8 @@ is written only if an engine bears it out: a correlation's alerts over random st
 before you commit it. `test_pinned.py` compares: a change of what is emitted shows in a second.
 
 A token names a correlation, ``random/TYPE/NUMBER`` of `stream_rules` or ``table/TYPE/CONDITION/BASES`` of the
-table of docs/correlations.md; or a rule of `typed`. They are chosen so that together they reach what all of
-these reach in the backends and notice what mutants change there (``--choose``; docs/mutations.md).
+table of docs/correlations.md; or a rule of `typed` or `keyed`. They are chosen so that together they reach
+what all of these reach in the backends and notice what mutants change there (``--choose``).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from random import Random
 from converter.convert import Conversion
 from converter.errors import Refusal
 from converter.plan import Draft
-from tests.proof import table, typed
+from tests.proof import keyed, table, typed
 from tests.proof.stream_cells import LANGUAGES
 from tests.proof.stream_rules import TYPES, Chain, random_chain
 from tests.proof.streams import batch, compare, converted
@@ -48,7 +48,7 @@ def _table() -> dict[str, Chain]:
 def candidates(language: str) -> list[str]:
     """Return all tokens."""
     correlations = [*_table(), *(f"random/{kind}/{number}" for kind in TYPES for number in range(RANDOM))]
-    return [*correlations, *typed.tokens(language)]
+    return [*correlations, *keyed.tokens(language), *typed.tokens(language)]
 
 
 def chain(token: str) -> Chain:
@@ -86,7 +86,8 @@ def outcome(token: str, language: str) -> tuple[str, Conversion | list[Draft] | 
     if token.startswith("typed/"):
         return typed.outcome(token, language)
     try:
-        made = converted(chain(token), language)
+        keys = token.startswith("keyed/")
+        made = keyed.converted(token, language) if keys else converted(chain(token), language)
     except Refusal as refusal:
         return f"refused {refusal.code}", None
     return emitted(made), made
@@ -111,6 +112,8 @@ def problems(token: str, language: str, made: Conversion | list[Draft]) -> list[
     """Run a conversion; return where it does not select what the matcher does."""
     if not isinstance(made, Conversion):
         return typed.problems(token, language, made)
+    if token.startswith("keyed/"):
+        return keyed.problems(token, language, made)
     rules = chain(token)
     streams = batch(Random(f"pinned/{token}"), rules, STREAMS, ties=made.cell.target != "eql")
     return compare(rules, made, streams)[0]

@@ -217,6 +217,13 @@ DETECTIONS: dict[str, dict[str, Any]] = {
     "upper reserved": {"s": {"WHERE": "x", "a.where": "y"}, "condition": "s"},
     "digit first": {"s": {"1a": "x", "a.1b": "y", "a-b": "z"}, "condition": "s"},
     "dots": {"s": {"a..b": "x", ".c": "y"}, "condition": "s"},
+    "numbers and a text": {"s": {"n": [1, 2, "3"], "k": [1, "x", "y*"]}, "condition": "s"},
+    "regexes": {"s": {"k|re": ["a+", "b+", "(c|d)+"]}, "condition": "not s"},
+    "nots": {"s": {"k": "a"}, "t": {"k": None}, "condition": "not (not s and not (t or not s))"},
+    "nets not": {"s": {"k|cidr": ["10.0.0.0/8", "192.168.0.0/16", "::1/128"]}, "condition": "not s"},
+    "net beside regex": {"s": {"k|cidr": "10.0.0.0/8"}, "t": {"other|re": "a+"}, "condition": "s or not t"},
+    "field beside regex": {"s": {"k|fieldref": "other"}, "t": {"n|gt": 5}, "condition": "not s or t"},
+    "time in not": {"s": {"k|hour|gte": 3, "other|minute": 5}, "condition": "not s"},
     "backquote": {"s": {"a`b": "x"}, "condition": "s"},
     "line break in name": {"s": {"a\nb": "x"}, "condition": "s"},
     "form feed in name": {"s": {"a\fb": "x"}, "condition": "s"},
@@ -269,6 +276,23 @@ DETECTIONS: dict[str, dict[str, Any]] = {
     },
 }
 
+
+# Lines that just fit and just do not, whatever stands around them.
+WIDTHS: dict[str, dict[str, Any]] = {
+    f"width of {shape} {size}": {"s": item, "condition": condition}
+    for size in range(1, 116)
+    for shape, item, condition in (
+        ("two contained", {"k|contains": ["x" * size, "y"]}, "s"),
+        ("two and", {"k|contains": "x" * size, "other|contains": "y"}, "s"),
+        ("not of two", {"k|contains": "x" * size, "other|contains": "y"}, "not s"),
+        ("a list", {"k": ["x" * size, "y", "z"]}, "s"),
+        ("a list and", {"k": ["x" * size, "y", "z"], "other": ["a", "b"]}, "s"),
+        ("a list of texts", {"k": [f"value{n:03}" for n in range(9)] + ["x" * size]}, "s"),
+        ("numbers", {"n": [*range(100, 120), 10 ** (size % 9)]}, "s"),
+        ("or in and", [{"k|contains": ["x" * size, "y"]}, {"other": "z", "n": 5}], "s and not 1 of s*"),
+    )
+}
+DETECTIONS |= WIDTHS
 
 NOT_STORABLE = {
     # No table of the analyser can have such a column.

@@ -65,7 +65,7 @@ def windowed(scope: Scope, found: Rows) -> tuple[str, list[str]]:
     inside = [(key, name(key)) for key in scope.plan.group_by]
     inside += [(seen, names.time), (bin_, f"bin({names.time}, {window})")]
     inside += [(names.start, names.start)] if found.intervals else []
-    inside += [(value, value) for value in names.values]
+    inside += [(value, name(value)) for value in names.values]
     inside += [(names.rule, names.rule)] if scope.shape.labelled else []
     right = f"{matches} | project {assignments(inside)}"
     if len(right) > 70:
