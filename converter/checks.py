@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from converter import correlations
+from converter.detection_parts import wrong_parts
 from converter.errors import RuleError
 from converter.rule import Rule
 
@@ -25,6 +26,9 @@ def problems(rule: Rule) -> Iterator[RuleError]:
     doc = rule.doc
     if not isinstance(doc.get("title"), str) or not doc["title"].strip():
         yield rule.error("SC103", "a rule needs a title")
+        return
+    if not isinstance(doc.get("id") or "", str):
+        yield rule.error("SC113", f"an id is a UUID, not {doc['id']}", "id", hint="write one as uuidgen does")
         return
     if rule.kind == "correlation":
         try:
@@ -74,7 +78,8 @@ def _detection(rule: Rule, detection: dict[str, Any], section: str = "detection"
         yield rule.error("SC103", "'detection' needs a 'condition'", section)
         return
     selections = {name: part for name, part in detection.items() if name not in _RESERVED}
-    found = [e for name, part in selections.items() for e in _modifiers(rule, part, section, name)]
+    found = list(wrong_parts(rule, detection, section))
+    found += [e for name, part in selections.items() for e in _modifiers(rule, part, section, name)]
     if found:
         yield from found
         return
@@ -113,11 +118,18 @@ def _parses(rule: Rule, detection: dict[str, Any], section: str) -> Iterator[Rul
             _ = condition.parsed
     except SigmaConditionError as problem:
         text = _plain(problem)
-        yield rule.error("SC105", text, section, "condition", hint=_selection_hint(detection, text))
+        hint = _selection_hint(detection, text)
+        if text.startswith("The pipe syntax"):
+            text, hint = "aggregations with '|' are no longer part of conditions", "write a correlation rule"
+        elif text.startswith("Expected "):  # pySigma's grammar.
+            text = f"'{detection['condition']}' is no condition".replace("\n", " ")[:200]
+        elif text.startswith("Unbalanced"):
+            text = "the condition's parentheses do not match"
+        yield rule.error("SC105", text, section, "condition", hint=hint)
     except RecursionError:
         yield rule.error("SC105", "the condition is nested too deeply", section, "condition")
     except SigmaError as problem:
-        yield rule.error("SC113", _plain(problem), *_place(rule, problem, section))
+        yield rule.error("SC113", _plain(problem), *_place(rule, problem, detection, section))
     except (TypeError, AttributeError, ValueError, KeyError) as problem:
         # pySigma trips over values of a type that it does not expect.
         yield rule.error("SC113", f"pySigma cannot read the rule: {problem}")
@@ -146,6 +158,24 @@ def _plain(problem: Exception) -> str:
     return text.splitlines()[0] if text else type(problem).__name__
 
 
+def _refused_item(part: Any) -> tuple[str | int, ...] | None:
+    """Return where the first item is that pySigma does not read, below a selection."""
+    from sigma.exceptions import SigmaError
+    from sigma.rule import SigmaDetectionItem
+
+    if isinstance(part, list):
+        for position, one in enumerate(part):
+            if (found := _refused_item(one)) is not None:
+                return (position, *found)
+    elif isinstance(part, dict):
+        for key, value in part.items():
+            try:
+                SigmaDetectionItem.from_mapping(key, value)
+            except SigmaError:
+                return (key,)
+    return None
+
+
 def _selection_hint(detection: dict[str, Any], text: str) -> str | None:
     named = re.search(r"'([^']+)' not defined", text)
     if not named:
@@ -154,8 +184,11 @@ def _selection_hint(detection: dict[str, Any], text: str) -> str | None:
     return f"did you mean '{close[0]}'?" if close else None
 
 
-def _place(rule: Rule, problem: Exception, section: str) -> tuple[str, ...]:
-    """Return the top-level key that pySigma's error is about, from the error's class name."""
+def _place(rule: Rule, problem: Exception, detection: dict[str, Any], section: str) -> tuple[str | int, ...]:
+    """Return the item or the top-level key that pySigma's error is about, by its class's name."""
+    for name, part in detection.items():
+        if name not in _RESERVED and (found := _refused_item(part)) is not None:
+            return (section, name, *found)
     name = type(problem).__name__.removeprefix("Sigma").removesuffix("Error").lower()
     aliases = {"falsepositives": "falsepositives", "identifier": "id", "tag": "tags", "value": "detection"}
     key = aliases.get(name, name)

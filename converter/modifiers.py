@@ -9,6 +9,7 @@ Sigma specification 2.1, appendix "Sigma Modifiers".
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -44,6 +45,10 @@ from sigma import modifiers
 ADDED = ("utf16le",)
 """Modifiers of the specification that this module adds to pySigma's."""
 
+_FLAG = re.compile(r"\B[-/]\b")
+"""As pySigma's `windash` finds flags."""
+_MAX_FLAGS = 5
+"""Of five dashes each: 3,125 values."""
 _FIELDREF_CASED = "'fieldref' compares in any case: 'cased' has no meaning with it"
 _Around = SigmaString | SigmaRegularExpression | SigmaFieldReference
 
@@ -164,6 +169,9 @@ class WindowsDash(SigmaWindowsDashModifier):
     """`windash`, also of a value that is compared as written."""
 
     def modify(self, val: SigmaString) -> SigmaExpansion:  # noqa: D102
+        flags = sum(len(_FLAG.findall(part)) for part in val.s if isinstance(part, str))
+        if flags > _MAX_FLAGS:
+            raise SigmaValueError(f"'windash' has {flags} dashes to vary: more than {_MAX_FLAGS}")
         made = super().modify(val)
         if isinstance(val, SigmaCasedString):
             made.values = [

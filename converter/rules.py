@@ -157,7 +157,7 @@ def rule_files(path: Path) -> Iterator[Path]:
         parts = Path(folder).relative_to(path).parts
         for name in names:
             file = f"{folder}/{name}"
-            if name.endswith(SUFFIXES) and not name.startswith(".") and os.path.isfile(file):  # noqa: PTH113
+            if name.lower().endswith(SUFFIXES) and not name.startswith("."):  # Links to nothing too: errors.
                 found.append(((*parts, name), file))
     yield from (Path(file) for _, file in sorted(found))
 

@@ -60,11 +60,14 @@ def read_text(path: Path, name: str, error: type[SigconvError] = RuleError) -> s
     try:
         if path.is_dir():
             raise error("SC107", "is a directory, not a file", file=name)
+        if path.is_fifo() and not name.startswith("/dev/"):  # To open it would wait for a writer.
+            raise error("SC107", "is a pipe, not a file", file=name)
         if path.stat().st_size > MAX_BYTES:
             raise error("SC107", f"larger than {MAX_BYTES >> 20} MiB", file=name)
         data = path.read_bytes()
     except OSError as problem:
-        raise error("SC107", f"cannot be read: {problem.strerror}", file=name) from problem
+        hint = "the link points to nothing" if path.is_symlink() else None
+        raise error("SC107", f"cannot be read: {problem.strerror}", file=name, hint=hint) from problem
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
@@ -88,12 +91,17 @@ def parse(text: str, name: str, error: type[SigconvError] = RuleError) -> list[A
         mark = problem.problem_mark or problem.context_mark
         message = problem.problem or str(problem)
         code = "SC108" if message.endswith("stands twice") else "SC101"
+        at = text.splitlines()[mark.line][mark.column :] if mark and mark.line < text.count("\n") else ""
+        hint = "a tab: YAML indents with spaces" if at.startswith("\t") else None
+        if message.endswith("'tag:yaml.org,2002:merge'"):
+            message, hint = "merge keys ('<<') are no part of Sigma", "write the keys out"
         raise error(
             code,
             message,
             file=name,
             line=mark.line + 1 if mark else None,
             column=mark.column + 1 if mark else None,
+            hint=hint,
         ) from problem
     except yaml.reader.ReaderError as problem:
         before = text[: problem.position]

@@ -249,7 +249,7 @@ TABLE: dict[str, tuple[str, list[str]]] = {
         [],
     ),
     "base64offset without contains, in a list of maps": (
-        HEAD + "    selection:\n        - Image: a\n        - CommandLine|base64offset: x\n"
+        HEAD + "    selection:\n        - Image: a\n        - CommandLine|base64offset: xyz\n"
         "    condition: selection\n",
         [":7:11: SC133 'base64offset' without 'contains' finds the text nowhere (add 'contains')"],
     ),

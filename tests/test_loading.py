@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,33 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join([f'*{chr(97 + n)}'] * 10)}]\n" for n in range(8)
 )
 
+# What stands for the detection; the error.
+PARTS = {
+    "{s: {F: []}, condition: s}": ":3:17: SC103 'F' has no value (write a value, or null)",
+    "{s: {}, condition: s}": ":3:13: SC103 's' is empty (write fields and values, or remove it)",
+    "{s: null, condition: s}": ":3:13: SC103 's' is empty (write fields and values, or remove it)",
+    "{s: [], condition: s}": ":3:13: SC103 's' is empty (write fields and values, or remove it)",
+    "{s: [a, null], condition: s}": ":3:20: SC103 null in 's' needs a field",
+    "{s: {on: a}, condition: s}": ":3:13: SC103 the name of a field is text, not true (put it into quotes)",
+    "{s: {F: 2024-01-01}, condition: s}": ":3:17: SC113 a value of 'F' cannot be a date (put it into quotes)",
+    "{s: {F: .nan}, condition: s}": ":3:17: SC113 a value of 'F' cannot be nan (put it into quotes)",
+    "{s: {F: {a: b}}, condition: s}": (
+        ":3:17: SC113 a value of 'F' cannot be a mapping (write a list of texts or numbers)"
+    ),
+    "{s: [{G: a}, {F|re: 'a(b'}], condition: s}": (
+        ":3:26: SC113 Regular expression 'a(b' is invalid: missing ), unterminated subpattern at position 1"
+    ),
+    "{s: {F|windash: '-a -b -c -d -e -f'}, condition: s}": (
+        ":3:17: SC113 'windash' has 6 dashes to vary: more than 5"
+    ),
+    "{1: {F: a}, condition: 1}": ":3:24: SC105 a condition is text, not 1 (put it into quotes)",
+    "{s: {F: a}, condition: ''}": ":3:24: SC105 the condition is empty",
+    "{s: {F: a}, condition: s and}": ":3:24: SC105 's and' is no condition",
+    "{s: {F: a}, condition: (s}": ":3:24: SC105 the condition's parentheses do not match",
+    "{s: {F: a}, condition: s | count() > 5}": (
+        ":3:24: SC105 aggregations with '|' are no longer part of conditions (write a correlation rule)"
+    ),
+}
 # What stands in the file; the error as printed after the file's name.
 BAD: dict[str, tuple[bytes, str]] = {
     "condition outside detection": (
@@ -70,6 +98,22 @@ BAD: dict[str, tuple[bytes, str]] = {
         b"title: x\ncorrelation:\n    type: event_count\n    rules: [a]\n    timespan: 5x\n",
         ":5:5: SC112 '5x' is no timespan: write a whole number and s, m, h or d, such as 10m",
     ),
+    "a tab": (
+        b"title: x\nlogsource:\n\tcategory: c\n",
+        ":3:1: SC101 found character that cannot start any token (a tab: YAML indents with spaces)",
+    ),
+    "a merge key": (
+        b"a: &a {b: c}\nd: {<<: *a}\n",
+        ":2:5: SC101 merge keys ('<<') are no part of Sigma (write the keys out)",
+    ),
+    "an id that is a number": (
+        b"title: x\nid: 12\n",
+        ":2:1: SC113 an id is a UUID, not 12 (write one as uuidgen does)",
+    ),
+    **{
+        part: (f"title: x\nlogsource: {{category: c}}\ndetection: {part}\n".encode(), PARTS[part])
+        for part in PARTS
+    },
     "bad level": (GOOD.encode() + b"level: hihg\n", ":8:1: SC113 'hihg' is not a valid Sigma rule level"),
 }
 
@@ -83,6 +127,21 @@ def test_bad_file_is_one_line_and_others_are_loaded(name: str, tmp_path: Path) -
     assert [rule.title for rule in loaded.rules] == ["Good"]
     assert [str(error) for error in loaded.errors] == [f"{(tmp_path / 'bad.yml').as_posix()}{message}"]
     assert loaded.failed_files == ["bad.yml"]
+
+
+def test_what_is_no_file_is_one_line_and_others_are_loaded(tmp_path: Path) -> None:
+    """A link to nothing may be a rule that someone misses; a pipe would wait for a writer."""
+    (tmp_path / "a.yml").symlink_to("nowhere")
+    (tmp_path / "b.yml").symlink_to("b.yml")
+    os.mkfifo(tmp_path / "c.yml")
+    (tmp_path / "d.YML").write_text(GOOD)
+    loaded = rules.load([tmp_path])
+    assert [rule.title for rule in loaded.rules] == ["Good"]
+    assert [str(error).removeprefix(f"{tmp_path.as_posix()}/") for error in loaded.errors] == [
+        "a.yml: SC107 cannot be read: No such file or directory (the link points to nothing)",
+        "b.yml: SC107 cannot be read: Too many levels of symbolic links (the link points to nothing)",
+        "c.yml: SC107 is a pipe, not a file",
+    ]
 
 
 def test_missing_path() -> None:
