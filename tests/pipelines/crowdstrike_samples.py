@@ -10,7 +10,7 @@ import yaml
 
 from converter.backends import backend_for
 from converter.engines import engine_for
-from converter.pipelines import PLATFORMS, cell, prepare
+from converter.pipelines import PLATFORMS, Cell, cell, prepare
 from converter.plan import BaseRule, Reason
 from converter.rule import Rule
 from converter.shapes import shape_for
@@ -140,6 +140,41 @@ def other(field: str, value: Any) -> Any:
     return value + 1 if isinstance(value, int) else f"x{value}"
 
 
+def asked(category: str, field: str, value: Any) -> dict[str, Any]:
+    """Return the selection that asks for a value as rules do."""
+    if field == "Hashes":
+        return {"Hashes|contains": value.split(",")[1]}
+    if field == "QueryResults":
+        return {"QueryResults|contains": "10.9.8.7" if "10.9.8.7" in value else "10.9.8.6"}
+    if field == "ParentImage" or (field == "Image" and category not in ("process_creation", "image_load")):
+        return {f"{field}|endswith": "\\" + value.rpartition("\\")[2]}
+    if field in ("Image", "TargetFilename", "SourceFilename", "ImageLoaded"):
+        return {field: "?" + value[1:]}
+    if field == "ScriptBlockText":
+        return {"ScriptBlockText|contains": value}
+    return {field: value}
+
+
+def around(category: str, field: str) -> list[dict[str, Any]]:
+    """Return records: one that holds the sample's value, and others that a rule on it must not select."""
+    held = EVENTS[category]
+    miss = held | {field: other(field, held[field])}
+    if field in ("SourceIsIpv6", "DestinationIsIpv6"):
+        miss = held | {"SourceIp": "fe80::1", "DestinationIp": "fe80::2"}
+    if field == "EventType":
+        miss = held | (
+            {"EventType": "DeleteKey", "EventID": 12}
+            if category != "registry_rename"
+            else {"EventType": "DeleteKey", "EventID": 24}
+        )
+    elsewhere = held | {"EventID": 24, "Channel": "Microsoft-Windows-Sysmon/Operational"}
+    elsewhere |= {"Provider_Name": "Microsoft-Windows-Sysmon"}
+    header = ("EventID", "Computer", "UtcTime", "Channel", "EventType")
+    nothing = {name: held[name] for name in header if name in held}
+    always = field in ("EventType", "Initiated", "SourceIsIpv6", "DestinationIsIpv6")
+    return [held, miss, elsewhere, *([] if always else [nothing])]
+
+
 def rule(category: str, detection: dict[str, Any]) -> Rule:
     doc = {
         "title": "t",
@@ -171,6 +206,13 @@ def selected(
     target: str, category: str, detection: dict[str, Any], events: list[dict[str, Any]]
 ) -> list[int]:
     """Return which of the records the rule's query selects, run over them as they are stored."""
-    mapped, _ = base(target, category, detection)
-    shape = shape_for("crowdstrike", PLATFORMS[target])
-    return run(mapped, target, [shape.store(event, position) for position, event in enumerate(events)])
+    return selected_by(cell("crowdstrike", target), category, detection, events)
+
+
+def selected_by(
+    where: Cell, category: str, detection: dict[str, Any], events: list[dict[str, Any]]
+) -> list[int]:
+    """Return the same for a cell whose pipeline may be another."""
+    mapped, _ = prepare(rule(category, detection), where)
+    shape = shape_for("crowdstrike", PLATFORMS[where.target])
+    return run(mapped, where.target, [shape.store(event, position) for position, event in enumerate(events)])

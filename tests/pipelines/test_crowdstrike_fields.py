@@ -10,25 +10,16 @@ import pytest
 from converter.errors import Refusal
 from converter.pipelines import PLATFORMS, cell, map_field
 from converter.plan import Fidelity
-from tests.pipelines.crowdstrike_samples import EVENTS, TARGETS, base, fields, other, rule, selected
-
-NAMES = {"ParentImage", "Image"}  # Of which FDR has the file's name only; Image not of process starts.
-
-
-def asked(target, category, field, value):
-    """Return the selection that asks for a value as rules do."""
-    if field == "Hashes":
-        return {"Hashes|contains": value.split(",")[1]}
-    if field == "QueryResults":
-        return {"QueryResults|contains": "10.9.8.7" if "10.9.8.7" in value else "10.9.8.6"}
-    if field == "ParentImage" or (field == "Image" and category not in ("process_creation", "image_load")):
-        return {f"{field}|endswith": "\\" + value.rpartition("\\")[2]}
-    if field in ("Image", "TargetFilename", "SourceFilename", "ImageLoaded"):
-        return {field: "?" + value[1:]}
-    if field == "ScriptBlockText":
-        return {"ScriptBlockText|contains": value}
-    return {field: value}
-
+from tests.pipelines.crowdstrike_samples import (
+    EVENTS,
+    TARGETS,
+    around,
+    asked,
+    base,
+    fields,
+    rule,
+    selected,
+)
 
 CASES = [
     (target, category, field)
@@ -48,28 +39,7 @@ def test_every_category_and_field_has_a_sample():
 
 @pytest.mark.parametrize(("target", "category", "field"), CASES)
 def test_a_rule_on_a_field_selects_the_stored_event_with_that_value(target, category, field):
-    held = EVENTS[category]
-    value = held[field]
-    miss = held | {field: other(field, value)}
-    if field in ("SourceIsIpv6", "DestinationIsIpv6"):
-        miss = held | {"SourceIp": "fe80::1", "DestinationIp": "fe80::2"}
-    if field == "EventType":
-        miss = held | (
-            {"EventType": "DeleteKey", "EventID": 12}
-            if category != "registry_rename"
-            else {"EventType": "DeleteKey", "EventID": 24}
-        )
-    elsewhere = held | {"EventID": 24, "Channel": "Microsoft-Windows-Sysmon/Operational"}
-    elsewhere |= {"Provider_Name": "Microsoft-Windows-Sysmon"}
-    nothing = {
-        name: held[name]
-        for name in ("EventID", "Computer", "UtcTime", "Channel", "EventType")
-        if name in held
-    }
-    events = [held, miss, elsewhere, *([] if field in ("EventType", "Initiated") else [nothing])]
-    if field in ("SourceIsIpv6", "DestinationIsIpv6"):
-        events = events[:3]
-    selection = asked(target, category, field, value)
+    selection, events = asked(category, field, EVENTS[category][field]), around(category, field)
     assert selected(target, category, selection, events) == [0]
     wanted = {Fidelity.EXACT}
     if field == "QueryResults":
