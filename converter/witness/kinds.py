@@ -42,7 +42,8 @@ def consistent(event: Mapping[str, Any], looked_at: Collection[str]) -> dict[str
             event_id = _SET
         if event_id != _SET:
             del made["Details"]
-    kind = made.get("EventType")
+    # Sysmon always says the kind.
+    kind = made["EventType"] = made.get("EventType") or KINDS[event_id][0]
     if kind in _ID and kind not in KINDS[event_id]:
         if "EventType" in looked_at:
             event_id = _ID[kind]

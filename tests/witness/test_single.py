@@ -14,6 +14,7 @@ from converter.errors import RuleError
 from converter.events import time_of
 from converter.matcher import Matcher, compile_detection
 from converter.witness import defaults, witnesses
+from converter.witness.kinds import consistent
 from tests.support import ROOT, shared
 
 SYSMON = {"product": "windows", "category": "process_creation"}
@@ -253,3 +254,43 @@ def test_all_public_rules() -> None:
             if not (len(stream.events) >= 30 and 5 <= hits < len(stream.events) <= 2000):
                 few.append(path.name)
     assert set(few) == UNSATISFIABLE
+
+
+@pytest.mark.parametrize(
+    ("event", "looked_at", "expected"),
+    [
+        # Data makes a key's record one of a value, unless the rule says the kind.
+        ((12, "CreateKey", "x"), {"Details"}, (13, "SetValue", "x")),
+        ((12, "CreateKey", "x"), {"Details", "EventType"}, (12, "CreateKey", None)),
+        ((12, "SetValue", "x"), {"Details", "EventType"}, (13, "SetValue", "x")),
+        ((14, "RenameKey", "x"), set(), (14, "RenameKey", None)),
+        # The id decides the kind, unless the rule says the kind.
+        ((13, "DeleteValue", "x"), set(), (13, "SetValue", "x")),
+        ((13, "DeleteValue", None), {"EventType"}, (12, "DeleteValue", None)),
+        ((12, "DeleteKey", None), set(), (12, "DeleteKey", None)),
+        ((18, "CreatePipe", None), set(), (18, "ConnectPipe", None)),
+        ((13, None, "x"), {"EventType"}, (13, "SetValue", "x")),
+        ((11, None, "x"), set(), (11, None, "x")),
+    ],
+)
+def test_id_kind_and_data_go_together(event: Any, looked_at: set[str], expected: Any) -> None:
+    names = ("EventID", "EventType", "Details")
+    given = {name: value for name, value in zip(names, event, strict=True) if value is not None}
+    wanted = {name: value for name, value in zip(names, expected, strict=True) if value is not None}
+    assert consistent(given, looked_at) == wanted
+
+
+def test_records_of_the_registry_are_sysmons() -> None:
+    selection = {"EventType": "SetValue", "Details|contains": "x", "TargetObject|contains": "\\Run\\"}
+    events, hits = made(selection, logsource={"product": "windows", "category": "registry_event"})
+    assert sum(hits) >= 5
+    kinds = {(event["EventID"], event["EventType"], "Details" in event) for event in events}
+    assert {kind for kind in kinds if kind[0] in (12, 13, 14)} <= {
+        (12, "CreateKey", False),
+        (12, "DeleteKey", False),
+        (12, "DeleteValue", False),
+        (13, "SetValue", True),
+        (13, "SetValue", False),
+        (14, "RenameKey", False),
+    }
+    assert not any(str(event.get("TargetObject", "")).endswith("\\") for event in events)
