@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 
 
@@ -15,6 +16,14 @@ class ExitCode(IntEnum):
     """A wrong option, path or configuration."""
     INTERNAL = 3
     """A defect of sigconv."""
+
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def plain(text: str) -> str:
+    """Return a rule's text without what a terminal would obey; each such character is a space."""
+    return _CONTROL.sub(" ", text)
 
 
 class SigconvError(Exception):
@@ -43,7 +52,7 @@ class SigconvError(Exception):
     ) -> None:
         super().__init__(message)
         self.code = code
-        self.message = " ".join(message.split())
+        self.message = " ".join(plain(message).split())
         self.file = file
         self.line = line
         self.column = column

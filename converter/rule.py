@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converter import yamlfile
-from converter.errors import RuleError, SigconvError
+from converter.errors import RuleError, SigconvError, plain
 
 if TYPE_CHECKING:
     from sigma.rule import SigmaRule
@@ -48,7 +48,7 @@ class Rule:
     @property
     def title(self) -> str:
         """The rule's title."""
-        return str(self.doc.get("title") or "")
+        return " ".join(plain(str(self.doc.get("title") or "")).split())
 
     def sigma(self) -> SigmaRule:
         """Return a fresh pySigma rule: a pipeline changes it in place, so one is made for each cell.

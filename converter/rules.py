@@ -133,6 +133,7 @@ def load(
                     _load_file(file, base, result, known, library=True)
     result._index = None
     _check_duplicates(result, result.library if whole else ())
+    _check_circles(result)
     _apply_filters(result)
     return result
 
@@ -221,6 +222,22 @@ def _apply_filters(result: RuleSet) -> None:
     except RuleError as error:
         result.errors.append(error)
     result._index = None
+
+
+def _check_circles(result: RuleSet) -> None:
+    """Correlations in a circle each only serve another one: none would be converted, nor missed."""
+    circular = []
+    for rule in result.rules:
+        try:
+            result.closure(rule)
+        except RuleError as error:
+            if error.code == "SC112":
+                circular.append(id(rule))
+                result.errors.append(error)
+                result.failed_files.append(rule.relative)
+    if circular:
+        result.rules = [rule for rule in result.rules if id(rule) not in circular]
+        result._index = None
 
 
 def _check_duplicates(result: RuleSet, others: Sequence[Rule]) -> None:

@@ -202,5 +202,16 @@ def test_reference_to_nothing_and_in_a_circle(tmp_path: Path) -> None:
         loaded.closure(loaded.rules[0])
     file.write_text(CORRELATION + "name: base\n")
     loaded = rules.load([file])
-    with pytest.raises(RuleError, match="SC112 the correlation refers to itself"):
-        loaded.closure(loaded.rules[0])
+    assert [str(error) for error in loaded.errors] == [f"{file}:4:5: SC112 the correlation refers to itself"]
+    assert loaded.rules == []
+
+
+def test_a_circle_of_two_is_an_error_of_both(tmp_path: Path) -> None:
+    """Each only serves the other, so neither would be converted, and nothing said."""
+    for one, other in (("a", "b"), ("b", "a")):
+        (tmp_path / f"{one}.yml").write_text(CORRELATION.replace("base", other) + f"name: {one}\n")
+    (tmp_path / "good.yml").write_text(GOOD)
+    loaded = rules.load([tmp_path])
+    assert {error.code for error in loaded.errors} == {"SC112"}
+    assert loaded.failed_files == ["a.yml", "b.yml"]
+    assert [rule.title for rule in loaded.emitted()] == ["Good"]
