@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from converter.backends.spl import counts, order, presence
+from converter.backends.spl import clashes, counts, order, presence
 from converter.backends.spl.keywords import keyword_reasons
 from converter.backends.spl.lanes import Lane, Stage, lanes, stages
 from converter.backends.spl.rows import Rows, key, value
@@ -30,7 +30,7 @@ def draft(plan: CorrelationPlan) -> Draft:
     """Return the search that gives one row for each group and completing time.
 
     Raises:
-        Refusal: SC201, SC203, SC205.
+        Refusal: SC201, SC203, SC204, SC205.
     """
     found = stages(plan)
     ways = lanes(found)
@@ -48,7 +48,9 @@ def draft(plan: CorrelationPlan) -> Draft:
             one if one.fidelity == Fidelity.EXACT else Reason(Fidelity.NARROWER, one.text)
             for one in keyword_reasons(source.tree)
         ]
-    return Draft(script.text(), reasons=tuple(dict.fromkeys(reasons)), alert=alert)
+    text = script.text()
+    clashes.check(found, text)
+    return Draft(text, reasons=tuple(dict.fromkeys(reasons)), alert=alert)
 
 
 def _slots(found: Sequence[Stage], ways: Sequence[Lane]) -> None:

@@ -17,19 +17,6 @@ from converter.errors import Refusal
 from converter.plan import BaseRule, CorrelationPlan, Member
 
 Columns = tuple[tuple[str, ...], ...]
-_RESERVED = {
-    "time_us",
-    "stage",
-    "lane",
-    "row",
-    "role",
-    "step",
-    "moment",
-    "value",
-    "held",
-    "start_us",
-    "count",
-}
 
 
 @dataclass(slots=True)
@@ -94,7 +81,7 @@ def stages(plan: CorrelationPlan) -> list[Stage]:
         Refusal: as `condition.build`.
     """
     found: list[Stage] = []
-    taken = set(_RESERVED)
+    taken: set[str] = set()
 
     def visit(current: CorrelationPlan) -> Stage:
         stage = Stage(current, "", [])
