@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,19 @@ import yaml
 from click.testing import CliRunner
 
 from converter import pipelines
+from converter.backends.eql import EqlBackend
 from converter.cli import main
+from converter.columns import Column
 from converter.convert import Options, convert
-from converter.errors import Refusal
+from converter.engines.base import Stored
+from converter.engines.eql import EqlEngine
+from converter.errors import EngineError, Refusal
+from converter.plan import Fidelity
 from converter.rule import Rule
 from converter.rules import RuleSet
 from converter.verify.run import verify
 from tests.language_expected import LANGUAGES, expected
-from tests.support import ROOT, shared
+from tests.support import ROOT, none_base, shared
 
 INDEX: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "tests" / "defects.yml").read_text("utf-8"))
 EXPECTED = expected()
@@ -151,3 +157,46 @@ def test_a_refusal_says_the_same_each_time() -> None:
         messages.add(refusal.value.message)
         assert refusal.value.message.count("NoSuchField") == 1
     assert len(messages) == 1
+
+
+def in_eql(
+    selection: Any, columns: dict[str, Column], events: list[dict[str, Any]]
+) -> tuple[str, set[Fidelity], list[int]]:
+    """Return the query over an index of these columns, what its label loses and what it selects."""
+    base = replace(none_base({"s": selection, "condition": "s"}, "eql"), columns=columns)
+    (draft,) = EqlBackend().event(base)
+    EqlEngine().validate(draft.text, {"Events": columns})
+    stored = [Stored(position, "Events", event) for position, event in enumerate(events)]
+    found = EqlEngine().load(stored, {"Events": columns}).run(draft.text).events
+    return draft.text, {reason.fidelity for reason in draft.reasons}, sorted(found)
+
+
+def test_e11_keywords_over_the_declared_text_fields() -> None:
+    columns = {"name": Column("keyword"), "pid": Column("long"), "rare": Column("wildcard", optional=True)}
+    events = [{"name": "a FOO b"}, {"rare": "xbazr"}, {"pid": 4625}, {"name": "fo", "rare": "o"}, {}]
+    assert in_eql(["foo", "b*r", 4625], columns, events)[1:] == ({Fidelity.NARROWER}, [0, 1])
+
+
+def test_e15_a_field_that_no_index_has() -> None:
+    columns = {"F": Column("keyword"), "G": Column("keyword", optional=True)}
+    events = [{"F": "a"}, {"F": "b"}]
+    assert in_eql([{"F": "a"}, {"G": "x"}], columns, events) == ('any where F : "a" or ?G : "x"', set(), [0])
+    stored = [Stored(position, "Events", event) for position, event in enumerate(events)]
+    session = EqlEngine().load(stored, {"Events": {"F": Column("keyword")}})
+    assert session.run('any where F : "a" or ?G : "x"').events == (0,)
+    with pytest.raises(EngineError, match="unknown column"):
+        session.run('any where F : "a" or G : "x"')
+
+
+def test_e17_addresses_and_ports_are_no_strings() -> None:
+    columns = {"ip": Column("ip"), "port": Column("long")}
+    addresses = (
+        ("10.1.2.3", 80),
+        ("10.1.2.3", 8080),
+        ("11.0.0.1", 443),
+        ("fe80::1", 443),
+        ("192.168.1.9", 443),
+    )
+    events = [{"port": 80}, *({"ip": ip, "port": port} for ip, port in addresses)]
+    selection = {"ip": ["10.*", "192.168.1.9", "fe80:*"], "port": [80, "443"]}
+    assert in_eql(selection, columns, events)[2] == [1, 4, 5]
