@@ -5,6 +5,7 @@ A token is ``keyed/KEY/SHAPE``: `SHAPES` of correlations whose key, alias, value
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -193,7 +194,7 @@ def problems(token: str, language: str, made: Conversion) -> list[str]:
     """Run a conversion over random events; return where its alerts are not the matcher's."""
     events, columns = _events(token, language), _columns(language)
     matcher = Matcher(docs(token, language), empty_is_missing=language == "kql")
-    wanted = [Mark(one.group, one.time_ms or 0) for one in matcher.run(events) if one.rule == "top"]
+    wanted = [Mark(_same(one.group), one.time_ms or 0) for one in matcher.run(events) if one.rule == "top"]
     plain = [{key: value for key, value in event.items() if key != "timestamp"} for event in events]
     stored = none_shape.with_times(none_shape.store(plain, columns, language), events, language)
     engine, tables = engine_for(language), {none_shape.INDEX: columns}
@@ -202,9 +203,10 @@ def problems(token: str, language: str, made: Conversion) -> list[str]:
             for query in made.queries:
                 engine.validate(query.text, tables)
         session = engine.load(stored, tables)
-        found = alerts_of(made, events, stored, [session.run(query.text) for query in made.queries])
+        marks = alerts_of(made, events, stored, [session.run(query.text) for query in made.queries])
     except EngineError as error:
         return [str(error)]
+    found = {Mark(_same(mark.group), mark.time_ms) for mark in marks}
     verdict = Verdict()
     if language == "lucene":
         verdict.compare_groups("", wanted, {mark.group for mark in found})
@@ -216,3 +218,10 @@ def problems(token: str, language: str, made: Conversion) -> list[str]:
     if verdict.missed or (verdict.extra and made.fidelity != Fidelity.BROADER):
         return [f"missed {verdict.missed[:3]}, extra {verdict.extra[:3]}"]
     return []
+
+
+def _same(group: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a group as it is compared: booleans and dates are written in several ways."""
+    return tuple(
+        re.sub(r"(\.000)?(Z|\+00:00)$", "", one).replace("T", " ").replace(" ", "").lower() for one in group
+    )

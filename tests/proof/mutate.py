@@ -40,11 +40,11 @@ from tests.support import ROOT
 LANGUAGES = ("eql", "kql", "lucene", "spl")
 PACKAGE = "converter.backends"
 FOLDER = ROOT / "converter" / "backends"
-PINNED_LIMIT_S = 15
-WIDE_LIMIT_S = 90
+PINNED_LIMIT_S = 8
+WIDE_LIMIT_S = 40
 """Of processor time; a mutant that takes longer counts as noticed: it does not end."""
 MEMORY = 6 * 2**30
-WIDE = 400
+WIDE = 300
 """So many conversions are tried of those that no test compares, each of which executes other lines."""
 
 
