@@ -325,6 +325,8 @@ def _registry(data: Mapping[str, str]) -> Fdr:
         autostart = any(place in f"{key.lower()}\\" for place in places)
         made["event_simpleName"] = "AsepValueUpdate" if autostart else "RegGenericValueUpdate"
         made["RegValueName"] = "" if name.lower() == "(default)" else name
+    if operation == "DeleteValue":
+        made["RegType"] = "0"
     made["RegObjectName"] = key
     if "ProcessGuid" in data:
         made["ContextProcessId"] = process(data["ProcessGuid"])

@@ -40,7 +40,7 @@ def store(event: Mapping[str, Any], id: int) -> Stored:  # noqa: A002
         "UserName": "NT AUTHORITY\\SYSTEM",
         "SourceSystem": "OpsManager",
         "EventData": (
-            f'<DataItem type="System.XmlData" time="{time.isoformat()}" '
+            f'<DataItem Type="System.XmlData" time="{time.isoformat()}" '
             f'sourceHealthServiceId="{_SERVICE_ID}">'
             f'<EventData xmlns="{_NAMESPACE}">{"".join(map(_element, data.items()))}</EventData></DataItem>'
         ),

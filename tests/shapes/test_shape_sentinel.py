@@ -22,7 +22,7 @@ def test_event_has_xml_that_reads_back():
     assert doc["EventLog"] == "Microsoft-Windows-Sysmon/Operational"
     assert doc["EventID"] == 1
     assert doc["TimeGenerated"] == datetime(2020, 10, 18, 7, 30, 46, 437000, UTC)
-    assert doc["EventData"].startswith('<DataItem type="System.XmlData" time="')
+    assert doc["EventData"].startswith('<DataItem Type="System.XmlData" time="')
     assert "&amp; b" in doc["EventData"]
     assert "&lt; c &gt; d" in doc["EventData"]
     item = ElementTree.fromstring(doc["EventData"])

@@ -19,7 +19,7 @@ Azure Monitor's reference of the table; published samples of EventData show the 
 _RENDERED = "RenderedDescription"
 """The record's message: elements with their names, and text of the provider's."""
 _MARKUP = (
-    '<DataItem type="System.XmlData" time="" sourceHealthServiceId=""><EventData xmlns="'
+    '<DataItem Type="System.XmlData" time="" sourceHealthServiceId=""><EventData xmlns="'
     'http://schemas.microsoft.com/win/2004/08/events/event"><Data Name=""></Data></EventData></DataItem>',
     "<Param></Param>",
 )

@@ -1,0 +1,156 @@
+"""Records that Splunk and Microsoft publish as their platforms store them, reproduced by the shapes.
+
+Elastic's are in the tests of its shapes. Licences: splunk/security_content Apache-2.0, Azure/Azure-Sentinel
+MIT.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from converter.pipelines import cell
+from converter.shapes import crowdstrike_events, crowdstrike_sentinel, crowdstrike_splunk, shape_for
+
+SYSMON = yaml.safe_load((Path(__file__).parent / "data" / "splunk.yml").read_text())
+
+
+def record(pair: dict[str, Any]) -> dict[str, Any]:
+    header = {
+        "EventID": int(pair["stored"]["EventCode"]),
+        "Channel": "Microsoft-Windows-Sysmon/Operational",
+        "Provider_Name": "Microsoft-Windows-Sysmon",
+        "Computer": pair["computer"],
+        "TimeCreated": pair["time"],
+    }
+    return header | pair["data"]
+
+
+@pytest.mark.parametrize("pair", SYSMON, ids=[pair["source"] for pair in SYSMON])
+def test_what_splunks_add_on_makes_of_sysmons_records(pair: dict[str, Any]) -> None:
+    doc = shape_for("sysmon", "splunk").store(record(pair), 0).doc
+    wanted = {"Computer": pair["computer"], **pair["stored"], **pair["data"]}
+    assert {name: doc.get(name) for name in wanted} == wanted
+    columns = cell("sysmon", "spl").columns
+    assert set(pair["data"]) - {"LogonGuid"} <= set(columns)
+
+
+# splunk/security_content data_sources/crowdstrike_processrollup2.yml at 24d7259c (Splunk Add-on for
+# CrowdStrike FDR 3.0.0): properties of the record, all of them fields of the same name; the volume is the
+# host's own.
+ROLLUP = {
+    "event_simpleName": "ProcessRollup2",
+    "event_platform": "Win",
+    "timestamp": "1713805173418",
+    "ImageFileName": r"\Device\HarddiskVolume1\Windows\System32\WindowsPowerShell\v1.0\powershell.exe",
+    "CommandLine": r'"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe" ',
+    "ParentBaseFileName": "explorer.exe",
+    "MD5HashData": "097ce5761c89434367598b34fe32893b",
+    "SHA256HashData": "ba4038fd20e474c047be8aad5bfacdb1bfc1ddbe12f803f473b7918d8d819436",
+    "SHA1HashData": "0" * 40,
+    "IntegrityLevel": "12288",
+    "AuthenticationId": "2669499",
+    "RawProcessId": "5012",
+}
+
+
+def test_a_process_start_of_fdr_as_splunk_publishes_it() -> None:
+    path = r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe"
+    of_sysmon = {
+        "EventID": 1,
+        "Channel": "Microsoft-Windows-Sysmon/Operational",
+        "Provider_Name": "Microsoft-Windows-Sysmon",
+        "UtcTime": "2024-04-22 16:59:33.418",
+        "Image": path,
+        "CommandLine": f'"{path}" ',
+        "ParentImage": r"C:\Windows\explorer.exe",
+        "Hashes": f"MD5={ROLLUP['MD5HashData'].upper()},SHA256={ROLLUP['SHA256HashData'].upper()}",
+        "IntegrityLevel": "High",
+        "LogonId": "0x28bbbb",
+        "ProcessId": "5012",
+    }
+    doc = dict(crowdstrike_splunk.store(of_sysmon, 0).doc)
+    doc["ImageFileName"] = doc["ImageFileName"].replace("HarddiskVolume3", "HarddiskVolume1")
+    wanted = {name: value for name, value in ROLLUP.items() if name != "SHA1HashData"}
+    assert {name: doc.get(name) for name in wanted} == wanted
+    assert doc.get("SHA1HashData", ROLLUP["SHA1HashData"]) == ROLLUP["SHA1HashData"]
+    assert set(wanted) <= set(cell("crowdstrike", "spl").columns)
+
+
+# Azure/Azure-Sentinel, Sample Data/ASIM/CrowdStrike_Falcon Data Replicator_RegistryEvent_IngestedLogs.csv at
+# 509613cf: rows of CrowdStrike_Registry_Events_CL. Key, value name, operation, type, text, number.
+POLICIES = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System"
+QOS = r"SOFTWARE\Policies\Microsoft\Windows\QoS\Teams Audio-Microsoft"
+MACHINE = "\\REGISTRY\\MACHINE\\"
+ROWS = [
+    (
+        rf"HKLM\{POLICIES}\consentpromptbehavioruser",
+        "DWORD (0x00000003)",
+        (MACHINE + POLICIES, "consentpromptbehavioruser", "1", "4", None, 3),
+    ),
+    (
+        r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa\lmcompatibilitylevel",
+        "DWORD (0x00000005)",
+        (rf"{MACHINE}SYSTEM\ControlSet001\Control\Lsa", "lmcompatibilitylevel", "1", "4", None, 5),
+    ),
+    (
+        rf"HKLM\{QOS}\Application Name",
+        "ms-teams.exe",
+        (MACHINE + QOS, "Application Name", "1", "1", "ms-teams.exe", None),
+    ),
+    (
+        r"HKLM\SOFTWARE\Policies\Microsoft\Windows Defender\Scan\DisableRemovableDriveScanning",
+        "",
+        (
+            rf"{MACHINE}SOFTWARE\Policies\Microsoft\Windows Defender\Scan",
+            *("DisableRemovableDriveScanning", "2", "0", None, None),
+        ),
+    ),
+]
+COLUMNS = ("RegObjectName", "RegValueName", "RegOperationType", "RegType", "RegStringValue")
+
+
+@pytest.mark.parametrize(("path", "details", "row"), ROWS)
+def test_registry_values_of_fdr_as_microsoft_publishes_them(
+    path: str, details: str, row: tuple[Any, ...]
+) -> None:
+    event: dict[str, Any] = {"EventID": 13, "EventType": "SetValue", "TargetObject": path, "Details": details}
+    if not details:
+        event = {"EventID": 12, "EventType": "DeleteValue", "TargetObject": path}
+    table, doc = crowdstrike_sentinel.row(crowdstrike_events.event_of(event))
+    assert table == "CrowdStrike_Registry_Events_CL"
+    found = (*(doc.get(name) for name in COLUMNS), doc.get("RegNumericValue_int"))
+    assert found == row
+
+
+# A row of the table Event (Azure Monitor Agent), as people print it: Type, time and the agent's id are
+# attributes of the frame, Data elements have Sysmon's names in Sysmon's order and nothing between them.
+EVENT_DATA = (
+    '<DataItem Type="System.XmlData" time="" sourceHealthServiceId="">'
+    '<EventData xmlns="http://schemas.microsoft.com/win/2004/08/events/event">'
+    '<Data Name="RuleName">-</Data><Data Name="UtcTime">2026-06-16 17:34:01.113</Data>'
+    '<Data Name="ProcessId">9948</Data>'
+    r'<Data Name="Image">C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe</Data>'
+    '<Data Name="Initiated">true</Data><Data Name="DestinationPort">4444</Data>'
+    "</EventData></DataItem>"
+)
+
+
+def test_a_row_of_the_table_event_as_it_is_published() -> None:
+    event = {
+        "EventID": 3,
+        "Channel": "Microsoft-Windows-Sysmon/Operational",
+        "Provider_Name": "Microsoft-Windows-Sysmon",
+        "RuleName": "-",
+        "UtcTime": "2026-06-16 17:34:01.113",
+        "ProcessId": 9948,
+        "Image": r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe",
+        "Initiated": "true",
+        "DestinationPort": 4444,
+    }
+    data = shape_for("sysmon", "kusto").store(event, 0).doc["EventData"]
+    assert re.sub(r'(time|sourceHealthServiceId)="[^"]*"', r'\1=""', data) == EVENT_DATA
