@@ -222,6 +222,5 @@ def problems(token: str, language: str, made: Conversion) -> list[str]:
 
 def _same(group: tuple[str, ...]) -> tuple[str, ...]:
     """Return a group as it is compared: booleans and dates are written in several ways."""
-    return tuple(
-        re.sub(r"(\.000)?(Z|\+00:00)$", "", one).replace("T", " ").replace(" ", "").lower() for one in group
-    )
+    dates = [re.sub(r"(\d\d)(\.000)?(Z|\+00:00)$", r"\1", one) for one in group]
+    return tuple(re.sub(r"(?<=\d)[ T](?=\d)", " ", one).lower() for one in dates)

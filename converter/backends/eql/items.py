@@ -12,7 +12,7 @@ from sigma.types import SigmaBool, SigmaNumber, SigmaString
 
 from converter.backends.eql import text
 from converter.backends.eql.expression import Leaf, Node, both, query
-from converter.backends.eql.fields import family
+from converter.backends.eql.fields import Target, family
 from converter.errors import Refusal
 from converter.plan import AlertColumns, BaseRule, CorrelationPlan, Draft, Fidelity, Member, Reason, Tree
 
@@ -72,6 +72,7 @@ def single(member: Member, keys: Keys, make: Maker) -> Item:
             column = base.columns.get(name)
             if column is None:
                 raise Refusal("SC204", f"the group-by field {name} is not in the column list")
+            Target(name, column)  # Refuses what EQL cannot look at, such as analysed text.
             written = text.field(name, column.optional)
             columns.append(written)
             if column.optional:
