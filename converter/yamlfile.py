@@ -151,6 +151,16 @@ def _roots(text: str) -> list[yaml.Node | None]:
         return []
 
 
+def node(text: str, document: int, path: Sequence[str]) -> yaml.Node | None:
+    """Return the YAML node of the value at ``path``, keys from the document's root, or None."""
+    roots = _roots(text)
+    found = roots[document] if document < len(roots) else None
+    for step in path:
+        pairs = found.value if isinstance(found, yaml.MappingNode) else []
+        found = next((value for key, value in pairs if key.value == step), None)
+    return found
+
+
 def locate(text: str, document: int, path: Sequence[str | int]) -> tuple[int, int] | None:
     """Return 1-based line and column of the key or item at ``path``, or of its nearest parent that exists.
 

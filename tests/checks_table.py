@@ -25,6 +25,22 @@ SELECTION = "    selection: {Image: a}\n    condition: selection\n"
 # What is checked -> the file's text and what is printed after its name; only the beginning of a line counts.
 TABLE: dict[str, tuple[str, list[str]]] = {
     "a good rule": (GOOD, []),
+    "values that YAML reads as others": (
+        HEAD + "    selection:\n        Access: [0x1010, '0x1410']\n        T: 12:30:45\n        M: 010\n"
+        "        Initiated: [yes, true]\n        B|re: 0x1\n    condition: selection\n",
+        [
+            ":6:18: SC139 YAML reads 0x1010 as the number 4112 (put it into quotes if the text is meant)",
+            ":7:12: SC139 YAML reads 12:30:45 as the number 45045 (",
+            ":8:12: SC139 YAML reads 010 as the number 8 (",
+            ":9:21: SC139 YAML reads yes as true (",
+            ":10:15: SC139 YAML reads 0x1 as the number 1 (",
+        ],
+    ),
+    "values that YAML reads as they are written": (
+        HEAD + "    selection: {A: [5, -5, 1.5, 0, true, 'yes', 1e3x, 00:1f:5b, 1.2.3.4], B: on-off}\n"
+        "    condition: selection\n",
+        [],
+    ),
     "a good correlation": (CORRELATION + "---\n" + GOOD, []),
     # Fatal: nothing can be converted.
     "condition outside detection": (

@@ -132,6 +132,11 @@ CATALOGUE: dict[str, Entry] = {
         "A condition with `them` that depends on which selections there are.",
         "name the selections, or a pattern such as selection_*",
     ),
+    "SC139": _warning(
+        "NotAsWritten",
+        "A value that YAML 1.1 reads as another one than is written.",
+        "put it into quotes if the text is meant",
+    ),
     "SC900": _error("InternalError", "A defect of sigconv.", "please report it"),
 }
 """In the order in which docs/errors.md lists them."""

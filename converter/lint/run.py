@@ -10,6 +10,7 @@ from converter import rules as loader
 from converter.errors import RuleError, SigconvError
 from converter.lint import events, keys, schema
 from converter.lint.catalogue import level
+from converter.lint.misread import misread
 from converter.rule import Rule
 from converter.rules import RuleSet
 
@@ -92,6 +93,7 @@ def _of_rules(loaded: RuleSet) -> Iterator[SigconvError]:
         try:
             yield from keys.misplaced(rule)
             yield from events.contradictions(rule)
+            yield from misread(rule)
             yield from schema.violations(rule, fatal)
             if not fatal:
                 yield from _references(rule, loaded)
