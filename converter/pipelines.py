@@ -18,7 +18,7 @@ from sigma.processing.transformations import (
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaLogSource, SigmaRule
 from sigma.types import SigmaCasedString, SigmaFieldReference, SigmaString
 
-from converter import demands, fidelity, placeholders
+from converter import demands, fidelity, placeholders, references
 from converter.cells import NONE, PLATFORMS, Cell, cell, folder, sources, variants
 from converter.columns import Columns
 from converter.errors import Refusal
@@ -67,6 +67,7 @@ def prepare(
     sigma.fields = []
     state: dict[str, Any] = {"index": ["Events"], "table": "Events"}
     losses: dict[int, tuple[Reason, ...]] = {}
+    compared = list(_references(sigma))
     # The values are kept, so that none that the mapping makes gets the id of one of them.
     own = list(_comparisons(sigma))
     if where.pipeline is not None:
@@ -82,6 +83,13 @@ def prepare(
                 f"{where} has no events of logsource {_logsource(sigma.logsource)}",
                 file=rule.file,
             )
+        for one, other in compared:
+            if _signature(rule, where, one) != _signature(rule, where, other):
+                raise Refusal(
+                    "SC201",
+                    f"{where} stores '{one}' and '{other}' in different ways: they cannot be compared",
+                    file=rule.file,
+                )
         state = _state(rule, where, pipeline.state)
         losses = _losses(sigma, pipeline)
     tree = _tree(rule, sigma)
@@ -94,6 +102,32 @@ def prepare(
     several = [name for name, column in columns.items() if column.multi]
     written = {id(value): (field, text) for value, field, text in own}
     return base, fidelity.of_tree(tree, losses, several, written)
+
+
+def _references(sigma: SigmaRule) -> Iterator[tuple[str, str]]:
+    """Yield the fields that the rule compares with each other."""
+
+    def walk(detection: SigmaDetection) -> Iterator[tuple[str, str]]:
+        for item in detection.detection_items:
+            if isinstance(item, SigmaDetection):
+                yield from walk(item)
+                continue
+            for value in item.value:
+                if isinstance(value, SigmaFieldReference):
+                    yield str(item.field), value.field
+
+    for detection in sigma.detection.detections.values():
+        yield from walk(detection)
+
+
+def _signature(rule: Rule, where: Cell, field: str) -> references.Signature:
+    key = (where.source, where.target, where.version, _names(rule), field)
+    if key not in _SIGNATURES:
+        _SIGNATURES[key] = references.signature(relevant(where, rule)[0], dict(_names(rule)), field)
+    return _SIGNATURES[key]
+
+
+_SIGNATURES: dict[tuple[object, ...], references.Signature] = {}
 
 
 def _comparisons(sigma: SigmaRule) -> Iterator[tuple[SigmaString, str, str]]:
