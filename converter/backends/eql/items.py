@@ -11,7 +11,7 @@ from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
 from sigma.types import SigmaBool, SigmaNumber, SigmaString
 
 from converter.backends.eql import text
-from converter.backends.eql.expression import Leaf, Node, both, query
+from converter.backends.eql.expression import And, Leaf, Node, Or, both, either, query
 from converter.backends.eql.fields import Target, family
 from converter.errors import Refusal
 from converter.plan import AlertColumns, BaseRule, CorrelationPlan, Draft, Fidelity, Member, Reason, Tree
@@ -254,10 +254,36 @@ def joined(items: Sequence[Item], timespan_ms: int) -> Draft:
     if shared:
         head += f" by {', '.join(flat[0][:shared])}"
     lines = [f"{head} with maxspan={span(timespan_ms)}"]
-    for item, keys in zip(items, flat, strict=True):
-        lines.append(_item(item, keys[shared:]))
+    for item, keys, needless in zip(items, flat, _needless(flat), strict=True):
+        asked = replace(item, condition=_without(item.condition, needless))
+        lines.append(_item(asked, keys[shared:]))
     reasons = tuple(dict.fromkeys(reason for item in items for reason in item.reasons))
     return Draft("\n".join(lines), reasons=reasons)
+
+
+def _needless(flat: Sequence[Sequence[str]]) -> list[set[str]]:
+    """Return for each item the conditions that its optional keys are there, where the join says so.
+
+    EQL drops events without a key, but not without a `?key` (Elasticsearch pull request 79677). All items of
+    a sequence have equal keys: one that is there is there in all.
+    """
+    found: list[set[str]] = [set() for _ in flat]
+    for column in zip(*flat, strict=True):
+        certain = not all(key.startswith("?") for key in column)
+        for place, key in enumerate(column):
+            if key.startswith("?") and (certain or place):
+                found[place].add(f"{key} != null")
+    return found
+
+
+def _without(node: Node, needless: set[str]) -> Node:
+    """Return a condition without some of its parts; what is nothing else stays."""
+    if isinstance(node, And):
+        kept = [arg for arg in node.args if not (isinstance(arg, Leaf) and arg.text in needless)]
+        return both([_without(arg, needless) for arg in kept]) if kept else node
+    if isinstance(node, Or):
+        return either([_without(arg, needless) for arg in node.args])
+    return node
 
 
 def check_types(items: Sequence[Item]) -> None:

@@ -44,13 +44,12 @@ def ordered(scope: Scope) -> tuple[str, list[str]]:
     chain = _Chain(scope, intervals, [events.get(member.name) for member in members], every)
     if bound is not None:
         return _reaching(scope, chain, lets, max(bound, 1))
-    return _measured(
-        scope, [(length, *_reaching(scope, chain, lets, length)) for length in range(1, len(lets) + 1)]
-    )
+    every_length = [some for size in range(1, len(lets) + 1) for some in combinations(range(len(lets)), size)]
+    return _measured(scope, [(len(some), *chain.of(lets, some)) for some in every_length])
 
 
 def _measured(scope: Scope, chains: Sequence[tuple[int, str, list[str]]]) -> tuple[str, list[str]]:
-    """Return the alerts of a condition that is no lower bound, of the chains of each length."""
+    """Return the alerts of a condition that is no lower bound, of chains of each length."""
     alert, by = scope.alert, scope.by(scope.alert.last)
     parts = [
         (source, [*operators, f"extend {alert.count} = {number}"] if scope.nested else operators)

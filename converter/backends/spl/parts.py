@@ -43,7 +43,7 @@ def _lay_out(script: Script, stage: Stage, begin: str) -> None:
     """Make a row of each window and event in it, with ``begin``.
 
     A window reaches into two bins at most: each row stands in its own and in the next, and sees what stands
-    there so far.
+    there so far. The last of an instant sees all.
     """
     span, valued = stage.span_us, stage.plan.type.startswith("value_")
     bins = f"mvappend(floor({begin}/{span}), floor({begin}/{span})+1)"
@@ -54,7 +54,6 @@ def _lay_out(script: Script, stage: Stage, begin: str) -> None:
         "mvexpand bin",
         "sort 0 time_us",
         f"streamstats values(seen) as seen{script.by('bin')}",
-        "where " + script.unless(stage, f"bin=floor(time_us/{span})"),
     )
     if script.numbered:
         script.add(f"eval row=if(stage={stage.label}, 0, row)")

@@ -44,15 +44,18 @@ def judge(script: Script, stage: Stage) -> None:
     script.add("eval " + ", ".join([*flags, f"rule_count={'+'.join(inside.values())}"]))
     holds = _holds(stage, [f"{name}=1" for name in inside.values()], "rule_count", bool(fresh))
     script.add("where " + script.unless(stage, fresh + holds))
-    if stage.parent is None:
-        begins = [f"if({inside[column]}=1, {name}, time_us)" for column, name in last.items()]
-        script.add(f"eval start_us=min({', '.join(begins)})")
-    else:
+    if stage.parent is not None:
         _begin(script, stage, list(zip(last.values(), inside.values(), strict=True)), chained)
+        return
+    begins = [f"if({inside[column]}=1, {name}, time_us)" for column, name in last.items()]
+    script.add(f"eval start_us=min({', '.join(begins)})")
 
 
 def _begin(script: Script, stage: Stage, rules: Sequence[tuple[str, str]], chained: bool) -> None:
-    """Emit the latest begin of what satisfies the condition: that of some rule, or of what completes it."""
+    """Emit the latest begin of a part of the window that satisfies the condition, as the whole does.
+
+    That is when one of the rules was last seen, or the begin of what completes the alert.
+    """
     names = [last for last, _ in rules]
     script.add("eval " + ", ".join(f"{last}=coalesce({last}, 0)" for last in names))
     begins = []
