@@ -108,12 +108,16 @@ def _plausible_path(written: str) -> str:
         return f"{chr(ord('A') + int(found[1]) - 1)}:{written[found.end() :]}"
     if re.match(r"(?i)\\Device\\Mup\\[^\\]", written):
         return "\\" + written[len("\\Device\\Mup") :]
-    written = re.sub(r"(?<=[^\\])\\{2,}", r"\\", written)  # No folder has an empty name.
+    written = re.sub(r"(?<=[^\\])\\{2,}|^\\{3,}", _fewer, written)  # No folder has an empty name.
     before, colon, after = written.rpartition(":\\")
     if colon:
         letter = re.search(r"(?<![^\s])[A-Za-z]\Z", before)
         return f"{letter[0] if letter else 'Z'}:\\{after}"
     return written
+
+
+def _fewer(backslashes: re.Match[str]) -> str:
+    return "\\" if backslashes.start() else "\\\\"
 
 
 def event_of(event: Mapping[str, Any]) -> Fdr:

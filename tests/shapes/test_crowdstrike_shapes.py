@@ -103,6 +103,7 @@ def test_paths(sysmon, kernel):
         (r"qz:\x.exe", r"Z:\x.exe"),
         (r"E:\\Folder\\x.exe", r"E:\Folder\x.exe"),
         (r"\\server\share\x.exe", r"\\server\share\x.exe"),
+        (r"\\\\server\\share\x.exe", r"\\server\share\x.exe"),
     ],
 )
 def test_what_fdr_cannot_tell_apart_is_one_record(written, seen):
