@@ -1,6 +1,6 @@
 """Mutate the backends and see that a test notices: every mutant of a language, or of the shared modules.
 
-``python -m tests.proof.mutate LANGUAGE|shared -o FILE [--module NAME] [--again FILE]``. Each mutant (of
+``python -m tests.proof.mutate LANGUAGE|shared -o FILE [--module NAME] [--known FILE]``. Each mutant (of
 `mutants`) is a process of its own, forked from one that has everything but the backends loaded; it imports
 them with the one change and converts what reaches the changed line:
 
@@ -34,7 +34,7 @@ from types import CodeType
 from typing import Any
 
 from tests.proof.mutants import Mutant, apply, mutants, shown
-from tests.proof.mutation_units import Unit, pinned_units, wide_units
+from tests.proof.mutation_units import ALL_SOURCES, Unit, pinned_units, wide_units
 from tests.support import ROOT
 
 LANGUAGES = ("eql", "kql", "lucene", "spl")
@@ -178,7 +178,7 @@ class Run:
             self.units += pinned_units(language)
         self.pinned = len(self.units)
         for language in languages:
-            self.units += wide_units(language)
+            self.units += wide_units(language, ALL_SOURCES if len(languages) == 1 else ("none",))
         more = len(self.units) - self.pinned
         say(f"{self.pinned} pinned and {more} wide units in {time.monotonic() - started:.0f} s")
         self.wanted: list[Any] = [None] * len(self.units)
@@ -297,10 +297,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--module", default="", help="only modules whose name has this text")
     parser.add_argument("--wide", type=int, default=WIDE, help="conversions that no test compares, at most")
-    parser.add_argument("--again", type=Path, help="only the mutants that this file says were not noticed")
+    parser.add_argument("--known", type=Path, help="leave out the mutants that this file says were noticed")
     given = parser.parse_args(arguments)
     run = Run(LANGUAGES if given.which == "shared" else [given.which], given.wide)
-    before = _remembered(given.again)
+    known = _noticed(given.known)
     counts: Counter[str] = Counter()
     with given.output.open("w", encoding="utf-8") as file:
         for path in modules(given.which):
@@ -309,7 +309,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             source = path.read_text(encoding="utf-8")
             for mutant in mutants(source):
                 where = path.relative_to(FOLDER).as_posix()
-                if before is not None and (where, mutant.node, mutant.kind) not in before:
+                if (where, mutant.node, mutant.kind) in known:
                     continue
                 found = run.attempt(path, source, mutant)
                 counts[found["state"]] += 1
@@ -321,11 +321,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(counts["changes"] > 0)
 
 
-def _remembered(path: Path | None) -> set[tuple[str, int, str]] | None:
+def _noticed(path: Path | None) -> set[tuple[str, int, str]]:
     if path is None:
-        return None
+        return set()
     found = (json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line)
-    return {(one["file"], one["node"], one["kind"]) for one in found if one["state"] != "noticed"}
+    return {(one["file"], one["node"], one["kind"]) for one in found if one["state"] == "noticed"}
 
 
 if __name__ == "__main__":

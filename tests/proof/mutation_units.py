@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,7 +30,7 @@ from tests.proof.stream_cells import stream_cell
 from tests.proof.stream_rules import Chain
 from tests.support import ROOT, SHARED, none_base
 
-SOURCES = ("sysmon", "defender", "crowdstrike")
+ALL_SOURCES = (pipelines.NONE, "sysmon", "defender", "crowdstrike")
 _ANY = Options("any")
 
 
@@ -60,7 +60,7 @@ def pinned_units(language: str) -> list[Unit]:
     return [unit for unit in found if unit is not None]
 
 
-def wide_units(language: str) -> Iterator[Unit]:
+def wide_units(language: str, sources: Iterable[str] = ALL_SOURCES) -> Iterator[Unit]:
     """Yield what is beyond it: public rules in every source, random correlations, every option."""
     for token in sorted(set(pinned.candidates(language)) - set(pinned.tokens(language))):
         yield from _of_token("candidate", token, language)
@@ -71,7 +71,7 @@ def wide_units(language: str) -> Iterator[Unit]:
                 for options in ({"case": "as-is"}, {"form": "dsl"}, {"case": "as-is", "form": "dsl"}):
                     yield _table_unit(case, language, "other", options)
     public = rules.load([SHARED / "sigmahq"])
-    for source in (pipelines.NONE, *SOURCES):
+    for source in sources:
         cell = pipelines.cell(source, language)
         for rule in public.emitted():
             yield from _plan_unit(f"public/{source}/{rule.relative}", language, public, rule, cell)

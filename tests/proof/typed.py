@@ -39,7 +39,7 @@ def tokens(language: str) -> Iterator[str]:
                     yield f"typed/{name}/{column}/{operation}"
                     yield f"typed/{name}/{column}/{operation}/not"
             for detection in DETECTIONS:
-                if detection in WIDTHS and name in ("xml", "dynamic"):
+                if detection in WIDTHS and name in ("xml", "dynamic", "elastic as-is"):
                     continue
                 if (language, detection) not in NOT_STORABLE:
                     yield f"typed/{name}/names/{detection}"
@@ -73,7 +73,7 @@ def outcome(token: str, language: str, backends: Any = backend_for) -> tuple[str
     """Convert a rule; return what is compared, and the drafts if it is not refused."""
     try:
         made = base(token, language)
-        drafts = backends(language).event(made)
+        drafts = backends(language, **WORLDS[token.split("/")[1]].options).event(made)
     except Refusal as refusal:
         return f"refused {refusal.code}", None
     reasons = [reason for draft in drafts for reason in draft.reasons]

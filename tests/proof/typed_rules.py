@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from converter.columns import Column
@@ -101,10 +101,14 @@ class World:
 
     languages: tuple[str, ...]
     columns: Mapping[str, Column]
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Of the backend."""
 
 
 WORLDS = {
     "elastic": World(("eql", "lucene"), _ELASTIC),
+    "elastic dsl": World(("lucene",), _ELASTIC, {"form": "dsl"}),
+    "elastic as-is": World(("lucene",), _ELASTIC, {"case": "as-is"}),
     "splunk": World(("spl",), _SPLUNK),
     "kusto": World(("kql",), _KUSTO),
     "xml": World(("kql",), _through("eventdata_xml")),
