@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sigma.exceptions import SigmaError
 
+from converter.backends.spl import SplBackend
 from converter.checks import problems
+from converter.engines.spl import SplEngine
 from converter.errors import RuleError, SigconvError
 from converter.matcher import compile_detection
 from converter.rule import Rule
+from converter.shapes import none as none_shape
+from tests.support import none_base
 
 REFUSED = [
     ("F|fieldref|cased", "G"),
@@ -82,3 +88,41 @@ def test_what_is_converted_has_a_meaning(first: str) -> None:
                 compile_detection({"s": {key: value}, "condition": "s"})
             except SigconvError:
                 assert [one.code for one in problems(rule(key, value))] == ["SC113"], (key, value)
+
+
+TEXTS = [
+    *("ab -c", "AB -C", "ab /c", "xab –cx", "a1b2c", "A1B2C", "xa1b2cx", "é", "", "G", "g", "x"),
+    *(
+        "YWIgLWM=",
+        "ywiglwm=",
+        "xYWIgLWMx",
+        "w6k=",
+        "W6K=",
+        "6QA=",
+        "6qa=",
+        "a\0b\0 \0-\0c\0",
+        "A\0B\0 \0-\0C\0",
+    ),
+]
+EVENTS = [*({"F": text} for text in TEXTS), {}, {"F": "ab", "G": "AB"}, {"F": "xab", "G": "ab"}, {"G": "x"}]
+
+
+@pytest.mark.parametrize("first", NAMES)
+def test_two_modifiers_in_each_order(first: str) -> None:
+    """One forgets nothing of the other: `cased|windash` is cased. SPL's engine is the quickest."""
+    for second, value in product(NAMES, ("ab -c", "a*b?c", "é", "G")):
+        key = "|".join(dict.fromkeys(("F", first, second)))
+        for condition in ("s", "not s"):
+            detection = {"s": {key: value}, "condition": condition}
+            try:
+                matches = compile_detection(detection)
+            except RuleError:
+                continue
+            try:
+                base = none_base(detection, "spl")
+            except SigmaError:
+                continue
+            (draft,) = SplBackend().event(base)
+            stored = none_shape.store(EVENTS, base.columns, "spl")
+            found = SplEngine().load(stored, {}).run(draft.text).events
+            assert sorted(found) == [n for n, event in enumerate(EVENTS) if matches(event)], draft.text

@@ -18,6 +18,7 @@ INDEX = "Events"
 _TIMES = {"kql": Column("datetime"), "spl": Column("double"), "eql": Column("date"), "lucene": Column("date")}
 _TIME_NAMES = {"kql": "TimeGenerated", "spl": "_time", "eql": "@timestamp", "lucene": "@timestamp"}
 _NUMBERS = {"long", "int", "double", "real"}
+_OTHERS = {"boolean", "bool", "date", "datetime"}
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _LONG = 2**63
@@ -81,24 +82,26 @@ def view(
     """Return the events as the matcher must see them: no platform stores a null, Kusto no empty string.
 
     A column of numbers holds a number and not the text that it came as (``05``); what is no number, or too
-    large for the column, is missing there.
+    large for the column, is missing there, as is what is no boolean or no time in a column of these.
     """
     lost = (None, "") if language == "kql" else (None,)
-    kinds = {name: column.type for name, column in (columns or {}).items() if column.type in _NUMBERS}
+    kinds = {name: one.type for name, one in (columns or {}).items() if one.type in _NUMBERS | _OTHERS}
     seen: list[Mapping[str, Any]] = []
     for event in events:
-        held = {key: _number(value, kinds.get(key)) for key, value in event.items() if value not in lost}
+        held = {key: _held(value, kinds.get(key)) for key, value in event.items() if value not in lost}
         seen.append({key: value for key, value in held.items() if value is not None})
     return seen
 
 
-def _number(value: Any, kind: str | None) -> Any:
+def _held(value: Any, kind: str | None) -> Any:
     if kind is None or value is None:
         return value
     if isinstance(value, list):
-        held = [_number(one, kind) for one in value]
+        held = [_held(one, kind) for one in value]
         return [one for one in held if one is not None] or None
     number = _cast(value, kind)
+    if kind in _OTHERS:
+        return None if number is None else value
     return value if isinstance(value, str) and str(number) == value else number
 
 
