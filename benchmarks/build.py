@@ -1,19 +1,21 @@
 """`sigconv build` beside `sigma convert` of sigma-cli: time for a rule and target, and peak memory.
 
 ``python -m benchmarks.build FOLDER [--rules N] [--rounds N]`` takes N rules of the folder (default: all; a
-seeded sample otherwise, of those that both read) and in each round runs, one after the other and each in a
-process of its own:
+seeded sample otherwise) and in each round runs, one after the other and each in a process of its own:
 
 - ``sigma convert`` of sigma-cli 3.1, for each target with its natural pipeline, on the folder with ``-s``
   (skip what it cannot convert), as its documentation has it for whole folders;
-- ``sigconv build --no-cache -j 1``: cold, with all targets of one source;
-- ``sigconv build`` again with a warm cache: nothing changed, and then one rule changed.
+- ``sigconv build --no-cache``: cold, with all targets of one source; as it is, with as many processes as
+  there are CPUs, and with ``-j 1``;
+- ``sigconv build`` of three sources (12 cells) with its cache: nothing changed, and then one rule changed.
 
-Printed are medians of the ratios within a round. ``cold`` includes the start of each process;
-``without start`` takes away what each needs for one rule (``sigma convert`` loads every backend at its
-start, and is started once for each target). Seconds are processor time of the process and its children, so
-that other work on the machine matters less; ``wall`` is on the clock. Peak memory is the kernel's high-water
-mark (``ru_maxrss``). Both write all queries to files. sigconv also works out fidelity, columns and headers.
+Printed are medians of the ratios within a round. ``wall`` is on the clock: what a user waits, sigma-cli's
+four runs together. ``CPU`` is processor time of a process and its children, so that other work on the machine
+matters less. Both include the start of each process; ``without start`` takes away what each needs for one
+rule (``sigma convert`` loads every backend at its start, and is started once for each target). Peak memory is
+that of all processes together, shared pages counted once: the sum of their proportional set sizes
+(``smaps_rollup``), looked at every 50 ms; sigma-cli's is that of its largest run. Both write all queries to
+files. sigconv also works out fidelity, columns and headers.
 
 sigma-cli needs another pySigma than sigconv: it is installed with pip into an environment below the
 temporary folder (``--venv`` keeps it), which needs the network. Nothing else does.
@@ -46,6 +48,7 @@ TARGETS = {
     "kql": ("kusto", "microsoft_xdr"),
 }
 """Ours -> sigma-cli's target and its natural pipeline for Windows rules."""
+SOURCES = ("sysmon", "defender", "crowdstrike")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Run:
     """Of the processor, children included."""
     wall: float
     peak: float
-    """MiB."""
+    """MiB, of all its processes."""
     code: int
 
 
@@ -62,13 +65,30 @@ def run(command: list[str], folder: Path) -> Run:
     """Run a command, and return what the kernel says of it."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)} if command[0] == sys.executable else None
     log = folder / "log"
+    peak = 0.0
     began = time.perf_counter()
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=out)
-        _, status, usage = os.wait4(process.pid, 0)
+        ended = 0
+        while not ended:
+            peak = max(peak, memory(process.pid))
+            time.sleep(0.05)
+            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
     wall = time.perf_counter() - began
     process.returncode = code = os.waitstatus_to_exitcode(status)
-    return Run(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024, code)
+    return Run(usage.ru_utime + usage.ru_stime, wall, peak, code)
+
+
+def memory(pid: int) -> float:
+    """Return the proportional set size of a process and of those that it started, in MiB."""
+    total = 0.0
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            total += sum(memory(int(child)) for child in (task / "children").read_text().split())
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:  # It has ended.
+        return total
+    return total + sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
 def prepared(folder: Path) -> Path:
@@ -88,7 +108,7 @@ def rules_of(folder: Path, count: int | None) -> list[Path]:
 
 
 def ours(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "converter.cli", "build", *arguments, "-s", "sysmon"]
+    return [sys.executable, "-m", "converter.cli", "build", *arguments]
 
 
 def theirs(sigma: Path, target: str, rules: str) -> list[str]:
@@ -141,17 +161,19 @@ def one_round(place: Path, sigma: Path) -> dict[str, Run]:
             made[f"theirs {target} {what}"] = checked(
                 run(theirs(sigma, target, what), place), f"sigma convert -t {target}", place, (0, 1)
             )
-    for what in ("sigma", "one"):
-        shutil.rmtree(place / "output", ignore_errors=True)
-        command = ours(what, "--no-cache", "-j", "1", "-o", "output")
-        made[f"ours {what}"] = checked(run(command, place), "sigconv build", place, (0, 1))
+    for name, jobs in (("ours", []), ("ours alone", ["-j", "1"])):
+        for what in ("sigma", "one"):
+            shutil.rmtree(place / "output", ignore_errors=True)
+            command = ours(what, "--no-cache", "-s", "sysmon", *jobs)
+            made[f"{name} {what}"] = checked(run(command, place), "sigconv build", place, (0, 1))
     shutil.rmtree(place / ".sigconv-cache", ignore_errors=True)
-    checked(run(ours(), place), "sigconv build", place, (0, 1))
-    made["ours nothing changed"] = checked(run(ours(), place), "sigconv build", place, (0, 1))
-    rule = next((place / "sigma").iterdir())
+    cells = ours(*(word for source in SOURCES for word in ("-s", source)))
+    made["ours cells"] = checked(run(cells, place), "sigconv build", place, (0, 1))
+    made["ours nothing changed"] = checked(run(cells, place), "sigconv build", place, (0, 1))
+    rule = random.Random(len(made)).choice(sorted((place / "sigma").iterdir()))
     text = rule.read_text(encoding="utf-8")
     rule.write_text(text.replace("title: ", "title: Changed ", 1), encoding="utf-8")
-    made["ours one changed"] = checked(run(ours(), place), "sigconv build", place, (0, 1))
+    made["ours one changed"] = checked(run(cells, place), "sigconv build", place, (0, 1))
     rule.write_text(text, encoding="utf-8")
     return made
 
@@ -162,36 +184,40 @@ def report(rounds: list[dict[str, Run]], count: int) -> None:
     def median(of: list[float]) -> str:
         return f"{statistics.median(of):.2f} ({min(of):.2f} to {max(of):.2f})"
 
-    def total(made: dict[str, Run], what: str) -> float:
-        return sum(made[f"theirs {target} {what}"].seconds for target in TARGETS)
+    def theirs(made: dict[str, Run], what: str, field: str) -> float:
+        found: list[float] = [getattr(made[f"theirs {target} {what}"], field) for target in TARGETS]
+        return max(found) if field == "peak" else sum(found)
 
-    cold = [total(made, "sigma") / made["ours sigma"].seconds for made in rounds]
-    net = [
-        (total(made, "sigma") - total(made, "one")) / (made["ours sigma"].seconds - made["ours one"].seconds)
-        for made in rounds
-    ]
-    peak = [
-        max(made[f"theirs {target} sigma"].peak for target in TARGETS) / made["ours sigma"].peak
-        for made in rounds
-    ]
+    pairs = count * len(TARGETS)
     print(f"\n{count} rules, {len(TARGETS)} targets, source sysmon, {len(rounds)} rounds")
-    print("| What | sigconv | sigma-cli | ratio: median (range) |\n|---|---|---|---|")
-    last, pairs = rounds[-1], count * len(TARGETS)
-    mine, other = last["ours sigma"].seconds, total(last, "sigma")
-    each, others = 1000 * mine / pairs, 1000 * other / pairs
-    print(f"| cold, ms for a rule and target | {each:.2f} | {others:.2f} | {median(cold)} |")
-    mine -= last["ours one"].seconds
-    other -= total(last, "one")
-    print(f"| without start, ms | {1000 * mine / pairs:.2f} | {1000 * other / pairs:.2f} | {median(net)} |")
-    most = max(last[f"theirs {target} sigma"].peak for target in TARGETS)
-    print(f"| peak memory, MiB | {last['ours sigma'].peak:.0f} | {most:.0f} | {median(peak)} |")
-    for what in ("nothing changed", "one changed"):
-        made = [one[f"ours {what}"] for one in rounds]
-        seconds = median([one.seconds for one in made])
-        print(f"| {what}, s (wall {median([one.wall for one in made])}) | {seconds} | | |")
+    print("| Cold | sigconv | sigma-cli | ratio: median (range) |\n|---|---|---|---|")
+    for text, name, field, scale in (
+        ("wall, ms for a rule and target", "ours", "wall", 1000 / pairs),
+        ("CPU, ms for a rule and target", "ours", "seconds", 1000 / pairs),
+        ("wall with -j 1, ms", "ours alone", "wall", 1000 / pairs),
+        ("CPU with -j 1, ms", "ours alone", "seconds", 1000 / pairs),
+        ("peak memory, MiB", "ours", "peak", 1),
+        ("peak memory with -j 1, MiB", "ours alone", "peak", 1),
+    ):
+        own = [getattr(made[f"{name} sigma"], field) for made in rounds]
+        other = [theirs(made, "sigma", field) for made in rounds]
+        ratios = [two / one for one, two in zip(own, other, strict=True)]
+        mine, others = scale * statistics.median(own), scale * statistics.median(other)
+        print(f"| {text} | {mine:.2f} | {others:.2f} | {median(ratios)} |")
+    own = [made["ours alone sigma"].seconds - made["ours alone one"].seconds for made in rounds]
+    other = [theirs(made, "sigma", "seconds") - theirs(made, "one", "seconds") for made in rounds]
+    ratios = [two / one for one, two in zip(own, other, strict=True)]
+    mine, others = (1000 / pairs * statistics.median(found) for found in (own, other))
+    print(f"| CPU without start, -j 1, ms | {mine:.2f} | {others:.2f} | {median(ratios)} |")
+    print(f"\n| {count} rules, {len(TARGETS) * len(SOURCES)} cells | wall, s | CPU, s |\n|---|---|---|")
+    for text in ("cells", "nothing changed", "one changed"):
+        runs = [made[f"ours {text}"] for made in rounds]
+        wall, seconds = median([one.wall for one in runs]), median([one.seconds for one in runs])
+        print(f"| {'first build' if text == 'cells' else text} | {wall} | {seconds} |")
+    print()
     for target in TARGETS:
-        own = [one[f"theirs {target} sigma"].seconds for one in rounds]
-        print(f"sigma-cli {target}: {1000 * statistics.median(own) / count:.2f} ms for a rule")
+        found = [made[f"theirs {target} sigma"].wall for made in rounds]
+        print(f"sigma-cli {target}: {1000 * statistics.median(found) / count:.2f} ms of wall time for a rule")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,9 @@ LICENSES = "licenses"
 _NOTICE = re.compile(r"(LICEN[CS]E|COPYING|NOTICE)([._-].*)?$", re.IGNORECASE)
 
 
-def members(folder: Path, files: Mapping[str, str], notices: Mapping[str, bytes]) -> dict[str, bytes]:
+def members(
+    folder: Path, files: Mapping[str, output.Content], notices: Mapping[str, bytes]
+) -> dict[str, bytes]:
     """Return what an archive of an output folder holds: path below `TOP` -> content.
 
     It is what the folder holds after the build, whether or not the build writes it (``--check``): this run's
@@ -39,7 +41,7 @@ def members(folder: Path, files: Mapping[str, str], notices: Mapping[str, bytes]
     Raises:
         UsageError: SC608 if a file that the manifest names is missing, changed or outside of the folder.
     """
-    found = {path: text.encode() for path, text in files.items()}
+    found = {path: text.encode() if isinstance(text, str) else text for path, text in files.items()}
     for path, digest in _named(json.loads(files[output.MANIFEST])):
         if path not in found:
             found[path] = _kept(folder, path, digest)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from converter.errors import Refusal, SigconvError
 from converter.exporting import Exports, plan_exports
 from converter.exports.item import ExportItem
 from converter.jobs import Progress, work
+from converter.output import Content
 from converter.records import Record, Task, error_of, task
 from converter.rule import Rule
 from converter.rules import RuleSet
@@ -117,7 +119,7 @@ def plan_write(
     whole: bool,
     exports: Exports | None = None,
     broken: Sequence[str] = (),
-) -> tuple[dict[str, str], list[str]]:
+) -> tuple[dict[str, Content], list[str]]:
     """Return what the output folder must hold: path -> text, and the paths to remove.
 
     Entries of cells, rules and import formats that this run did not look at stay as they are. Those of rules
@@ -141,7 +143,7 @@ def plan_write(
     failing = {(one.entry["file"], one.entry["rule"]) for one in found if one.broken}
     mine = {(one.entry["file"], one.entry["rule"]) for one in found}
     looked_at = {one.entry["file"] for one in found}
-    files = {path: text for outcome in found for path, text in outcome.files.items()}
+    files: dict[str, Content] = {path: text for outcome in found for path, text in outcome.files.items()}
     left = {*untouched, *broken}
     failed = set(broken)
 
@@ -168,11 +170,11 @@ def plan_write(
     versions = dict(old.get("pipelines", {})) | {str(cell): cell.version for cell in cells}
     files |= more
     kept |= {entry["file"] for entry in exported}
-    files[output.MANIFEST] = output.manifest_text(entries, exported, versions, __version__)
+    files[output.MANIFEST] = output.manifest_data(entries, exported, versions, __version__)
     return files, sorted({*stale, *left_over, *output.read_pending(folder)} - kept)
 
 
-def write(folder: Path, files: dict[str, str], stale: Sequence[str]) -> Written:
+def write(folder: Path, files: Mapping[str, Content], stale: Sequence[str]) -> Written:
     """Write the files, the manifest last, and remove what is stale; to be called under `output.locked`.
 
     Killed at any moment each file is the old or the new one; the next run does the rest. The paths that
@@ -188,7 +190,7 @@ def write(folder: Path, files: dict[str, str], stale: Sequence[str]) -> Written:
         output.write(pending, json.dumps(known, indent=0) + "\n", folder)
     for path in wrong:
         if path != output.MANIFEST:
-            output.write(folder / path, files[path], folder)
+            output.replace(f"{folder}/{path}", files[path], os.fspath(folder))
             result.changed.append(path)
     for path in stale:
         if path != output.MANIFEST and _inside(folder, path) and (folder / path).is_file():
@@ -201,7 +203,7 @@ def write(folder: Path, files: dict[str, str], stale: Sequence[str]) -> Written:
     return result
 
 
-def differences(folder: Path, files: dict[str, str], stale: Sequence[str]) -> list[str]:
+def differences(folder: Path, files: Mapping[str, Content], stale: Sequence[str]) -> list[str]:
     """Return the paths whose content is not what a build would write (for ``--check``)."""
     wrong = [path for path in sorted(files) if not output.holds(f"{folder}/{path}", files[path])]
     return wrong + [path for path in stale if _inside(folder, path) and (folder / path).exists()]

@@ -47,9 +47,16 @@ class Cache:
 
     def get(self, keys: Iterable[str]) -> dict[str, Any]:
         """Return the data of those keys that have a whole record."""
+        try:
+            return {key: json.loads(text) for key, text in self.get_texts(keys).items()}
+        except (ValueError, RecursionError):
+            return {}
+
+    def get_texts(self, keys: Iterable[str]) -> dict[str, str]:
+        """Return the same as JSON."""
         wanted = list(dict.fromkeys(keys))
         self._used.update(wanted)
-        found: dict[str, Any] = {}
+        found: dict[str, str] = {}
 
         def read(database: sqlite3.Connection) -> None:
             for start in range(0, len(wanted), 500):
@@ -58,7 +65,7 @@ class Cache:
                 rows = database.execute(f"SELECT key, sum, data FROM records WHERE key IN ({marks})", part)
                 for key, checksum, data in rows:
                     if isinstance(data, str) and checksum == _checksum(key, data):
-                        found[key] = json.loads(data)
+                        found[key] = data
 
         if self._open is not None or (self._folder / _FILE).is_file():
             self._do(read)
@@ -66,10 +73,11 @@ class Cache:
 
     def put(self, records: Mapping[str, Any]) -> None:
         """Store records; those of a key that is there already are replaced."""
-        rows = []
-        for key, record in records.items():
-            data = json.dumps(record, separators=(",", ":"))
-            rows.append((key, _checksum(key, data), data))
+        self.put_texts({key: json.dumps(one, separators=(",", ":")) for key, one in records.items()})
+
+    def put_texts(self, records: Mapping[str, str]) -> None:
+        """Store records that are JSON already."""
+        rows = [(key, _checksum(key, data), data) for key, data in records.items()]
         self._used.update(records)
 
         def write(database: sqlite3.Connection) -> None:

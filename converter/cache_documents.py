@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -22,13 +22,23 @@ class Documents:
         """Name what the files were found to be: rules, or pipelines."""
         self._cache = cache
         self._kind = kind
-        self._fresh: dict[str, Any] = {}
+        self._fresh: dict[str, str] = {}
+        self._known: dict[str, str | None] = {}
+
+    def expect(self, texts: Iterable[str]) -> None:
+        """Look for many at once: they are asked for next, each once."""
+        names = [self._key(text) for text in texts]
+        found = self._cache.get_texts(names)
+        self._known = {name: found.get(name) for name in names}
 
     def get(self, text: str) -> list[Any] | None:
         """Return the documents of a file's text if it was found good; else None."""
         name = self._key(text)
-        known = self._cache.get([name]).get(name)
-        return None if known is None else [_restored(one) for one in known]
+        known = self._known.pop(name) if name in self._known else self._cache.get_texts([name]).get(name)
+        try:
+            return None if known is None else list(json.loads(known, object_hook=_restored))
+        except (TypeError, ValueError, RecursionError):
+            return None
 
     def keep(self, text: str, documents: Sequence[Any]) -> None:
         """Remember the documents of a file that is good.
@@ -37,18 +47,18 @@ class Documents:
         """
         try:
             said = json.dumps(documents, default=_default)
-            exact = len(said) <= _MOST and _same([_restored(one) for one in json.loads(said)], documents)
+            exact = len(said) <= _MOST and _same(json.loads(said, object_hook=_restored), documents)
         except (TypeError, ValueError, RecursionError):
             return
         if exact:
-            self._fresh[self._key(text)] = json.loads(said)
+            self._fresh[self._key(text)] = said
 
     def _key(self, text: str) -> str:
         return key(self._kind, hashlib.sha256(text.encode()).hexdigest())
 
     def save(self) -> None:
         """Write what is new."""
-        self._cache.put(self._fresh)
+        self._cache.put_texts(self._fresh)
         self._fresh = {}
 
 
@@ -60,15 +70,14 @@ def _default(value: object) -> object:
     raise TypeError
 
 
-def _restored(value: Any) -> Any:
-    if isinstance(value, dict):
-        if len(value) == 1:
-            if isinstance(said := value.get(_DATE), str):
-                return date.fromisoformat(said)
-            if isinstance(said := value.get(_TIME), str):
-                return datetime.fromisoformat(said)
-        return {name: _restored(one) for name, one in value.items()}
-    return [_restored(one) for one in value] if isinstance(value, list) else value
+def _restored(value: dict[str, Any]) -> Any:
+    """Return a mapping of JSON, whose parts are restored, as the document had it."""
+    if len(value) == 1:
+        if isinstance(said := value.get(_DATE), str):
+            return date.fromisoformat(said)
+        if isinstance(said := value.get(_TIME), str):
+            return datetime.fromisoformat(said)
+    return value
 
 
 def _same(one: object, other: object) -> bool:

@@ -296,6 +296,8 @@ class NullText(DetectionItemTransformation):
             return re.search(str(value.regexp), self.text, re.IGNORECASE) is not None
         if not isinstance(value, SigmaString):
             return False
+        if sum(len(part) for part in value.s if isinstance(part, str)) > len(self.text):
+            return False
         return re.fullmatch(_regex(value.s, "."), self.text, re.IGNORECASE | re.DOTALL) is not None
 
 

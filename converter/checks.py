@@ -112,10 +112,12 @@ def _parses(rule: Rule, detection: dict[str, Any], section: str) -> Iterator[Rul
     """Yield the first error of pySigma's own reading of the rule and its condition."""
     from sigma.exceptions import SigmaConditionError, SigmaError
 
+    from converter import fresh
+
     try:
         parsed = replace(rule, doc={**rule.doc, "detection": detection}).sigma()
         for condition in parsed.detection.parsed_condition:
-            _ = condition.parsed
+            fresh.parsed(condition)
     except SigmaConditionError as problem:
         text = _plain(problem)
         hint = _selection_hint(detection, text)

@@ -30,6 +30,7 @@ from sigma.types import (
 )
 
 from converter import detection_items as common
+from converter import fresh
 from converter.detection_items import Part
 from converter.errors import PipelineError
 
@@ -151,7 +152,7 @@ def _guarded(rule: SigmaRule) -> set[int]:
         (guarded if safe else other).add(id(value))
 
     for condition in rule.detection.parsed_condition:
-        walk(condition.parsed, {}, False)
+        walk(fresh.parsed(condition), {}, False)
     return guarded - other
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sigma.conditions import ConditionAND, ConditionOR
 
-from converter import detection_items
+from converter import detection_items, fresh
 from converter.rule import Rule
 
 Demands = Mapping[str, str]
@@ -20,7 +20,7 @@ def of_rule(rule: Rule) -> Demands:
     Args:
         rule: an event rule, as it is written.
     """
-    trees = [condition.parsed for condition in rule.sigma().detection.parsed_condition]
+    trees = [fresh.parsed(condition) for condition in rule.sigma().detection.parsed_condition]
     found = [_of(tree) for tree in trees]
     return {
         name: text

@@ -33,7 +33,7 @@ class Side:
     rules_root: Path | None = None
     """The rules that the queries were made from; None if they are not known."""
     tests: Path | None = None
-    planned: Mapping[str, str] = field(default_factory=dict)
+    planned: Mapping[str, output.Content] = field(default_factory=dict)
     """Files that a build is about to write there: path below the folder -> text."""
     _rules: RuleSet | None = None
 
@@ -49,7 +49,8 @@ class Side:
         for query in self.entries.get(key, {}).get("queries", ()):
             path = self.folder / query["file"]
             if query["file"] in self.planned:
-                found[query["file"]] = self.planned[query["file"]]
+                planned = self.planned[query["file"]]
+                found[query["file"]] = planned if isinstance(planned, str) else planned.decode()
             elif path.resolve().is_relative_to(self.folder.resolve()) and path.is_file():
                 found[query["file"]] = path.read_text(encoding="utf-8", errors="replace")
         return found
@@ -107,7 +108,7 @@ def side(name: str, config: Config, scratch: Path) -> Side:
     return _revision(name, config, scratch)
 
 
-def planned(folder: Path, files: Mapping[str, str]) -> tuple[Side, Side]:
+def planned(folder: Path, files: Mapping[str, output.Content]) -> tuple[Side, Side]:
     """Return an output folder as it is, which may be missing, and as a build would leave it.
 
     Args:

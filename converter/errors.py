@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
+from typing import Self
+
+Said = tuple[str, str, str | None, int | None, int | None, str | None]
+"""Code, message, file, line, column and hint of an error."""
 
 
 class ExitCode(IntEnum):
@@ -57,6 +61,17 @@ class SigconvError(Exception):
         self.line = line
         self.column = column
         self.hint = hint
+
+    def said(self) -> Said:
+        """Return what it says as plain data, which another process or a later run can make it from again."""
+        return self.code, self.message, self.file, self.line, self.column, self.hint
+
+    @classmethod
+    def of(cls, said: Said) -> Self:
+        """Return the error of this class that said this."""
+        made = cls.__new__(cls, said[1])  # Not `__init__`: the message is one line already.
+        made.code, made.message, made.file, made.line, made.column, made.hint = said
+        return made
 
     def __str__(self) -> str:
         """Return the one line that is printed: ``file:line:column: CODE message (hint)``."""

@@ -113,6 +113,8 @@ def _differs(node: Any, held: Mapping[str, str]) -> bool:
     text, value = held.get(getattr(node, "field", None) or ""), getattr(node, "value", None)
     if text is None or not isinstance(value, SigmaString):
         return False
+    if sum(len(part.lower()) for part in value.s if isinstance(part, str)) > len(text):
+        return True
     parts = (
         re.escape(part.lower()) if isinstance(part, str) else "." if part is _ONE else ".*"
         for part in value.s

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -14,6 +14,8 @@ from typing import Any
 from converter.errors import UsageError
 
 MANIFEST = "manifest.json"
+Content = str | bytes
+"""What a file is to hold; text is written as UTF-8."""
 _quoted = json.encoder.encode_basestring
 _LITERAL = {True: "true", False: "false"}
 PENDING = ".sigconv-pending.json"
@@ -46,12 +48,12 @@ def _safe(name: str) -> str:
     return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in name)[:80]
 
 
-def digest(text: str) -> str:
-    """Return the SHA-256 of a query as written."""
-    return hashlib.sha256(text.encode()).hexdigest()
+def digest(text: Content) -> str:
+    """Return the SHA-256 of a file's content."""
+    return hashlib.sha256(text if isinstance(text, bytes) else text.encode()).hexdigest()
 
 
-def write(path: Path, text: str | bytes, scratch: Path | None = None) -> bool:
+def write(path: Path, text: Content, scratch: Path | None = None) -> bool:
     """Write a file whole: a reader, or a kill at any moment, sees the old file or the new one.
 
     Args:
@@ -76,18 +78,59 @@ def write(path: Path, text: str | bytes, scratch: Path | None = None) -> bool:
         if path.is_file() and path.read_bytes() == data:
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=scratch or path.parent, prefix=_PREFIX, suffix=_SUFFIX)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)  # No fsync: against a killed process the rename is enough.
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        _replace(os.fspath(path), data, os.fspath(scratch or path.parent))
     except OSError as problem:
         raise UsageError("SC603", f"cannot be written: {problem.strerror}", file=path.as_posix()) from problem
     return True
+
+
+def replace(path: str, text: Content, scratch: str) -> None:
+    """Write a file whole, in a folder that is made if it is not there.
+
+    Args:
+        path: the file.
+        text: its content.
+        scratch: as for `write`.
+
+    Raises:
+        UsageError: SC603 if it cannot be written.
+    """
+    data = text.encode() if isinstance(text, str) else text
+    try:
+        try:
+            _replace(path, data, scratch)
+        except FileNotFoundError:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            _replace(path, data, scratch)
+    except OSError as problem:
+        raise UsageError("SC603", f"cannot be written: {problem.strerror}", file=path) from problem
+
+
+_count = itertools.count()
+
+
+def _replace(path: str, data: bytes, scratch: str) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    while True:
+        temporary = f"{scratch}/{_PREFIX}{os.getpid()}-{next(_count)}{_SUFFIX}"
+        try:
+            descriptor = os.open(temporary, flags, 0o600)
+        except FileExistsError:  # Of a process of the same number that was killed.
+            continue
+        break
+    try:
+        try:
+            left = memoryview(data)
+            while left:  # No fsync: against a killed process the rename is enough.
+                left = left[os.write(descriptor, left) :]
+        finally:
+            os.close(descriptor)
+        # The functions and not Path's methods: of thousands of files it is felt.
+        os.chmod(temporary, 0o644)  # noqa: PTH101
+        os.replace(temporary, path)  # noqa: PTH105
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 @contextmanager
@@ -112,13 +155,13 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def holds(path: str, text: str) -> bool:
-    """Tell whether a file is there and is this text, byte for byte."""
+def holds(path: str, text: Content) -> bool:
+    """Tell whether a file is there and is this, byte for byte."""
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     except OSError:
         return False
-    data = text.encode()
+    data = text.encode() if isinstance(text, str) else text
     found = b""
     try:
         while part := os.read(descriptor, len(data) + 1 - len(found)):
@@ -161,13 +204,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def manifest_text(
+def manifest_data(
     entries: Sequence[Mapping[str, Any]],
     exports: Sequence[Mapping[str, Any]],
     pipelines: Mapping[str, str],
     version: str,
-) -> str:
-    """Return the manifest's text: sorted, without a clock, so that equal input gives equal bytes."""
+) -> bytes:
+    """Return the manifest: sorted, without a clock, so that equal input gives equal bytes."""
     manifest: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "sigconv": version,
@@ -180,17 +223,22 @@ def manifest_text(
     around = json.dumps(manifest | {"entries": entries_at}, indent=2, ensure_ascii=False)
     before, _, after = around.partition(json.dumps(entries_at))
     if not entries:
-        return f"{before}[]{after}\n"
-    # One text of all its parts, and no other as long: there may be tens of megabytes.
-    parts = [before]
-    for entry in manifest["entries"]:
-        parts += ("[\n    " if len(parts) == 1 else ",\n    ", _entry_text(entry))
-    return "".join((*parts, "\n  ]", after, "\n"))
+        return f"{before}[]{after}\n".encode()
+    # Bytes of all its parts, and no other copy: there may be tens of megabytes.
+    data = bytearray(f"{before}[\n    ".encode())
+    for number, entry in enumerate(manifest["entries"]):
+        if number:
+            data += b",\n    "
+        data += _entry_text(entry).encode()
+    data += f"\n  ]{after}\n".encode()
+    return bytes(data)
 
 
-def has_exports(manifest: str) -> bool:
-    """Tell whether a manifest's text lists import files; no string in it holds a line's end."""
-    return '\n  "exports": [' in manifest
+def has_exports(files: Mapping[str, Content]) -> bool:
+    """Tell whether files to write have import files among them, as their manifest lists (`manifest_data`)."""
+    # No string of JSON holds a line's end.
+    data = files[MANIFEST]
+    return b'\n  "exports": [' in (data if isinstance(data, bytes) else data.encode())
 
 
 _HEAD = ("rule", "title", "file", "source_sha256", "target", "source", "status")

@@ -18,11 +18,12 @@ from sigma.processing.transformations import (
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaLogSource, SigmaRule
 from sigma.types import SigmaCasedString, SigmaFieldReference, SigmaString
 
-from converter import demands, fidelity, placeholders, references
+from converter import demands, fidelity, fresh, pipeline_items, placeholders, references
 from converter.cells import NONE, PLATFORMS, Cell, cell, folder, sources, variants
 from converter.columns import Columns
 from converter.errors import Refusal
 from converter.inference import infer_columns, leaves
+from converter.pipeline_items import names_of, relevant
 from converter.plan import BaseRule, Fidelity, Reason, Tree
 from converter.rule import Rule
 
@@ -39,13 +40,10 @@ __all__ = [
     "variants",
 ]
 
-_CHANGES_LOGSOURCE = ("change_logsource", "nest")
 _STRICT = "strict_field_mapping_failure"
 _REQUIRED = "require_fields"
 _BY_CASE = "by_case"
 _LOCATIONS = ("index", "table", "query_table", "macro")
-LogsourceNames = tuple[tuple[str, str], ...]
-_LOGSOURCE = ("category", "product", "service")
 
 
 def prepare(
@@ -60,6 +58,27 @@ def prepare(
         Refusal: SC204 for a field without an equivalent, SC206 for a placeholder left, SC207 for a
             logsource that the cell does not have, SC209 if nothing is left of the condition.
     """
+    if where.inferred:
+        return _prepared(rule, where, placeholder_values)
+    # Languages of one platform have one pipeline, and backends leave alone what they are given.
+    key = (id(rule.doc), where.source, where.stem, where.version)
+    known = _LAST.get(key)
+    if known is None or known[0] is not rule.doc or known[1] is not placeholder_values:
+        known = _LAST[key] = rule.doc, placeholder_values, *_prepared(rule, where, placeholder_values)
+        while len(_LAST) > _MOST:
+            del _LAST[next(iter(_LAST))]
+    return known[2], list(known[3])
+
+
+_Prepared = tuple[Any, Any, BaseRule, list[Reason]]
+_LAST: dict[tuple[object, ...], _Prepared] = {}
+"""The last rules that were prepared: document, values of placeholders, and what they became."""
+_MOST = 16
+
+
+def _prepared(
+    rule: Rule, where: Cell, placeholder_values: Mapping[str, Any] | None
+) -> tuple[BaseRule, list[Reason]]:
     sigma = rule.sigma()
     if placeholder_values:
         placeholders.expand(sigma, placeholder_values)
@@ -71,13 +90,12 @@ def prepare(
     # The values are kept, so that none that the mapping makes gets the id of one of them.
     own = list(_comparisons(sigma))
     if where.pipeline is not None:
-        data, origins = relevant(where, rule)
-        pipeline = ProcessingPipeline.from_dict(data)
+        pipeline, ours = pipeline_items.made(where, names_of(rule))
         try:
             pipeline.apply(sigma)
         except SigmaError as problem:
             raise _refused(rule, where, problem) from problem
-        if not where.inferred and not _mapped(pipeline, [origin == where.own for origin in origins]):
+        if not where.inferred and not _mapped(pipeline, ours):
             raise Refusal(
                 "SC207",
                 f"{where} has no events of logsource {_logsource(sigma.logsource)}",
@@ -93,6 +111,7 @@ def prepare(
         state = _state(rule, where, pipeline.state)
         losses = _losses(sigma, pipeline)
     tree = _tree(rule, sigma)
+    sigma.detection.parsed_condition = []  # Read; they refer back to the detections.
     columns = where.columns
     if where.inferred:
         columns = {**infer_columns(tree, where.target), **columns}
@@ -121,9 +140,9 @@ def _references(sigma: SigmaRule) -> Iterator[tuple[str, str]]:
 
 
 def _signature(rule: Rule, where: Cell, field: str) -> references.Signature:
-    key = (where.source, where.target, where.version, _names(rule), field)
+    key = (where.source, where.target, where.version, names_of(rule), field)
     if key not in _SIGNATURES:
-        _SIGNATURES[key] = references.signature(relevant(where, rule)[0], dict(_names(rule)), field)
+        _SIGNATURES[key] = references.signature(relevant(where, rule)[0], dict(names_of(rule)), field)
     return _SIGNATURES[key]
 
 
@@ -152,8 +171,8 @@ def map_field(rule: Rule, where: Cell, field: str) -> tuple[str, ...]:
     """Return the columns that hold a field of the rule's events (itself, where nothing maps it)."""
     if where.pipeline is None:
         return (field,)
-    parts = _names(rule)
-    items = _relevant(where, parts)[0]["transformations"]
+    parts = names_of(rule)
+    items = relevant(where, rule)[0]["transformations"]
     by_case = any(item.get("type") == _BY_CASE for item in items)
     demanded = demands.of_rule(rule) if by_case else {}
     key = (where.source, where.target, where.version, parts, field, tuple(sorted(demanded.items())))
@@ -167,7 +186,7 @@ def map_field(rule: Rule, where: Cell, field: str) -> tuple[str, ...]:
                 "fields": [field],
             }
         )
-        data = dict(_relevant(where, parts)[0])
+        data = dict(relevant(where, rule)[0])
         # The strict ones would refuse the field of the probe, which demands nothing of other fields either.
         data["transformations"] = [
             (demands.settled(item, demanded) if item.get("type") == _BY_CASE else None) or item
@@ -190,69 +209,13 @@ def lacking(rule: Rule, where: Cell, field: str) -> str | None:
     lists = [one for one in where.pipeline["transformations"] if one.get("type") == _REQUIRED]
     if not any(field in one["fields"] for one in lists):
         return None
-    for item in _relevant(where, _names(rule))[0]["transformations"]:
+    for item in relevant(where, rule)[0]["transformations"]:
         if item.get("type") == _REQUIRED and field not in item["fields"]:
             return str(item.get("of", "the events"))
     return None
 
 
 _FIELDS: dict[tuple[object, ...], tuple[str, ...]] = {}
-_RELEVANT: dict[tuple[object, ...], tuple[dict[str, Any], tuple[str, ...]]] = {}
-
-
-def relevant(where: Cell, rule: Rule) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the pipeline's data for a rule's log source, and the file of each of its transformations."""
-    return _relevant(where, _names(rule))
-
-
-def _names(rule: Rule) -> LogsourceNames:
-    """Return the rule's log source: what is given of category, product and service."""
-    logsource = rule.doc.get("logsource") or {}
-    return tuple((key, str(logsource[key])) for key in _LOGSOURCE if logsource.get(key))
-
-
-def _relevant(where: Cell, names: LogsourceNames) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the cell's pipeline without the items for other log sources, and where each item is from.
-
-    Making those items takes longest.
-    """
-    key = (where.source, where.target, where.version, names)
-    if key not in _RELEVANT:
-        pipeline = dict(where.pipeline or {})
-        pairs = list(zip(pipeline.get("transformations") or [], where.origins, strict=True))
-        if not any(item.get("type") in _CHANGES_LOGSOURCE for item, _ in pairs):
-            pairs = [
-                (_for_these(item, dict(names)), origin)
-                for item, origin in pairs
-                if not _is_for_others(item, dict(names))
-            ]
-        pipeline["transformations"] = [item for item, _ in pairs]
-        _RELEVANT[key] = pipeline, tuple(origin for _, origin in pairs)
-    return _RELEVANT[key]
-
-
-def _is_for_others(item: Mapping[str, Any], names: Mapping[str, str]) -> bool:
-    """Tell whether an item's conditions, all of them or one as it says, cannot hold for the log source."""
-    conditions = item.get("rule_conditions")
-    if not isinstance(conditions, list) or not conditions or item.get("rule_cond_not"):
-        return False
-    every = any if item.get("rule_cond_op", "and") == "and" else all
-    return every(_names_another(condition, names) for condition in conditions)
-
-
-def _for_these(item: Mapping[str, Any], names: Mapping[str, str]) -> Mapping[str, Any]:
-    """Return the item without those alternatives of its conditions that name another log source."""
-    conditions = item.get("rule_conditions")
-    if not isinstance(conditions, list) or item.get("rule_cond_not") or item.get("rule_cond_op") != "or":
-        return item
-    left = [condition for condition in conditions if not _names_another(condition, names)]
-    return {**item, "rule_conditions": left}
-
-
-def _names_another(condition: Mapping[str, Any], names: Mapping[str, str]) -> bool:
-    return condition.get("type") == "logsource" and any(
-        names.get(key) != condition[key] for key in _LOGSOURCE if condition.get(key)
-    )
 
 
 def _mapped(pipeline: ProcessingPipeline, ours: Sequence[bool]) -> bool:
@@ -301,7 +264,7 @@ def _tree(rule: Rule, sigma: SigmaRule) -> Tree:
     """
     trees: list[Tree] = []
     for condition in sigma.detection.parsed_condition:
-        parsed = condition.parsed
+        parsed = fresh.parsed(condition)
         if parsed is None or (isinstance(parsed, ConditionItem) and not parsed.args):
             raise Refusal("SC209", "nothing is left of the condition", file=rule.file)
         trees.append(parsed)

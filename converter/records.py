@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import sys
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,8 +71,7 @@ def work_out(
     try:
         conversion = convert(rules, rule, cell, options)
     except SigconvError as error:
-        said = (type(error).__name__, error.code, error.message, error.file, error.line, error.column)
-        return {"error": [*said, error.hint]}, None
+        return {"error": [type(error).__name__, *error.said()]}, None
     item = export_item(rules, conversion, suffix) if with_item else None
     return _converted(conversion, suffix), item
 
@@ -93,12 +95,48 @@ def _converted(conversion: Conversion, suffix: str | None) -> Record:
     return {"entry": entry, "files": files}
 
 
+def packed(record: Record) -> bytes:
+    """Return a record in a third of its size."""
+    return zlib.compress(json.dumps(record, separators=(",", ":")).encode(), 1)
+
+
+def text_of(packed: bytes) -> str:
+    """Return a packed record as JSON."""
+    return zlib.decompress(packed).decode()
+
+
+def unpacked(packed: bytes) -> Record:
+    """Return a packed record."""
+    found: Record = json.loads(zlib.decompress(packed))
+    return found
+
+
+def lean(record: Record, kept: dict[object, Any]) -> Record:
+    """Return a record that shares with others what is the same: there are thousands.
+
+    Args:
+        record: of another process, or of the cache.
+        kept: what records of this run hold so far.
+    """
+    if "error" in record:
+        record["error"] = [kept.setdefault(one, one) for one in record["error"]]
+        return record
+    entry = record["entry"]
+    reasons = tuple((one["fidelity"], one["text"]) for one in entry["reasons"])
+    when = entry["schedule"]
+    entry["reasons"] = kept.setdefault(reasons, entry["reasons"])
+    entry["schedule"] = kept.setdefault(tuple(when.items()), when)
+    for name in ("status", "fidelity"):
+        entry[name] = sys.intern(entry[name])
+    return record
+
+
 def error_of(record: Mapping[str, Any]) -> SigconvError | None:
     """Return the error that a record holds."""
     if "error" not in record:
         return None
-    name, code, message, file, line, column, hint = record["error"]
-    made: SigconvError = getattr(errors, name)(code, message, file=file, line=line, column=column, hint=hint)
+    name, *said = record["error"]
+    made: SigconvError = getattr(errors, name).of(said)
     return made
 
 

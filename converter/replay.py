@@ -16,7 +16,7 @@ from typing import Any
 from converter import output
 from converter.cache import Cache, environment, key
 from converter.config import Config
-from converter.rules import rule_files
+from converter.rule_files import rule_files
 
 _MOST = 64 << 20
 """Characters of a record that are worth keeping."""
@@ -78,7 +78,7 @@ class Replay:
             return None
         return Said(*known["said"])
 
-    def keep(self, files: Mapping[str, str], said: Said) -> None:
+    def keep(self, files: Mapping[str, output.Content], said: Said) -> None:
         """Remember a build whose files are all in place, unless what it read changed meanwhile."""
         if self._signed() != self._signature:
             return

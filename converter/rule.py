@@ -53,17 +53,19 @@ class Rule:
     def sigma(self) -> SigmaRule:
         """Return a fresh pySigma rule: a pipeline changes it in place, so one is made for each cell.
 
+        A rule is parsed once for as long as few others are asked for; its document must not be changed.
+
         Raises:
             sigma.exceptions.SigmaError: if the rule is not valid (loaded rules are).
         """
-        from sigma.rule import SigmaRule
+        from converter import fresh
 
-        from converter import modifiers
-
-        modifiers.register()
-        made = SigmaRule.from_dict(_with_safe_names(self.doc))
-        modifiers.readable(made.detection)
-        return made
+        known = _PARSED.get(id(self.doc))
+        if known is None or known[0] is not self.doc:
+            known = _PARSED[id(self.doc)] = self.doc, _parsed(self.doc)
+            while len(_PARSED) > _MOST:
+                del _PARSED[next(iter(_PARSED))]
+        return fresh.rule(known[1])
 
     def error(self, code: str, message: str, *path: str | int, hint: str | None = None) -> RuleError:
         """Return an error that stands at the key ``path`` of this rule."""
@@ -77,6 +79,22 @@ class Rule:
         """Return the SHA-256 of the rule's content, independent of layout and comments."""
         canonical = json.dumps(self.doc, sort_keys=True, default=str, ensure_ascii=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+_PARSED: dict[int, tuple[dict[str, Any], SigmaRule]] = {}
+"""The last rules that were parsed, by the `id()` of their documents, which are kept so that it is theirs."""
+_MOST = 32
+
+
+def _parsed(doc: dict[str, Any]) -> SigmaRule:
+    from sigma.rule import SigmaRule
+
+    from converter import modifiers
+
+    modifiers.register()
+    made = SigmaRule.from_dict(_with_safe_names(doc))
+    modifiers.readable(made.detection)
+    return made
 
 
 # pySigma's grammar reads `not_x` as `not _x`, and the same of `and` and `or`.

@@ -6,15 +6,16 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from converter import filters, yamlfile
 from converter.checks import problems
 from converter.correlations import generates, referenced
-from converter.errors import RuleError
+from converter.errors import RuleError, Said
 from converter.rule import Rule
+from converter.rule_files import rule_files
 from converter.yamlfile import Documents
 
-SUFFIXES = (".yml", ".yaml")
 ROOT_NAMES = ("sigma", "rules")
 """Folders whose name says that they hold all rules."""
 
@@ -89,6 +90,7 @@ def load(
     root: Path | None = None,
     whole: bool = False,
     known: Documents | None = None,
+    workers: int = 1,
 ) -> RuleSet:
     """Load every rule of the files and folders.
 
@@ -98,6 +100,7 @@ def load(
             default: the nearest folder named ``sigma`` or ``rules`` above, else the folder given.
         whole: compare ids and names with those of the whole rules root, where there is one of such a name.
         known: documents that need not be read again.
+        workers: how many processes may read.
 
     Raises:
         RuleError: only for a path that does not exist (SC107); what is wrong with a rule is in ``errors``.
@@ -113,24 +116,33 @@ def load(
             folders[file.parent] = os.path.realpath(file.parent)
         return f"{folders[file.parent]}/{file.name}"
 
+    def new(base: Path, files: Iterator[Path]) -> Iterator[tuple[Path, str]]:
+        for file in files:
+            if (real := real_path(file)) not in seen:
+                seen.add(real)
+                yield file, _relative(file, base)
+
     roots: dict[Path, None] = {}
+    asked: list[tuple[Path, str]] = []
     for given in paths:
         if not given.exists():
             raise RuleError("SC107", "does not exist", file=given.as_posix())
         base = root or rules_root(given)
         roots[base] = None
-        for file in rule_files(given):
-            if (real := real_path(file)) not in seen:
-                seen.add(real)
-                _load_file(file, base, result, known)
+        asked += new(base, rule_files(given))
+    for file, found in zip(asked, _read(asked, known, workers), strict=True):
+        result.documents += found.all
+        result.rules += found.good
+        if found.errors:
+            result.errors += found.errors
+            result.failed_files.append(file[1])
     wanted = [ref for rule in result.rules for ref in result.references(rule)]
     missing = any(result.resolve(ref) is None for ref in wanted)
     for base in roots:
         if missing or (whole and (base == root or base.name in ROOT_NAMES)):
-            for file in rule_files(base):
-                if (real := real_path(file)) not in seen:
-                    seen.add(real)
-                    _load_file(file, base, result, known, library=True)
+            others = list(new(base, rule_files(base)))
+            for found in _read(others, known, workers):
+                result.library += found.good
     result._index = None
     _check_duplicates(result, result.library if whole else ())
     _check_circles(result)
@@ -147,68 +159,110 @@ def rules_root(path: Path) -> Path:
     return start
 
 
-def rule_files(path: Path) -> Iterator[Path]:
-    """Yield the file itself, or the YAML files below the folder, sorted."""
-    if not path.is_dir():
-        yield path
-        return
-    found: list[tuple[tuple[str, ...], str]] = []
-    for folder, below, names in os.walk(path):
-        below[:] = [name for name in below if not name.startswith(".")]
-        parts = Path(folder).relative_to(path).parts
-        for name in names:
-            file = f"{folder}/{name}"
-            if name.lower().endswith(SUFFIXES) and not name.startswith("."):  # Links to nothing too: errors.
-                found.append(((*parts, name), file))
-    yield from (Path(file) for _, file in sorted(found))
-
-
-def _load_file(
-    file: Path, root: Path, result: RuleSet, known: Documents | None, library: bool = False
-) -> None:
+def _relative(file: Path, root: Path) -> str:
     # Strings and not paths here and in `rule_files`: of thousands of files it is felt.
     above, name = f"{os.path.abspath(root)}{os.sep}", os.path.abspath(file)  # noqa: PTH100
-    relative = name.removeprefix(above).replace(os.sep, "/") if name.startswith(above) else file.name
-    found, wrong, read = _read_file(file, relative, known)
-    if library:
-        result.library += found
-        return
-    result.documents += read
-    result.rules += found
-    if wrong:
-        result.errors += wrong
-        result.failed_files.append(relative)
+    return name.removeprefix(above).replace(os.sep, "/") if name.startswith(above) else file.name
 
 
-def _read_file(
-    file: Path, relative: str, known: Documents | None
-) -> tuple[list[Rule], list[RuleError], list[Rule]]:
+@dataclass(slots=True)
+class _Found:
+    """What is in a file."""
+
+    good: list[Rule] = field(default_factory=list)
+    errors: list[RuleError] = field(default_factory=list)
+    all: list[Rule] = field(default_factory=list)
+
+
+_PART = 16
+_ENOUGH = 200
+"""Files that there must be for each process."""
+
+
+def _read(files: Sequence[tuple[Path, str]], known: Documents | None, workers: int) -> Iterator[_Found]:
+    """Yield what is in each file: given are its path, and the same below the rules root."""
+    from converter.processes import shared_out
+
+    documents: dict[int, Examined] = {}
+    fresh: list[tuple[int, str, Path, str]] = []
+    read: list[tuple[int, str, Path, str]] = []
+    for number, (file, relative) in enumerate(files):
+        try:
+            read.append((number, yamlfile.read_text(file, file.as_posix()), file, relative))
+        except RuleError as error:
+            documents[number] = [], [(-1, error.said())]
+    if known is not None:
+        known.expect(text for _, text, _, _ in read)
+    for one in read:
+        good = known.get(one[1]) if known is not None else None
+        if good is not None:
+            documents[one[0]] = good, []
+        else:
+            fresh.append(one)
+    parts = [fresh[start : start + _PART] for start in range(0, len(fresh), _PART)]
+    for _, some in shared_out(examine, parts, min(workers, len(fresh) // _ENOUGH)):
+        documents.update(some)
+    new = {number: text for number, text, _, _ in fresh}
+    for number, (file, relative) in enumerate(files):
+        examined = documents.pop(number)
+        found = _rules(file, relative, *examined)
+        if known is not None and number in new and not found.errors:
+            known.keep(new[number], examined[0])
+        yield found
+
+
+Examined = tuple[list[Any], list[tuple[int, Said]]]
+"""The documents of a file, and what is wrong: with which of them, or -1, and the error."""
+
+
+def examine(part: Sequence[tuple[int, str, Path, str]]) -> dict[int, Examined]:
+    """Return what is in files, by their numbers.
+
+    Args:
+        part: for each file its number, its text, its path, and the path below the rules root.
+    """
+    found: dict[int, Examined] = {}
+    for number, text, file, relative in part:
+        name = file.as_posix()
+        try:
+            documents = yamlfile.parse(text, name)
+        except RuleError as error:
+            found[number] = [], [(-1, error.said())]
+            continue
+        wrong = [
+            (position, error.said())
+            for position, document in enumerate(documents)
+            if isinstance(document, dict)
+            for error in problems(Rule(document, name, file, relative, position))
+        ]
+        found[number] = documents, wrong
+    return found
+
+
+def _rules(file: Path, relative: str, documents: Sequence[Any], wrong: Sequence[tuple[int, Said]]) -> _Found:
     """Return the good rules of a file, what is wrong with the others, and all of them."""
     name = file.as_posix()
-    try:
-        text = yamlfile.read_text(file, name)
-        good = known.get(text) if known is not None else None
-        documents = yamlfile.parse(text, name) if good is None else good
-    except RuleError as error:
-        return [], [error], []
-    rules: list[Rule] = []
-    read: list[Rule] = []
-    errors: list[RuleError] = []
+    errors: dict[int, list[RuleError]] = {}
+    for position, said in wrong:
+        errors.setdefault(position, []).append(RuleError.of(said))
+    found = _Found(errors=errors.get(-1, []))
+    if found.errors:
+        return found
     for number, document in enumerate(documents):
         if isinstance(document, dict):
             rule = Rule(document, name, file, relative, number)
-            read.append(rule)
-            wrong = list(problems(rule)) if good is None else []
-            errors += wrong
-            if not wrong:
-                rules.append(rule)
+            found.all.append(rule)
+            if number in errors:
+                found.errors += errors[number]
+            else:
+                found.good.append(rule)
         elif document is not None:
-            errors.append(RuleError("SC106", "a rule is a mapping of keys to values", file=name, line=1))
-    if not rules and not errors:
-        errors.append(RuleError("SC106", "holds no rule", file=name))
-    if good is None and known is not None and not errors:
-        known.keep(text, documents)
-    return rules, errors, read
+            found.errors.append(
+                RuleError("SC106", "a rule is a mapping of keys to values", file=name, line=1)
+            )
+    if not found.good and not found.errors:
+        found.errors.append(RuleError("SC106", "holds no rule", file=name))
+    return found
 
 
 def _apply_filters(result: RuleSet) -> None:

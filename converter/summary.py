@@ -59,7 +59,7 @@ def markdown(changes: Sequence[Change], problems: Iterable[str] = ()) -> str:
     return "\n".join(lines)
 
 
-def of_build(folder: Path, files: Mapping[str, str], problems: Iterable[str]) -> str:
+def of_build(folder: Path, files: Mapping[str, output.Content], problems: Iterable[str]) -> str:
     """Return what a build changes in its output folder; to be called before it writes.
 
     Args:

@@ -5,7 +5,8 @@ libyaml parses; positions are worked out again only when there is something to r
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import sys
+from collections.abc import Hashable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -35,9 +36,62 @@ class _Loader(yaml.CSafeLoader):
             seen.add(key)
         return super().construct_mapping(node, deep)
 
+    def construct_document(self, node: yaml.Node) -> Any:
+        """Make a document; one with anything unusual, or wrong, as PyYAML does, which takes longer."""
+        try:
+            made = self._made(node, {}, 0)
+        except _Unusual:
+            return super().construct_document(node)
+        finally:
+            self.constructed_objects.clear()
+        return made
+
+    def _made(self, node: yaml.Node, known: dict[int, Any], depth: int) -> Any:
+        if isinstance(node, yaml.ScalarNode):
+            if node.tag != _TEXT:
+                return self.construct_object(node, deep=True)
+            # Keys, log sources, tags and authors stand in hundreds of rules: each is kept once.
+            text: str = node.value
+            return sys.intern(text) if len(text) <= _SHORT else text
+        if id(node) in known:
+            if known[id(node)] is None:  # It holds itself.
+                raise _Unusual
+            return known[id(node)]
+        if depth > MAX_DEPTH:
+            raise _Unusual
+        known[id(node)] = None
+        made: Any
+        if isinstance(node, yaml.SequenceNode) and node.tag == _LIST:
+            made = [self._made(one, known, depth + 1) for one in node.value]
+        elif isinstance(node, yaml.MappingNode) and node.tag == _MAPPING:
+            made = {}
+            for key_node, value_node in node.value:
+                if not isinstance(key_node, yaml.ScalarNode) or key_node.tag in _SPECIAL_KEYS:
+                    raise _Unusual
+                key = self._made(key_node, known, depth)
+                if key in made:
+                    raise _Unusual
+                made[key] = self._made(value_node, known, depth + 1)
+        else:
+            raise _Unusual
+        known[id(node)] = made
+        return made
+
+
+_TEXT, _LIST, _MAPPING = (f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map"))
+_SPECIAL_KEYS = tuple(f"tag:yaml.org,2002:{name}" for name in ("merge", "value"))
+_SHORT = 48
+
+
+class _Unusual(Exception):
+    pass
+
 
 class Documents(Protocol):
     """Documents of files that were read and found good before (`cache_documents`)."""
+
+    def expect(self, texts: Iterable[str]) -> None:
+        """Look for many at once: they are asked for next."""
 
     def get(self, text: str) -> list[Any] | None:
         """Return the documents of a file's text, or None."""

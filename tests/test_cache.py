@@ -302,7 +302,7 @@ def test_manifest_text_is_what_json_writes() -> None:
         {**manifest["entries"][0], "more": [{}]},
     ]
     for entries in (manifest["entries"], odd, []):
-        text = output.manifest_text(entries, [], {"a": "b"}, "1")
+        text = output.manifest_data(entries, [], {"a": "b"}, "1").decode()
         ordered = sorted(entries, key=output.entry_key)
         whole = {"schema_version": 1, "sigconv": "1", "pipelines": {"a": "b"}, "entries": ordered}
         assert text == json.dumps(whole, indent=2, ensure_ascii=False) + "\n"

@@ -8,6 +8,7 @@ stands as itself: Lucene has no escape for it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import Enum
 from typing import Literal, NoReturn
@@ -347,9 +348,11 @@ def literal(text: str) -> str:
     return "".join("\\" + char if char in _OPERATORS else char for char in text)
 
 
+_LETTER_OR_OPERATOR = re.compile(f"([A-Za-z])|[{re.escape(''.join(sorted(_OPERATORS)))}]")
+
+
 def either_case(text: str) -> str:
     """Return a regex that matches the text whatever the case of its ASCII letters."""
-    return "".join(
-        f"[{char.upper()}{char.lower()}]" if char.isascii() and char.isalpha() else literal(char)
-        for char in text
+    return _LETTER_OR_OPERATOR.sub(
+        lambda found: f"[{found[0].upper()}{found[0].lower()}]" if found[1] else "\\" + found[0], text
     )

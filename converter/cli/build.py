@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from converter.config import Config
     from converter.exporting import Exports
     from converter.jobs import Progress
+    from converter.output import Content
     from converter.rules import RuleSet
 
 
@@ -161,14 +162,10 @@ def build(
       2  a wrong option, path or configuration, or a file that cannot be written
       3  a defect of sigconv
     """
-    from converter import build as builder
     from converter import config as configuration
     from converter import output
     from converter.cache import FOLDER, Cache
-    from converter.cache_documents import Documents
-    from converter.exporting import make, takers
     from converter.replay import Replay, Said, possible
-    from converter.selection import Selection
 
     if (output_name == "-" and (archive or summary)) or (str(summary) == "-" and form == "json"):
         raise click.UsageError("what is printed to stdout is queries, JSON or a summary: one of them")
@@ -184,6 +181,12 @@ def build(
             if not check:
                 click.echo(_done(folder, said.queries, said.exports), err=True)
             raise click.exceptions.Exit(said.code)
+    # Only now: pySigma takes longer to load than all of the above.
+    from converter import build as builder
+    from converter.cache_documents import Documents
+    from converter.exporting import make, takers
+    from converter.selection import Selection
+
     documents = Documents(cache, "rules") if cache is not None else None
     known = Documents(cache, "pipelines") if cache is not None else None
     collect_rarely()
@@ -191,7 +194,8 @@ def build(
     cells = chosen_cells(targets, source_names, pipeline_files, variant_names, known)
     ran = [(cell.source, cell.target) for cell in cells]
     wanted = takers(ran) if everything else formats
-    config, rules = load_rules(paths, documents)
+    workers = jobs or os.cpu_count() or 1
+    config, rules = load_rules(paths, documents, workers)
     for read in (documents, known):
         if read is not None:
             read.save()
@@ -210,7 +214,7 @@ def build(
                 takes=selection.takes,
                 exporting=bool(wanted),
                 cache=cache,
-                workers=jobs or os.cpu_count() or 1,
+                workers=workers,
                 progress=progress,
             )
         )
@@ -239,7 +243,7 @@ def build(
     code = ExitCode.FAILED if rules.errors or failures else ExitCode.OK
     if replay is not None and not stale:
         queries = sum(len(outcome.files) for outcome in found)
-        has_exports = output.has_exports(plan[0][output.MANIFEST])
+        has_exports = output.has_exports(plan[0])
         replay.keep(plan[0], Said(problems + refusals, _overview(found), queries, has_exports, code))
     if code or stale:
         raise click.exceptions.Exit(ExitCode.FAILED)
@@ -278,7 +282,7 @@ def _line(outcome: Outcome) -> str:
 
 def _deliver(
     folder: Path,
-    files: Mapping[str, str],
+    files: Mapping[str, Content],
     root: Path,
     rules: RuleSet,
     problems: Sequence[str],
@@ -303,7 +307,13 @@ def _deliver(
 
 
 def _write(
-    folder: Path, found: Sequence[Outcome], files: dict[str, str], stale: list[str], *, check: bool, form: str
+    folder: Path,
+    found: Sequence[Outcome],
+    files: Mapping[str, Content],
+    stale: Sequence[str],
+    *,
+    check: bool,
+    form: str,
 ) -> bool:
     """Write the output folder, or with ``check`` compare it; return whether it is stale."""
     from converter import build as builder
@@ -322,7 +332,7 @@ def _write(
         click.echo(_overview(found), err=True, nl=False)
         if not check:
             queries = sum(len(outcome.files) for outcome in found)
-            has_exports = output.has_exports(files[output.MANIFEST])
+            has_exports = output.has_exports(files)
             changes = len(written.changed), len(written.removed)
             click.echo(_done(folder, queries, has_exports, *changes), err=True)
     return bool(wrong)

@@ -202,12 +202,15 @@ def chosen_cells(
     return cells
 
 
-def load_rules(paths: tuple[Path, ...], known: Documents | None = None) -> tuple[Config, RuleSet]:
+def load_rules(
+    paths: tuple[Path, ...], known: Documents | None = None, workers: int = 1
+) -> tuple[Config, RuleSet]:
     """Return configuration and the rules of the paths, or of the configured rules folder.
 
     Args:
         paths: as given.
         known: documents that need not be read again.
+        workers: how many processes may read.
     """
     from converter import config as configuration
     from converter import rules as loader
@@ -216,7 +219,7 @@ def load_rules(paths: tuple[Path, ...], known: Documents | None = None) -> tuple
     root = config.rules if config.rules.is_dir() else None
     given = list(paths) or [config.rules]
     inside = root is not None and all(path.resolve().is_relative_to(root.resolve()) for path in given)
-    return config, loader.load(given, root if inside else None, known=known)
+    return config, loader.load(given, root if inside else None, known=known, workers=workers)
 
 
 def collect_rarely() -> None:

@@ -49,14 +49,11 @@ def _marks(
     lines = []
     for title, row in rows:
         line = [title]
+        states = {cell: entry.get("fidelity") or "refused" for cell, entry in row.items()}
+        used.update(dict.fromkeys(states.values()))
+        marks = {cell: _MARKS[state] for cell, state in states.items()}
         for source in sources:
-            marks = []
-            for target in targets:
-                entry = row.get((source, target))
-                state = str(entry.get("fidelity") or "refused") if entry is not None else ""
-                used.setdefault(state)
-                marks.append(_MARKS.get(state, " "))
-            line.append(" ".join(marks))
+            line.append(" ".join([marks.get((source, target), " ") for target in targets]))
         lines.append(line)
     legend = ", ".join(f"{_MARKS[state]} {_MEANINGS[state]}" for state in _MARKS if state in used)
     return table_text(["rule", *sources], lines) + f"In the order {', '.join(targets)}: {legend}\n"

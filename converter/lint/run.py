@@ -12,6 +12,7 @@ from converter.lint import events, keys, schema
 from converter.lint.catalogue import level
 from converter.lint.misread import misread
 from converter.rule import Rule
+from converter.rule_files import rule_files
 from converter.rules import RuleSet
 
 
@@ -44,7 +45,7 @@ def check(paths: Sequence[Path], root: Path | None = None) -> Report:
         if not path.exists():
             hint = "check the path" if not path.is_symlink() else "the link points to nothing"
             report.findings.append(RuleError("SC107", "does not exist", file=path.as_posix(), hint=hint))
-        elif path.is_dir() and not any(loader.rule_files(path)):
+        elif path.is_dir() and not any(rule_files(path)):
             empty = "holds no file *.yml or *.yaml"
             report.findings.append(RuleError("SC106", empty, file=path.as_posix(), hint="check the path"))
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -12,10 +13,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from converter import processes
 from converter.cli import main
 from tests.support import ROOT
 from tests.test_kill import files, rules
 
+RULES = 80
 COMMAND = [sys.executable, "-m", "converter.cli", "build", "--no-cache"]
 
 
@@ -33,12 +36,12 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def workers(process: subprocess.Popen[str]) -> list[int]:
-    """Return the processes that convert: children whose command line says so."""
+    """Return the processes that convert beside the one that was started: its children, which are forks."""
     found = []
     for folder in Path("/proc").iterdir():
         try:
             parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == process.pid and b"spawn_main" in (folder / "cmdline").read_bytes():
+            if parent == process.pid and b"converter.cli" in (folder / "cmdline").read_bytes():
                 found.append(int(folder.name))
         except (OSError, ValueError, IndexError):
             continue
@@ -56,7 +59,7 @@ def wait_for_workers(process: subprocess.Popen[str]) -> list[int]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    rules(tmp_path, "o", range(80))
+    rules(tmp_path, "o", range(RULES))
     return tmp_path
 
 
@@ -80,7 +83,7 @@ needs_proc = pytest.mark.skipif(
 
 @needs_proc
 def test_worker_that_is_killed_is_one_line_and_no_hang(project: Path) -> None:
-    process = start(project, "-j", "2")
+    process = start(project, "-j", "3")
     os.kill(wait_for_workers(process)[0], signal.SIGKILL)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 3
@@ -93,7 +96,7 @@ def test_worker_that_is_killed_is_one_line_and_no_hang(project: Path) -> None:
 
 @needs_proc
 def test_interrupt_ends_at_once(project: Path) -> None:
-    process = start(project, "-j", "2")
+    process = start(project, "-j", "3")
     found = wait_for_workers(process)
     began = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
@@ -103,6 +106,43 @@ def test_interrupt_ends_at_once(project: Path) -> None:
     assert "Traceback" not in err
     assert "Aborted!" in err
     assert not any(Path(f"/proc/{pid}").exists() for pid in found)
+
+
+@needs_proc
+def test_workers_end_with_a_parent_that_is_killed(project: Path) -> None:
+    process = start(project, "-j", "3")
+    found = wait_for_workers(process)
+    process.kill()
+    process.communicate(timeout=60)
+    end = time.monotonic() + 30
+    while any(_runs(pid) for pid in found) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not any(_runs(pid) for pid in found)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _twice(number: int) -> int:
+    if number < 0:
+        raise ValueError(number)
+    return 2 * number
+
+
+@pytest.mark.parametrize("forks", [True, False])
+def test_work_is_shared_out_to_forks_and_to_others(forks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not forks:
+        monkeypatch.setattr(processes, "_can_fork", lambda: False)
+    before = set(multiprocessing.active_children())
+    made = dict(processes.shared_out(_twice, range(50), 3))
+    assert made == {number: 2 * number for number in range(50)}
+    with pytest.raises((RuntimeError, ValueError)):
+        list(processes.shared_out(_twice, [-1] * 9, 2))
+    assert set(multiprocessing.active_children()) == before
 
 
 def test_no_progress_bar_where_there_is_no_terminal(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

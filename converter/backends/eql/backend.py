@@ -15,6 +15,7 @@ from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
 from sigma.conversion.state import ConversionState
 from sigma.types import SigmaBool, SigmaExpansion, SigmaString, SigmaType, SpecialChars
 
+from converter.backends.dispatch import ByType
 from converter.backends.eql import correlation, regex, text
 from converter.backends.eql.expression import Leaf, Node, Values, both, either, negation, query
 from converter.backends.eql.fields import Scope
@@ -28,7 +29,7 @@ MAX_KEYWORD_FIELDS = 100
 _OPERATORS = {"LT": "<", "LTE": "<=", "GT": ">", "GTE": ">="}
 
 
-class EqlBackend(UpstreamEqlBackend):
+class EqlBackend(ByType, UpstreamEqlBackend):
     """One rule to EQL.
 
     pySigma's backend dispatches on conditions and values; each of its methods that made text makes a
@@ -75,9 +76,6 @@ class EqlBackend(UpstreamEqlBackend):
         return node, tuple(dict.fromkeys(scope.reasons))
 
     # What follows are pySigma's methods, each returning a Node.
-
-    def convert_condition(self, cond: Any, state: ConversionState) -> Any:
-        return super().convert_condition(cond, state)
 
     def decide_convert_condition_as_in_expression(self, cond: Any, state: ConversionState) -> bool:
         """Never: lists are made from the tree."""

@@ -9,6 +9,7 @@ from sigma.types import SigmaString, SpecialChars
 
 from converter.errors import Refusal
 
+_LETTER = re.compile(r"[A-Za-z]")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Elasticsearch's reserved words (EqlBase.g4) and those of the package `eql`; they need backquotes.
 _RESERVED = frozenset(
@@ -65,6 +66,8 @@ def string(value: str) -> str:
     Raises:
         Refusal: SC204 for half a surrogate pair, which no JSON string can hold.
     """
+    if value.isascii() and value.isprintable():
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return '"' + "".join(_ESCAPES.get(char) or _character(char) for char in value) + '"'
 
 
@@ -82,7 +85,10 @@ def pattern(value: str) -> str:
     raw = f'"{value}"'
     simple = escaped != raw and '""' not in value and value.strip('"') == value
     # A raw literal has no escapes at all: only backslashes and quotes may be what is escaped.
-    if simple and all(string(char) in (f'"{char}"', '"\\\\"', '"\\""') for char in value):
+    if not simple:
+        return escaped
+    ordinary = value.isascii() and value.isprintable()
+    if ordinary or all(string(char) in (f'"{char}"', '"\\\\"', '"\\""') for char in value):
         return f'""{raw}""'
     return escaped
 
@@ -113,4 +119,4 @@ def wildcards(value: SigmaString) -> str | None:
 
 def caseless(value: str) -> bool:
     """Return whether the text has no ASCII letter, so that comparing with or without case is the same."""
-    return not any(char.isascii() and char.isalpha() for char in value)
+    return _LETTER.search(value) is None

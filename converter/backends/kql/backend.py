@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from sigma.backends.kusto.kusto import KustoBackend
 
+from converter.backends.dispatch import ByType
 from converter.backends.kql.literals import comment
 from converter.backends.kql.query import definitions, stages
 from converter.plan import AlertColumns, BaseRule, CorrelationPlan, Draft, Fidelity, Reason
@@ -15,7 +16,7 @@ SENTINEL_MAX = 10_000
 """Characters of a scheduled rule's query (Microsoft's "Create a custom analytics rule")."""
 
 
-class KqlBackend(KustoBackend):
+class KqlBackend(ByType, KustoBackend):
     """KQL. One instance per rule and cell."""
 
     language: ClassVar[str] = "kql"

@@ -20,6 +20,7 @@ from sigma.types import (
     SigmaExpansion,
 )
 
+from converter.backends.dispatch import ByType
 from converter.backends.kql.expression import Expr, all_of, any_of, call, negation
 from converter.backends.kql.keywords import anywhere, keyword_fields
 from converter.backends.kql.leaves import Leaves
@@ -31,7 +32,7 @@ from converter.plan import Tree
 Leaf = ConditionFieldEqualsValueExpression
 
 
-class Conditions(KustoBackend):
+class Conditions(ByType, KustoBackend):
     """Converts condition trees. pySigma's dispatch by node is used; what it emitted is not.
 
     Every result is an `Expr`.

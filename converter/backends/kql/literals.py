@@ -39,6 +39,10 @@ def name(field: str) -> str:
 
 def string(value: str) -> str:
     """Return a string literal: verbatim (``@"..."``) where that saves doubled backslashes."""
+    if value.isascii() and value.isprintable():
+        if "\\" in value:
+            return '@"' + value.replace('"', '""') + '"'
+        return '"' + value.replace('"', '\\"') + '"'
     if "\\" in value and not any(_is_unsafe(char) for char in value):
         return '@"' + value.replace('"', '""') + '"'
     return '"' + _escaped(value, quote='"') + '"'
@@ -62,6 +66,8 @@ def has_case(value: str) -> bool:
 
 def comment(line: str) -> str:
     """Return text that stays on its line in a comment, whatever ends a line for Kusto (U+2028 does)."""
+    if line.isascii() and line.isprintable():
+        return line.strip()
     return "".join(" " if _is_unsafe(char) else char for char in line).strip()
 
 

@@ -15,6 +15,7 @@ from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
 from sigma.conversion.state import ConversionState
 from sigma.types import SigmaBool, SigmaCasedString, SigmaString
 
+from converter.backends.dispatch import ByType
 from converter.backends.lucene import correlation, dsl, keywords
 from converter.backends.lucene.expression import ANY, Node, Part, both, either, negation
 from converter.backends.lucene.fields import Case, Scope, parts_of, shown
@@ -26,7 +27,7 @@ from converter.plan import BaseRule, CorrelationPlan, Draft, Reason
 _OPERATORS = {"LT": "<", "LTE": "<=", "GT": ">", "GTE": ">="}
 
 
-class LuceneBackend(UpstreamLuceneBackend):
+class LuceneBackend(ByType, UpstreamLuceneBackend):
     """One rule to Elasticsearch's query_string.
 
     Args:
@@ -92,9 +93,6 @@ class LuceneBackend(UpstreamLuceneBackend):
         return node, tuple(dict.fromkeys(scope.reasons))
 
     # What follows are pySigma's methods, each returning a Node.
-
-    def convert_condition(self, cond: Any, state: ConversionState) -> Any:
-        return super().convert_condition(cond, state)
 
     def decide_convert_condition_as_in_expression(self, cond: Any, state: ConversionState) -> bool:
         """Never: lists are made from the tree."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from sigma.types import SpecialChars
 
 Part = str | SpecialChars
 """Literal text, ``WILDCARD_MULTI`` or ``WILDCARD_SINGLE``."""
+_LETTER = re.compile(r"[A-Za-z]")
 ANY, ONE = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
 
 
@@ -114,4 +116,4 @@ def _join(kind: type[And] | type[Or], items: Sequence[Node]) -> Node:
 
 def has_letters(parts: Sequence[Part]) -> bool:
     """Tell whether the literal text has letters whose case ASCII's rule ignores."""
-    return any(char.isascii() and char.isalpha() for part in parts if isinstance(part, str) for char in part)
+    return any(isinstance(part, str) and _LETTER.search(part) for part in parts)

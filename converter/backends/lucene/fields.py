@@ -288,4 +288,6 @@ def shown(parts: tuple[Part, ...]) -> str:
 
 
 def _lower(text: str) -> str:
+    if text.isascii():
+        return text.lower()
     return "".join(char.lower() if char.isascii() else char for char in text)

@@ -14,6 +14,7 @@ from converter.errors import Refusal
 MAX_REGEX = 1000
 """Elasticsearch's default of `index.max_regex_length`, in UTF-16 units."""
 _PLAIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.\-]*[A-Za-z0-9_\-])?")
+_UNSAFE = re.compile(r"[^\w@.\-]", re.DOTALL)
 _RESERVED = frozenset({"AND", "OR", "NOT", "TO"})
 
 
@@ -62,19 +63,13 @@ def _delimited(pattern: str) -> str:
     return escaped[:-2] + "[\\\\]" if escaped.endswith("\\") else escaped
 
 
-def _safe(char: str) -> bool:
-    return char.isalnum() or char in "_@."
-
-
 def _escaped_all(text: str, first: bool) -> str:
     # Escaping what needs none is harmless, but for letters and digits: \u begins a code.
-    escaped = [char if _safe(char) or char == "-" else "\\" + char for char in text]
-    if first and escaped[:1] == ["-"]:
-        # At the start it would be an operator.
-        escaped[0] = "\\-"
-    return "".join(escaped)
+    escaped = _UNSAFE.sub(r"\\\g<0>", text)
+    # At the start it would be an operator.
+    return f"\\{escaped}" if first and escaped.startswith("-") else escaped
 
 
 def _check(text: str) -> None:
-    if any(unicodedata.category(char) == "Cs" for char in text):
+    if not text.isascii() and any(unicodedata.category(char) == "Cs" for char in text):
         raise Refusal("SC204", "the value has half a surrogate pair, which is no character")

@@ -7,12 +7,13 @@ from typing import ClassVar
 
 from sigma.backends.splunk.splunk import SplunkBackend
 
+from converter.backends.dispatch import ByType
 from converter.backends.spl import condition, correlation
 from converter.backends.spl.keywords import keyword_reasons
 from converter.plan import BaseRule, CorrelationPlan, Draft
 
 
-class SplBackend(SplunkBackend):
+class SplBackend(ByType, SplunkBackend):
     """Splunk's SPL.
 
     pySigma's backend writes what `search` can say and defers the rest to commands of their own, which loses

@@ -38,6 +38,7 @@ from converter.backends.spl.text import (
     plain,
     quoted,
     search_field,
+    starred,
 )
 from converter.columns import Columns
 from converter.errors import Refusal
@@ -142,11 +143,10 @@ def _in_search(name: str, parts: Parts) -> tuple[str | None, bool]:
         elif part is _ONE:
             said, exact = said + "*", False
         else:
-            for char in str(part):
-                if char == "*" or not plain(char):
-                    said, exact = said + "*", False
-                else:
-                    said += char
+            text = str(part)
+            if "*" in text or not plain(text):
+                text, exact = starred(text), False
+            said += text
     said = re.sub(r"\*+", "*", said)
     # A text that reads as a subnet would be taken for one.
     return (None, False) if said in ("*", "") or like_cidr(said) else (quoted(said), exact)

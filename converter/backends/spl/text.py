@@ -18,10 +18,12 @@ _MODIFIERS = re.compile(
     r"index|_?(index_)?(earliest|latest)|starttimeu?|endtimeu?|(start|end)?(months|days|hours|minutes)ago"
     r"|timeformat|savedsearch|savedsplunk|search(time)?span(days|hours|minutes|months)"
 )
+_UNPLAIN = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029`]")
+_IN_PATTERN = re.compile(rf'\\.|"|{_UNPLAIN.pattern}', re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 _NUMERIC = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _CIDR = re.compile(r"[0-9A-Fa-f:.]+/\d+", re.ASCII)
-_META = set("\\.^$|?*+()[]{}")
+_META = re.compile(r"[\\.^$|?*+()\[\]{}]")
 _SIMPLE = re.compile(r"[\w.-]+", re.ASCII)
 
 
@@ -78,7 +80,12 @@ def word(text: str) -> str:
 
 def plain(text: str) -> bool:
     """Tell whether a text can stand in quotes: no control character and no backtick (macros)."""
-    return not _CONTROL.search(text) and "`" not in text
+    return _UNPLAIN.search(text) is None
+
+
+def starred(text: str) -> str:
+    """Return a text with a star for each character that cannot stand in quotes."""
+    return _UNPLAIN.sub("*", text)
 
 
 def numeric(text: str) -> bool:
@@ -93,15 +100,8 @@ def like_cidr(text: str) -> bool:
 
 def literal(text: str) -> str:
     """Return a PCRE that matches exactly this text."""
-    out = []
-    for char in text:
-        if char in _META:
-            out.append("\\" + char)
-        elif not plain(char):
-            out.append(f"\\x{ord(char):02x}" if ord(char) < 256 else char)
-        else:
-            out.append(char)
-    return "".join(out)
+    escaped = _META.sub(r"\\\g<0>", text)
+    return _UNPLAIN.sub(lambda found: _hex(found[0]), escaped)
 
 
 def pattern(regex: str) -> str:
@@ -110,23 +110,18 @@ def pattern(regex: str) -> str:
     A backslash and a quote of the pattern are escaped. `\|` too: SPL would resolve it before the pattern is
     compiled. Other escapes (`\d`) stay as they are in SPL. Control characters and backticks become hex.
     """
-    out = ['"']
-    position = 0
-    while position < len(regex):
-        char = regex[position]
-        if char == "\\" and position + 1 < len(regex):
-            escaped = regex[position + 1]
-            position += 2
-            if escaped in "\\|":
-                out.append("\\\\\\\\" if escaped == "\\" else "\\\\|")
-            elif escaped == '"':
-                out.append('\\"')
-            else:
-                out.append("\\" + escaped if plain(escaped) else _hex(escaped))
-            continue
-        out.append('\\"' if char == '"' else char if plain(char) else _hex(char))
-        position += 1
-    return "".join(out) + '"'
+    return f'"{_IN_PATTERN.sub(_in_pattern, regex)}"'
+
+
+def _in_pattern(found: re.Match[str]) -> str:
+    char = found[0].removeprefix("\\")
+    if char in ("", "\\"):
+        return "\\\\\\\\"
+    if char == '"':
+        return '\\"'
+    if not plain(char):
+        return _hex(char)
+    return "\\\\|" if char == "|" else found[0]
 
 
 def _hex(char: str) -> str:

@@ -1,0 +1,146 @@
+"""What is parsed and made once for many rules leaks nothing from one rule to the next."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from sigma.conditions import ConditionItem
+from sigma.rule import SigmaRule
+
+from converter import fresh, modifiers, pipeline_items, pipelines, rule, rules, yamlfile
+from converter.cells import cell
+from converter.convert import Options, convert
+from converter.errors import RuleError, SigconvError
+from tests.support import ROOT
+
+TARGETS = ("eql", "lucene", "spl", "kql")
+FILES = [*ROOT.glob("sigma/**/*.yml"), *ROOT.glob("pipelines/**/*.yml"), *ROOT.glob("tests/cases/*.yml")]
+
+
+@pytest.fixture
+def forgetful() -> Iterator[None]:
+    forget()
+    yield
+    forget()
+
+
+def forget() -> None:
+    for known in (rule._PARSED, pipelines._LAST, pipelines._FIELDS, pipeline_items._MADE):
+        known.clear()
+
+
+@pytest.mark.parametrize("source", ["sysmon", "defender", "crowdstrike"])
+def test_order_of_rules_and_cells_changes_nothing(forgetful: None, source: str) -> None:
+    found = rules.load([ROOT / "sigma"])
+    cells = [cell(source, target) for target in TARGETS]
+
+    def text(one: Any, where: Any) -> str:
+        try:
+            conversion = convert(found, one, where, Options("any"))
+        except SigconvError as error:
+            return str(error)
+        return "".join(query.text for query in conversion.queries)
+
+    pairs = [(one, where) for one in found.emitted() for where in cells]
+    forwards = [text(*pair) for pair in pairs]
+    backwards = [text(*pair) for pair in reversed(pairs)]
+    assert forwards == backwards[::-1]
+    again = [(number, pair) for number, pair in enumerate(pairs) if number % 7 == 0]
+    for number, pair in again:
+        forget()
+        assert text(*pair) == forwards[number]
+    assert sum(one.count("\n") > 2 for one in forwards) > 20
+
+
+def shape(node: Any) -> Any:
+    if isinstance(node, ConditionItem):
+        return type(node).__name__, [shape(arg) for arg in node.args]
+    value = re.sub(r" at 0x\w+", "", repr(node.value))
+    return type(node).__name__, getattr(node, "field", None), value
+
+
+CONDITIONS = [
+    "a",
+    "not a",
+    "a and not b or c",
+    "all of them",
+    "1 of sel_*",
+    "a and (b or c) and not 1 of sel_*",
+    "_cond_abcdefghij and (a or b)",
+    "not _cond_abcdefghij and (_cond_abcdefghij and (a or b))",
+    "_cond_abcdefghij and (a) or (b)",
+    "[a, b and c]",
+]
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_condition_is_read_as_pysigma_reads_it(condition: str) -> None:
+    modifiers.register()
+    doc = {
+        "title": "t",
+        "logsource": {"category": "process_creation"},
+        "detection": {
+            "a": {"F": 1, "G|contains|all": ["x", "y*"], "H|neq": "z"},
+            "b": ["keyword", "other"],
+            "c": [{"F|re": "x.*"}, {"G": None, "H|windash": "-a"}],
+            "sel_1": {"F|cidr": "10.0.0.0/8"},
+            "sel_2": {"F|exists": True, "G|fieldref": "H"},
+            "_cond_abcdefghij": {"F": 7},
+            "condition": yaml.safe_load(condition),
+        },
+    }
+    template = SigmaRule.from_dict(doc)
+    copied, other = fresh.rule(template), SigmaRule.from_dict(doc)
+    for mine, theirs in zip(copied.detection.parsed_condition, other.detection.parsed_condition, strict=True):
+        assert mine.detections is copied.detection
+        assert shape(fresh.parsed(mine)) == shape(theirs.parsed)
+    assert copied == other == template
+    kept = {id(part) for part in parts(template)}
+    assert kept
+    assert not kept & {id(part) for part in parts(copied)}
+
+
+def parts(one: SigmaRule) -> Iterator[object]:
+    """Yield what a pipeline may change."""
+    yield from (one.fields, one.detection.detections, one.detection.parsed_condition)
+    for detection in one.detection.detections.values():
+        yield from (detection, detection.detection_items)
+        for item in detection.detection_items:
+            if hasattr(item, "value"):
+                yield from (item, item.value, item.applied_processing_items, *item.value)
+
+
+def test_yaml_is_read_as_pyyaml_reads_it() -> None:
+    odd = [
+        "a: &x [1, {b: 2.5}]\nc: *x\nd: 2026-01-02\ne: 2026-01-02 03:04:05\nf: ~\n1: yes\n",
+        "=: 1\n? [a, b]\n: 2\n",
+        "---\na: 1\n---\n---\nb: !!str 2\n",
+        "a: !!binary aGk=\nb: !!set {x, y}\n",
+        "",
+    ]
+    for text in [*odd, *(path.read_text(encoding="utf-8") for path in FILES)]:
+        try:
+            expected = list(yaml.load_all(text, Loader=yaml.CSafeLoader))
+        except yaml.YAMLError:
+            with pytest.raises(RuleError):
+                yamlfile.parse(text, "t.yml")
+            continue
+        made = yamlfile.parse(text, "t.yml")
+        assert made == expected
+        assert repr(made) == repr(expected)
+    shared = yamlfile.parse("a: &x [1]\nb: *x\n", "t.yml")[0]
+    assert shared["a"] is shared["b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("a: 1\nb: {c: 1, c: 2}\n", "SC108"), ("[" * 150 + "]" * 150, "SC109"), ("&a [*a]", "SC109")],
+)
+def test_yaml_that_is_refused(text: str, code: str) -> None:
+    with pytest.raises(RuleError) as raised:
+        yamlfile.parse(text, "t.yml")
+    assert raised.value.code == code
