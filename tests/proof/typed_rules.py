@@ -228,6 +228,58 @@ DETECTIONS: dict[str, dict[str, Any]] = {
     "net beside regex": {"s": {"k|cidr": "10.0.0.0/8"}, "t": {"other|re": "a+"}, "condition": "s or not t"},
     "field beside regex": {"s": {"k|fieldref": "other"}, "t": {"n|gt": 5}, "condition": "not s or t"},
     "time in not": {"s": {"k|hour|gte": 3, "other|minute": 5}, "condition": "not s"},
+    "three nots": {"s": {"k": None}, "t": {"n|gt": 5}, "condition": "not (not (not s)) or not not t"},
+    "not not of both": {"s": {"k|fieldref": "other", "n|gt": 5}, "condition": "not not s"},
+    "nets in not": {
+        "s": {"k|cidr": ["10.0.0.0/8", "192.168.0.0/16"]},
+        "t": {"other|cidr": "10.0.0.0/8", "k": ["a", "b"]},
+        "u": {"n|gt": 5},
+        "condition": "u and not (s or t)",
+    },
+    "nots side by side": {
+        "s": {"k|cidr": ["10.0.0.0/8", "::1/128"]},
+        "t": [{"k|contains": "x"}, {"other|cidr": "10.0.0.0/8"}],
+        "u": {"n": 5},
+        "condition": "u and not s and not t",
+    },
+    "placeholder": {"s": {"k|expand": "%x%"}, "condition": "s"},
+    "regex or regex": {
+        "s": {"k|re": ["a+", "b+"]},
+        "t": {"k|contains": "x", "other|re": "c+"},
+        "condition": "s or t",
+    },
+    "regexes of one field": {"s": [{"k|re": "a+"}, {"k": "C\\*d"}, {"k|re|i": "z$"}], "condition": "s"},
+    "regexes of one field and": {
+        "s": [{"k|re": "a+"}, {"k|cased": "b?"}],
+        "t": {"k|re": "c+"},
+        "u": [{"other|re": "a+"}, {"k|re": "d+"}],
+        "condition": "s and t and u",
+    },
+    "empty and text not": {"s": {"k": "", "other": "x"}, "condition": "not s"},
+    "there and regex not": {"s": {"k|exists": True, "other|re": "a+"}, "condition": "not s"},
+    "net and regex not": {"s": {"k|cidr": "10.0.0.0/8", "other|re": "a+"}, "condition": "not s"},
+    "there or regex": {"s": {"k": "*"}, "t": {"other|re": "a+"}, "condition": "not (s and t) or (s and t)"},
+    "keywords or regex": {"s": ["a b", "c"], "t": {"other|re": "a+"}, "condition": "s or t"},
+    "contained and regex": {
+        "s": {"k|contains|all": ["a b", "xy"], "k|re": "[a-z]+ [b-y]"},
+        "condition": "s",
+    },
+    "one of a list and regex": {
+        "s": [{"k": "C*d"}, {"k|re": "^a b"}, {"k|cased": "Ab"}],
+        "t": {"k|re": "^[A-Ca]"},
+        "condition": "s and t",
+    },
+    "keywords of two kinds": {
+        "s": {"|all": ["md", "-5"]},
+        "t": {"|all": ["xcm", "d.e"]},
+        "u": ["y="],
+        "v": {"k|contains": "c"},
+        "condition": "v and (s or (t and not u))",
+    },
+    "keywords of two words not": {"s": ["a b", "c d*"], "condition": "not s"},
+    "keyword re not": {"s": {"|re": "C.d"}, "condition": "not s"},
+    "keyword res not": {"s": {"|re": ["C.d", "a b"]}, "condition": "not s"},
+    "keyword beside not": {"s": ["a b"], "t": {"k": "x"}, "condition": "t and not s"},
     "backquote": {"s": {"a`b": "x"}, "condition": "s"},
     "line break in name": {"s": {"a\nb": "x"}, "condition": "s"},
     "form feed in name": {"s": {"a\fb": "x"}, "condition": "s"},
@@ -243,15 +295,6 @@ DETECTIONS: dict[str, dict[str, Any]] = {
     "regex 1000 wide": {"s": {"k|re": "^" + "😀" * 500 + "$"}, "condition": "s"},
     "regex 1002 wide": {"s": {"k|re": "^" + "😀" * 501 + "$"}, "condition": "s"},
     "regex too complex": {"s": {"k|re": "a.{0,300}b.{0,300}c"}, "condition": "s"},
-    "regex of an anchor in a group": {"s": {"k|re": "(^|c)m[^d.]"}, "condition": "s"},
-    "regex of an anchor and more": {"s": {"k|re": "(^Cm.*|[a-z+-]+ [b-y%]{1,3})"}, "condition": "s"},
-    "regex of many": {"s": {"k|re": "(.){200,}"}, "condition": "s"},
-    "regex of much": {"s": {"k|re": "(Cmd|cpi) .{2,128} -D .{1,32}x(y|z)"}, "condition": "s"},
-    "regex of spaces": {"s": {"k|re": "(?:\\s-[^-\\s]{0,20}i|\\s--no\\s)"}, "condition": "s"},
-    "regex of an end": {"s": {"k|re": "(?:[Cc]md|%(?:[Ll]o)?x%)\\.[^.]{1,256}$"}, "condition": "s"},
-    "regex of a boundary": {"s": {"k|re": "a(?:b|\\b){2}"}, "condition": "s"},
-    "net of odd bits": {"s": {"k|cidr": "2001:db0::/29"}, "condition": "s"},
-    "net of odder bits": {"s": {"k|cidr": ["fc00::/7", "2001:d00::/24"]}, "condition": "s"},
     "regex placeholder": {"s": {"k|re|expand": "a%b%c"}, "condition": "s"},
     "wildcards of 300": {"s": {"k": "*" + "ab" * 149 + "*"}, "condition": "s"},
     "wildcards of 301": {"s": {"k": "*" + "ab" * 149 + "c*"}, "condition": "s"},
@@ -301,8 +344,27 @@ WIDTHS: dict[str, dict[str, Any]] = {
         ("a list", {"k": ["x" * size, "y", "z"]}, "s"),
         ("a list and", {"k": ["x" * size, "y", "z"], "other": ["a", "b"]}, "s"),
         ("a list of texts", {"k": [f"value{n:03}" for n in range(9)] + ["x" * size]}, "s"),
+        ("alike", {"k": [letter * size for letter in "xyz"]}, "s"),
+        ("contained", {"k|contains": [f"v{n:03}" for n in range(12)] + ["x" * size]}, "s"),
+        ("or of ands", [{"k|contains": "x" * size, "other": "z"}, {"k": "a*", "n": 5}], "s"),
         ("numbers", {"n": [*range(100, 120), 10 ** (size % 9)]}, "s"),
         ("or in and", [{"k|contains": ["x" * size, "y"]}, {"other": "z", "n": 5}], "s and not 1 of s*"),
+    )
+}
+WIDTHS |= {
+    f"width of {shape} {size}": {
+        "s": {"k|contains": ["x" * size, "y"], "n|gt": 5},
+        "t": [{"other": "z"}, {"n|lt": 3}],
+        "u": {"other|endswith": "q"},
+        "condition": condition,
+    }
+    for size in range(1, 116)
+    for shape, condition in (
+        ("and of ors", "s and t"),
+        ("group in and", "u and (s or t)"),
+        ("not of group", "u and not (s or t)"),
+        ("group in or", "u or (s and t)"),
+        ("two groups", "(u or t) and (s or u)"),
     )
 }
 DETECTIONS |= WIDTHS
