@@ -70,7 +70,7 @@ def texts(language: str) -> dict[str, str]:
     if not path.exists():
         return {}
     found = {}
-    for section in path.read_text(encoding="utf-8").split(f"\n{_HEAD}")[1:]:
+    for section in path.read_bytes().decode("utf-8").split(f"\n{_HEAD}")[1:]:
         token, _, text = section.partition("\n")
         found[token] = text.rstrip("\n")
     return found
@@ -134,7 +134,8 @@ def write(language: str, wanted: Sequence[str]) -> int:
         sections.append(f"\n{_HEAD}{token}\n{text}\n")
     FOLDER.mkdir(exist_ok=True)
     head = f"Written by `python -m tests.proof.pinned {language}`; each was run over random streams.\n"
-    (FOLDER / f"{language}.txt").write_text(head + "".join(sections), encoding="utf-8")
+    # Bytes: a carriage return in a text stays one.
+    (FOLDER / f"{language}.txt").write_bytes((head + "".join(sections)).encode("utf-8"))
     texts.cache_clear()
     return wrong
 
