@@ -174,6 +174,9 @@ def alert_row(
     values = [
         (value, name(held[found])) for value, (found,) in zip(shape.names.values, member.values, strict=True)
     ]
+    if shape.numeric:
+        for (found,) in member.values:
+            _check_number(found, types_of(inner, found))
     row += [(value, f"toreal({held})" if shape.numeric else held) for value, held in values]
     if shape.labelled:
         row.append((shape.names.rule, string(member.name)))
@@ -254,7 +257,21 @@ def _number(base: BaseRule, columns: Sequence[str]) -> str:
     if len(columns) != 1:
         raise Refusal("SC204", f"{' and '.join(columns)} together are no number")
     (column,) = columns
-    return name(column) if column_of(base, column).type in NUMERIC else f"toreal({name(column)})"
+    kind = column_of(base, column).type
+    _check_number(column, {kind})
+    return name(column) if kind in NUMERIC else f"toreal({name(column)})"
+
+
+def _check_number(column: str, types: set[str]) -> None:
+    """Refuse what `toreal` makes a number of that an event does not have: true would be 1.
+
+    Raises:
+        Refusal: SC204.
+    """
+    if wrong := types & {"bool", "datetime"}:
+        raise Refusal(
+            "SC204", f"{column!r} is of type {min(wrong)}, and so has no sum, average or percentile"
+        )
 
 
 def merged(members: Sequence[Member]) -> tuple[Member, list[Tree]] | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from converter.columns import Column
 from converter.engines.kql import KqlEngine
 from converter.errors import Refusal
 from tests.backends.kql.streams import COLUMNS, EPOCH, base, correlation, expected, query, result, run
@@ -250,6 +251,22 @@ def test_refused() -> None:
     rule = correlation("temporal_ordered", {"gt": 2}, rules=["ka", "kb"])
     with pytest.raises(Refusal, match="never alert"):
         query(rule, DOCS)
+
+
+@pytest.mark.parametrize("kind", ["bool", "datetime"])
+@pytest.mark.parametrize("type_", ["value_sum", "value_avg", "value_median"])
+@pytest.mark.parametrize("chained", [False, True])
+def test_what_is_no_number_is_not_added_up(
+    monkeypatch: pytest.MonkeyPatch, kind: str, type_: str, chained: bool
+) -> None:
+    """`toreal(true)` is 1 in Kusto; to the matcher a boolean is no number."""
+    monkeypatch.setitem(COLUMNS, "flag", Column(kind))
+    inner = correlation("event_count", {"gte": 1}, name="inner", rules=["ka"], **{"group-by": ["flag"]})
+    keys = ["flag"] if chained else ["host"]
+    rules = ["inner" if chained else "ka"]
+    rule = correlation(type_, {"field": "flag", "gte": 1}, rules=rules, **{"group-by": keys})
+    with pytest.raises(Refusal, match=f"SC204 'flag' is of type {kind}"):
+        query(rule, [*DOCS, inner])
 
 
 def test_nothing_is_estimated_or_binned() -> None:
