@@ -247,9 +247,13 @@ UNSATISFIABLE = {"proc_creation_win_xwizard_runwizard_com_object_exec.yml"}
 
 @pytest.mark.shared
 @pytest.mark.slow
-def test_all_public_rules() -> None:
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.proof)])
+def test_all_public_rules(every: int) -> None:
+    """`make proof` takes all of them, `make test` every fourth and those that are known."""
     few = []
-    for path in sorted(shared("sigmahq").rglob("*.yml")):
+    for number, path in enumerate(sorted(shared("sigmahq").rglob("*.yml"))):
+        if number % every and path.name not in UNSATISFIABLE:
+            continue
         text = path.read_text(encoding="utf-8")
         for rule in yaml.load_all(text, yaml.CSafeLoader):
             if "|expand" in text:
