@@ -159,6 +159,7 @@ def make(
                 made = maker.part(own)
             except SigconvError as error:
                 error.file = error.file or file
+                error.message += f" [{source}/{name}]"
                 known = accepts((rule, file), source, name, error.code)
                 (result.accepted if known else result.errors).append(error)
             except Exception as error:  # A defect in one rule's export must not stop the others.

@@ -212,6 +212,16 @@ def test_hostile_texts_come_back(text: str) -> None:
     assert found["description"] == text.strip()
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"), [("uses {{x}} {y}", "uses { {x}} {y}"), ("{{{x}}}", "{ { {x}}}")]
+)
+def test_nothing_in_an_alert_is_a_column(text: str, expected: str) -> None:
+    found = made(title=text, description=text)
+    template = found["detectionAction"]["alertTemplate"]
+    assert (template["title"], template["description"]) == (expected, expected)
+    assert (found["displayName"], found["description"]) == (text, text)
+
+
 def test_rules_of_other_sources_are_left_out() -> None:
     from converter.cli import main
 

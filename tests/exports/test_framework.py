@@ -186,7 +186,7 @@ def test_what_a_format_cannot_hold_is_an_error_and_stops_no_other(project: Path)
     run()
     text = (project / "sigma/x/a.yml").read_text().replace("title: a", "title: unfit")
     (project / "sigma/x/a.yml").write_text(text)
-    assert "x/a.yml: SC210 it is unfit" in run(code=1).stderr
+    assert "x/a.yml: SC210 it is unfit [sysmon/sample]" in run(code=1).stderr
     assert sorted(made(project)) == ["sample/sysmon/all.txt", "sample/sysmon/rules/x/b.txt"]
     queries = [entry for entry in manifest(project)["entries"] if entry["file"] == "x/a.yml"]
     assert [entry["status"] for entry in queries] == ["converted"] * 3

@@ -280,6 +280,17 @@ def test_long_titles_have_names_of_their_own() -> None:
     assert all(len(name) == 99 for name in names)
 
 
+def test_ids_that_begin_alike_have_stanzas_of_their_own() -> None:
+    """Of two stanzas of one name Splunk would make one."""
+    made = [simple(target="spl", id=f"11111111-2222-4333-8444-{n:012}") for n in range(3)]
+    made[2:] = [simple(target="spl", title="Another", id="11111111-2222-4333-8444-000000000009")]
+    parts = [Part(one.id, "r.yml", f"{one.id}.conf", str(CONF.part([one]))) for one in made]
+    assert CONF.whole is not None
+    found = read(CONF.whole("sysmon", parts)["savedsearches.conf"])
+    assert list(found) == [*(f"A title ({one.id})" for one in made[:2]), "Another (11111111)"]
+    assert found["A title (11111111-2222-4333-8444-000000000001)"] == one(made[1])
+
+
 def app(source: str) -> dict[str, str]:
     assert APP.whole is not None
     found = shipped(source, "spl")

@@ -60,8 +60,8 @@ def _rule(item: ExportItem, query: ExportQuery) -> dict[str, Any]:
     title = item.title + (f" ({query.name})" if query.name else "")
     description = str(item.rule.get("description") or "").strip() or item.title
     template: dict[str, Any] = {
-        "title": title,
-        "description": description,
+        "title": _no_column(title),
+        "description": _no_column(description),
         "severity": facts.SEVERITY.get(level, facts.SEVERITY[facts.NO_LEVEL]),
         "recommendedActions": _advice(item),
         "entityMappings": _entities(held),
@@ -135,6 +135,15 @@ def _tactics(item: ExportItem) -> list[dict[str, Any]]:
         }
         for tactic, techniques in found.items()
     ]
+
+
+def _no_column(text: str) -> str:
+    """Return a text of an alert in which nothing names a column: ``{{x}}`` would be replaced by x's value.
+
+    A rule whose query has no such column is refused, and there is no escape ("Create and manage custom
+    detections rules", dynamic alert titles and descriptions).
+    """
+    return re.sub(r"\{(?=\{)", "{ ", text)
 
 
 def _advice(item: ExportItem) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from converter.exports.base import Exporter, Part
-from converter.exports.splunk.conf import stanza
+from converter.exports.splunk.conf import stanza, stanza_name
+from converter.exports.splunk.facts import NAME_MAX
 from converter.exports.splunk.rule import TARGETS, stanzas
 
-_VERSION = re.compile(r"^# .*, version (\d+)$", re.MULTILINE)
+_HEADER = re.compile(r"(?:\A|(?<=[^\\]\n))# (.*), version (\d+)\n\[(.*)\]$", re.MULTILINE)
+"""Id, version and name: a stanza's head. A line after a backslash is none: a value goes on there."""
 _SPEC = (
     "action.correlationsearch.enabled",
     "action.correlationsearch.label",
@@ -32,7 +35,24 @@ _SPEC = (
 
 def _savedsearches(source: str, parts: Sequence[Part]) -> str:
     head = f"# Detections of sigconv for {source}. All are disabled: enable them one by one.\n"
-    return "\n".join([head, *(part.text for part in parts)])
+    return "\n".join([head, *_told_apart(parts)])
+
+
+def _told_apart(parts: Sequence[Part]) -> Iterator[str]:
+    """Yield the parts' texts, with whole ids in the names of stanzas that would have one name.
+
+    Rules of one title whose ids begin alike have (ids made by hand do); Splunk would make one stanza of them.
+    """
+    names = Counter(found[3] for part in parts for found in _HEADER.finditer(part.text))
+
+    def renamed(found: re.Match[str]) -> str:
+        rule, version, name = found.groups()
+        if names[name] > 1:
+            name = stanza_name(name.rpartition(" (")[0], rule, NAME_MAX)
+        return f"# {rule}, version {version}\n[{name}]"
+
+    for part in parts:
+        yield _HEADER.sub(renamed, part.text)
 
 
 def _conf(source: str, parts: Sequence[Part]) -> Mapping[str, str]:
@@ -42,7 +62,9 @@ def _conf(source: str, parts: Sequence[Part]) -> Mapping[str, str]:
 def _app(source: str, parts: Sequence[Part]) -> Mapping[str, str]:
     """Return the files of an app; its version is that of the rule that was changed last."""
     name = "sigconv_" + re.sub(r"\W", "_", source).lower()
-    version = f"1.0.{max([int(found) for part in parts for found in _VERSION.findall(part.text)], default=0)}"
+    version = (
+        f"1.0.{max([int(found[2]) for part in parts for found in _HEADER.finditer(part.text)], default=0)}"
+    )
     title = f"sigconv detections ({source})"
     about = f"Scheduled alerts made by sigconv from Sigma rules, for {source}."
     files = {
