@@ -1,8 +1,8 @@
 """Mutate the backends and see that a test notices: every mutant of a language, or of the shared modules.
 
-``python -m tests.proof.mutate LANGUAGE|shared -o FILE [--module NAME] [--known FILE]``. Each mutant (of
-`mutants`) is a process of its own, forked from one that has everything but the backends loaded; it imports
-them with the one change and converts what reaches the changed line:
+``python -m tests.proof.mutate LANGUAGE|shared -o FILE [--module NAME ...] [--known FILE]``. Each mutant
+(of `mutants`) is a process of its own, forked from one that has everything but the backends loaded; it
+imports them with the one change and converts what reaches the changed line:
 
 1. what a test compares with a text: the table of the language, the shipped rules, the pinned correlations
    (`pinned`). The first difference ends it: the mutant is ``noticed``.
@@ -295,7 +295,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("which", choices=[*LANGUAGES, "shared"])
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--module", default="", help="only modules whose name has this text")
+    parser.add_argument("--module", nargs="+", default=[""], help="only modules whose name has such a text")
     parser.add_argument("--wide", type=int, default=WIDE, help="conversions that no test compares, at most")
     parser.add_argument("--known", type=Path, help="leave out the mutants that this file says were noticed")
     given = parser.parse_args(arguments)
@@ -304,7 +304,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     counts: Counter[str] = Counter()
     with given.output.open("w", encoding="utf-8") as file:
         for path in modules(given.which):
-            if given.module not in path.name:
+            if not any(name in path.name for name in given.module):
                 continue
             source = path.read_text(encoding="utf-8")
             for mutant in mutants(source):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,7 +26,7 @@ from converter.rule import Rule
 from converter.rules import RuleSet
 from tests.language_expected import runnable
 from tests.language_table import Case, cases
-from tests.proof import keyed, pinned, typed
+from tests.proof import forms, keyed, pinned, sourced, typed
 from tests.proof.stream_cells import stream_cell
 from tests.proof.stream_rules import Chain
 from tests.support import ROOT, SHARED, none_base
@@ -67,9 +68,6 @@ def wide_units(language: str, sources: Iterable[str] = ALL_SOURCES) -> Iterator[
     for case in cases():
         if runnable(case, language):
             yield _table_unit(case, language, "other")
-            if language == "lucene":
-                for options in ({"case": "as-is"}, {"form": "dsl"}, {"case": "as-is", "form": "dsl"}):
-                    yield _table_unit(case, language, "other", options)
     public = rules.load([SHARED / "sigmahq"])
     for source in sources:
         cell = pipelines.cell(source, language)
@@ -77,7 +75,7 @@ def wide_units(language: str, sources: Iterable[str] = ALL_SOURCES) -> Iterator[
             yield from _plan_unit(f"public/{source}/{rule.relative}", language, public, rule, cell)
 
 
-def _table_unit(case: Case, language: str, kind: str, options: dict[str, str] | None = None) -> Unit:
+def _table_unit(case: Case, language: str, kind: str) -> Unit:
     """As tests.language_expected.outcome, but prepared; of the kind ``table`` what the test compares."""
     try:
         base = none_base(case.detection, language, case.placeholders)
@@ -87,7 +85,7 @@ def _table_unit(case: Case, language: str, kind: str, options: dict[str, str] | 
 
     def outcome(backend_for: Any) -> Any:
         try:
-            drafts = backend_for(language, **(options or {})).event(base)
+            drafts = backend_for(language).event(base)
         except Refusal as refusal:
             return "refused", f"{refusal.code} {refusal.message}"
         reasons = [reason for draft in drafts for reason in draft.reasons]
@@ -96,7 +94,7 @@ def _table_unit(case: Case, language: str, kind: str, options: dict[str, str] | 
             return label, [draft.text.rstrip() for draft in drafts]
         return label, "; ".join(reason.text for reason in reasons), [draft.text for draft in drafts]
 
-    return Unit(f"{kind}/{case.id}{options or ''}", language, outcome)
+    return Unit(f"{kind}/{case.id}", language, outcome)
 
 
 @cache
@@ -116,15 +114,19 @@ def _shipped(language: str) -> list[Unit]:
 
 
 def _of_token(kind: str, token: str, language: str) -> Iterator[Unit]:
-    if token.startswith("typed/"):
-        typed.base(token, language)
+    if token.startswith(("typed/", "form/")):
+        family = typed if token.startswith("typed/") else forms
+        with suppress(Refusal):
+            family.base(token, language)
 
         def outcome(backend_for: Any) -> Any:
-            return typed.outcome(token, language, backend_for)[0].split("\n")
+            return family.outcome(token, language, backend_for)[0].split("\n")
 
         yield Unit(f"{kind}/{token}", language, outcome)
     elif token.startswith("keyed/"):
         yield from _plan_unit(f"{kind}/{token}", language, *keyed.rules(token, language))
+    elif token.startswith("sourced/"):
+        yield from _plan_unit(f"{kind}/{token}", language, *sourced.rules(token, language))
     else:
         yield from _plan_unit(f"{kind}/{token}", language, *_of_chain(pinned.chain(token), language))
 

@@ -6,8 +6,8 @@ is written only if an engine bears it out: a correlation's alerts over random st
 before you commit it. `test_pinned.py` compares: a change of what is emitted shows in a second.
 
 A token names a correlation, ``random/TYPE/NUMBER`` of `stream_rules` or ``table/TYPE/CONDITION/BASES`` of the
-table of docs/correlations.md; or a rule of `typed` or `keyed`. They are chosen so that together they reach
-what all of these reach in the backends and notice what mutants change there (``--choose``).
+table of docs/correlations.md; or a rule of `typed`, `keyed`, `forms` or `sourced`. They are chosen so that
+together they reach what all of these reach in the backends (``--choose``) and notice what mutants change.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from random import Random
 from converter.convert import Conversion
 from converter.errors import Refusal
 from converter.plan import Draft
-from tests.proof import keyed, table, typed
+from tests.proof import forms, keyed, sourced, table, typed
 from tests.proof.stream_cells import LANGUAGES
 from tests.proof.stream_rules import TYPES, Chain, random_chain
 from tests.proof.streams import batch, compare, converted
@@ -34,6 +34,8 @@ STREAMS = 6
 RANDOM = 90
 """Random correlations of each type that there are to choose from."""
 _HEAD, _NEXT = "=== ", "--- "
+_DRAFTS = {"typed": typed, "form": forms}
+_CONVERSIONS = {"keyed": keyed, "sourced": sourced}
 
 
 @cache
@@ -48,7 +50,8 @@ def _table() -> dict[str, Chain]:
 def candidates(language: str) -> list[str]:
     """Return all tokens."""
     correlations = [*_table(), *(f"random/{kind}/{number}" for kind in TYPES for number in range(RANDOM))]
-    return [*correlations, *keyed.tokens(language), *typed.tokens(language)]
+    events = [*typed.tokens(language), *forms.tokens(language), *sourced.tokens()]
+    return [*correlations, *keyed.tokens(language), *events]
 
 
 def chain(token: str) -> Chain:
@@ -83,11 +86,14 @@ def tokens(language: str) -> list[str]:
 
 def outcome(token: str, language: str) -> tuple[str, Conversion | list[Draft] | None]:
     """Convert a rule; return what is compared, and the conversion if it is not refused."""
-    if token.startswith("typed/"):
-        return typed.outcome(token, language)
+    family = token.partition("/")[0]
+    if family in _DRAFTS:
+        return _DRAFTS[family].outcome(token, language)
     try:
-        keys = token.startswith("keyed/")
-        made = keyed.converted(token, language) if keys else converted(chain(token), language)
+        if family in _CONVERSIONS:
+            made = _CONVERSIONS[family].converted(token, language)
+        else:
+            made = converted(chain(token), language)
     except Refusal as refusal:
         return f"refused {refusal.code}", None
     return emitted(made), made
@@ -110,10 +116,13 @@ def emitted(made: Conversion) -> str:
 
 def problems(token: str, language: str, made: Conversion | list[Draft]) -> list[str]:
     """Run a conversion; return where it does not select what the matcher does."""
+    family = token.partition("/")[0]
     if not isinstance(made, Conversion):
-        return typed.problems(token, language, made)
-    if token.startswith("keyed/"):
+        return _DRAFTS[family].problems(token, language, made)
+    if family == "keyed":
         return keyed.problems(token, language, made)
+    if family == "sourced":
+        return sourced.problems(token, language)
     rules = chain(token)
     streams = batch(Random(f"pinned/{token}"), rules, STREAMS, ties=made.cell.target != "eql")
     return compare(rules, made, streams)[0]

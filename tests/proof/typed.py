@@ -23,7 +23,7 @@ from converter.inference import infer_columns
 from converter.matcher import compile_detection
 from converter.plan import BaseRule, Draft
 from converter.shapes import none as none_shape
-from tests.proof.typed_rules import DETECTIONS, NOT_STORABLE, OPERATIONS, VALUES, WIDTHS, WORLDS
+from tests.proof.typed_rules import DETECTIONS, NOT_STORABLE, OPERATIONS, TEXTS, VALUES, WIDTHS, WORLDS
 from tests.support import none_base
 
 LONGEST = 900
@@ -100,6 +100,7 @@ def events(token: str, language: str) -> list[dict[str, Any]]:
         found += [
             {"k": one, "other": two} for one in ("Cmd.exe", "ab") for two in ("cmd.EXE", "A", "b", "md")
         ]
+    found += [{"k": text} for text in TEXTS.get(token.split("/")[3], ())]
     found += [{name: "x"} for name in base(token, language).columns if name not in world.columns]
     return found
 
