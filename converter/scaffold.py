@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 from collections.abc import Mapping
 from datetime import date
-from importlib import resources
+from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ _INIT = {
     "github/sigma.yml": ".github/workflows/sigma.yml",
 }
 EXAMPLE = "windows/execution/example.yml"
+HOME = ("https://github.com/sigconv/sigconv", "v0.1.0")
+"""Address and revision in the templates: where sigconv is published."""
 
 
 def new(
@@ -48,8 +51,9 @@ def new(
     tests_root: Path,
     *,
     title: str | None = None,
-    category: str = "process_creation",
+    category: str = "",
     product: str = "windows",
+    service: str = "",
     author: str = "",
     today: date | None = None,
 ) -> list[Path]:
@@ -60,8 +64,9 @@ def new(
         rules_root: where rules are.
         tests_root: where their tests are.
         title: of the rule; default: from its file's name.
-        category: of the logsource.
+        category: of the logsource; default: process_creation, or none beside a service.
         product: of the logsource.
+        service: of the logsource.
         author: of the rule.
         today: the date to write.
 
@@ -70,7 +75,10 @@ def new(
     """
     relative = _below(rule, rules_root)
     title = title or relative.stem.replace("_", " ").title()
-    field = _FIELDS.get(category, "FieldName")
+    category = category or ("" if service else "process_creation")
+    parts = {"category": category, "product": product, "service": service}
+    logsource = {key: value for key, value in parts.items() if value}
+    detected, hit, miss = _values(logsource)
     rule_id = str(uuid.uuid4())
     doc = {
         "title": title,
@@ -81,9 +89,9 @@ def new(
         "author": author,
         "date": (today or date.today()).isoformat(),
         "tags": ["attack.execution"],
-        "logsource": {"category": category, "product": product},
+        "logsource": logsource,
         "detection": {
-            "selection": {f"{field}|endswith": "\\example.exe"},
+            "selection": detected,
             "condition": "selection",
         },
         "falsepositives": ["Unknown"],
@@ -91,17 +99,17 @@ def new(
     }
     if not author:
         del doc["author"]
-    event = _event(category, product)
+    event = _event(logsource)
     tests = {
         "rule": relative.as_posix(),
         "id": rule_id,
-        "events": {"example": {**event, field: "C:\\Users\\Public\\example.exe"}},
+        "events": {"example": {**event, **hit}},
         "tests": [
             {"name": "It happens", "why": "selection", "events": [{"use": "example"}], "alerts": [0]},
             {
-                "name": "Another file",
-                "why": f"selection: {field}",
-                "events": [{"use": "example", "set": {field: "C:\\Users\\Public\\other.exe"}}],
+                "name": "Another file" if category else "Another event",
+                "why": f"selection: {next(iter(miss))}",
+                "events": [{"use": "example", "set": miss}],
                 "alerts": [],
             },
         ],
@@ -126,21 +134,41 @@ def _below(rule: str, root: Path) -> Path:
     return whole.relative_to(base)
 
 
-def _event(category: str, product: str) -> dict[str, Any]:
-    """Return a complete event of the category, where its log is known, else one with a time."""
+def _values(logsource: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return a selection for the log source, what an event of it has, and what another has."""
+    if "category" not in logsource and logsource.get("product") == "windows":
+        return {"EventID": 1}, {"EventID": 1}, {"EventID": 2}
+    field = _FIELDS.get(logsource.get("category", ""), "FieldName")
+    hit, miss = ({field: f"C:\\Users\\Public\\{name}.exe"} for name in ("example", "other"))
+    return {f"{field}|endswith": "\\example.exe"}, hit, miss
+
+
+def _event(logsource: Mapping[str, str]) -> dict[str, Any]:
+    """Return a complete event of the log source, where its log is known, else one with a time."""
+    from converter.matcher.logsource import CHANNELS
     from converter.witness import defaults
 
-    ids = defaults.event_ids({"category": category, "product": product})
-    logsource = {"category": category, "product": product}
+    ids = defaults.event_ids(logsource)
     event = defaults.sysmon_event(ids[0]) if ids else defaults.log_event(logsource)
+    channels = CHANNELS.get(logsource.get("service", ""), ())
+    if not event and channels and logsource.get("product") == "windows":
+        event = {"Channel": channels[0], "Computer": "ws1.example.org"}
     return {**event, **defaults.stamp(0, sysmon=bool(ids))}
 
 
 class _Dumper(yaml.SafeDumper):
-    """Lists stand below their key, indented, as people write rules."""
+    """Lists stand below their key, indented, and backslashes in quotes, as people write rules."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
+
+    def text(self, value: str) -> yaml.ScalarNode:
+        """Return a text as YAML."""
+        quoted = "'" if "\\" in value and value.isprintable() else None
+        return self.represent_scalar("tag:yaml.org,2002:str", value, style=quoted)
+
+
+_Dumper.add_representer(str, _Dumper.text)
 
 
 def _yaml(content: Mapping[str, Any]) -> str:
@@ -151,19 +179,24 @@ def _yaml(content: Mapping[str, Any]) -> str:
 def init(folder: Path) -> tuple[list[Path], list[Path]]:
     """Set up a repository of rules: configuration, CI workflow, pre-commit hooks and a first rule.
 
+    The workflow and the hooks take sigconv from where this one was installed from, if that is a git
+    repository, else from `HOME`.
+
     Returns:
         The files written, and those that were there already and were left as they are.
     """
     written: list[Path] = []
     left: list[Path] = []
     templates = resources.files("converter") / "templates"
+    address, revision = origin() or HOME
     for source, name in _INIT.items():
         path = folder / name
         if path.exists():
             left.append(path)
             continue
         text = templates.joinpath(*source.split("/")).read_text(encoding="utf-8")
-        output.write(path, text)
+        text = text.replace(HOME[1], revision) if HOME[0] in text else text
+        output.write(path, text.replace(HOME[0], address))
         written.append(path)
     rules, tests = folder / "sigma", folder / "tests" / "rules"
     if rules.exists():
@@ -171,3 +204,16 @@ def init(folder: Path) -> tuple[list[Path], list[Path]]:
     else:
         written += new(EXAMPLE, rules, tests, title="Example Program Starts")
     return written, left
+
+
+def origin() -> tuple[str, str] | None:
+    """Return address and revision of the git repository that sigconv was installed from; None if of none.
+
+    pip writes them down (packaging.python.org, "Recording the Direct URL Origin of installed distributions").
+    """
+    try:
+        said = json.loads(metadata.distribution("sigconv").read_text("direct_url.json") or "{}")
+        git = said["vcs_info"]
+        return said["url"], git.get("requested_revision") or git["commit_id"]
+    except (metadata.PackageNotFoundError, KeyError, ValueError):
+        return None

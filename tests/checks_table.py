@@ -115,6 +115,24 @@ TABLE: dict[str, tuple[str, list[str]]] = {
         CORRELATION + "timespan: 5m\n---\n" + GOOD,
         [":9:1: SC120 'timespan' has no effect here (indent it as a key of 'correlation')"],
     ),
+    # SC126: log sources.
+    "a misspelt category": (
+        GOOD.replace("process_creation", "process_creaton"),
+        [":3:13: SC126 no log has the category 'process_creaton' (did you mean 'process_creation'?)"],
+    ),
+    "a misspelt service": (
+        GOOD.replace("category: process_creation", "service: securty"),
+        [":3:13: SC126 no log has the service 'securty' (did you mean 'security'?)"],
+    ),
+    "a category of one's own, and another product's": (
+        GOOD.replace("process_creation", "badge_reader")
+        + "---\n"
+        + GOOD.replace("process_creation", "process_creat")
+        .replace("windows", "ours")
+        .replace("1111", "2222")
+        .replace("title: Rule", "title: Another"),
+        [],
+    ),
     # SC121: selections.
     "an unused selection": (
         HEAD + "    selection: {Image: a}\n    other: {Image: b}\n    condition: selection\n",

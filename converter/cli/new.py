@@ -10,10 +10,13 @@ import click
 @click.command()
 @click.argument("rule")
 @click.option("--title", help="Default: from the file's name.")
-@click.option("--category", default="process_creation", show_default=True, help="Of the log source.")
+@click.option(
+    "--category", default="", help="Of the log source.  [default: process_creation, or none with --service]"
+)
 @click.option("--product", default="windows", show_default=True, help="Of the log source.")
+@click.option("--service", default="", help="Of the log source, such as security.")
 @click.option("--author", default="", help="Of the rule.")
-def new(rule: str, title: str | None, category: str, product: str, author: str) -> None:
+def new(rule: str, title: str | None, category: str, product: str, service: str, author: str) -> None:
     """Write a rule and its tests to start from.
 
     RULE is a path, below the rules folder or with it: windows/execution/my_rule
@@ -22,6 +25,7 @@ def new(rule: str, title: str | None, category: str, product: str, author: str) 
     Examples:
       sigconv new windows/execution/my_rule
       sigconv new sigma/windows/persistence/x.yml --category registry_set --title "Run Key Set"
+      sigconv new windows/discovery/y --service security
 
     The tests pass: change rule and tests, and run `sigconv test`.
 
@@ -37,12 +41,23 @@ def new(rule: str, title: str | None, category: str, product: str, author: str) 
       3  a defect of sigconv
     """
     from converter import config, scaffold
+    from converter.lint.logsources import near
 
     settings = config.load(Path.cwd())
     for path in scaffold.new(
-        rule, settings.rules, settings.tests, title=title, category=category, product=product, author=author
+        rule,
+        settings.rules,
+        settings.tests,
+        title=title,
+        category=category,
+        product=product,
+        service=service,
+        author=author,
     ):
         click.echo(path.as_posix())
+    given = {"category": category, "product": product, "service": service}
+    for key, name in near(given).items():
+        click.echo(f"no log has the {key} '{given[key]}': did you mean '{name}'?", err=True)
 
 
 @click.command()
@@ -51,7 +66,8 @@ def init(folder: Path) -> None:
     """Start a repository of rules in FOLDER (default: here).
 
     Writes sigconv.toml, a GitHub workflow, pre-commit hooks and a first rule with its tests. What exists
-    already is left as it is.
+    already is left as it is. Workflow and hooks install sigconv from the git repository that this one was
+    installed from; if it was not, they name an address that may have to be changed.
 
     \b
     Examples:
@@ -71,4 +87,7 @@ def init(folder: Path) -> None:
         click.echo(path.as_posix())
     for path in left:
         click.echo(f"{path.as_posix()} exists and was left as it is", err=True)
+    if scaffold.origin() is None and any(path.suffix in (".yml", ".yaml") for path in written):
+        address, revision = scaffold.HOME
+        click.echo(f"Workflow and hooks install sigconv from {address}, {revision}: is it there?", err=True)
     click.echo("Next: sigconv new windows/execution/my_rule, sigconv test, sigconv build", err=True)

@@ -97,6 +97,11 @@ CATALOGUE: dict[str, Entry] = {
         "`timeframe` has no effect: aggregations are no longer part of conditions.",
         "write a correlation with a timespan",
     ),
+    "SC126": _warning(
+        "UnknownLogsource",
+        "A category or service of Windows that looks like a known one misspelt.",
+        "write one that 'sigconv list sources' shows",
+    ),
     "SC130": _warning(
         "NoId", "The rule has no id, so alerts and outputs cannot follow it.", "add a UUID as 'id'"
     ),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from converter import rules as loader
 from converter.errors import RuleError, SigconvError
-from converter.lint import events, keys, schema
+from converter.lint import events, keys, logsources, schema
 from converter.lint.catalogue import level
 from converter.lint.misread import misread
 from converter.rule import Rule
@@ -94,6 +94,7 @@ def _of_rules(loaded: RuleSet) -> Iterator[SigconvError]:
         try:
             yield from keys.misplaced(rule)
             yield from events.contradictions(rule)
+            yield from logsources.misspelt(rule)
             yield from misread(rule)
             yield from schema.violations(rule, fatal)
             if not fatal:

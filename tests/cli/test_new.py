@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,59 @@ def test_tests_of_a_new_rule_pass(category: str, product: str) -> None:
     document = yaml.safe_load(Path("sigma/mine.yml").read_text(encoding="utf-8"))
     assert document["title"] == 'It\'s: "Ä" #1\nnew'
     assert run("test").stdout == "1 test files, 2 passed, 0 failed\n"
+
+
+def test_a_rule_of_a_service() -> None:
+    run("new", "mine", "--service", "security")
+    rule, tests = (
+        yaml.safe_load(Path(f"{folder}/mine.yml").read_text()) for folder in ("sigma", "tests/rules")
+    )
+    assert rule["logsource"] == {"product": "windows", "service": "security"}
+    assert tests["events"]["example"]["Channel"] == "Security"
+    assert run("test").stdout == "1 test files, 2 passed, 0 failed\n"
+    run("build", "-s", "windows-security")
+
+
+def test_a_misspelt_category_is_pointed_out() -> None:
+    result = run("new", "mine", "--category", "process_creaton")
+    assert result.stderr == "no log has the category 'process_creaton': did you mean 'process_creation'?\n"
+    assert run("new", "other", "--category", "webserver", "--product", "apache").stderr == ""
+
+
+def test_backslashes_stand_in_single_quotes() -> None:
+    run("new", "mine")
+    assert "Image|endswith: '\\example.exe'" in Path("sigma/mine.yml").read_text()
+
+
+_PUBLISHED = "https://github.com/sigconv/sigconv", "v0.1.0", True
+
+
+@pytest.mark.parametrize(
+    ("said", "address", "revision", "asked"),
+    [
+        (None, *_PUBLISHED),
+        ({"url": "file:///x", "dir_info": {"editable": True}}, *_PUBLISHED),
+        (
+            {"url": "https://git.example/s", "vcs_info": {"requested_revision": "v2", "commit_id": "a1"}},
+            *("https://git.example/s", "v2", False),
+        ),
+        (
+            {"url": "https://git.example/s", "vcs_info": {"commit_id": "a1"}},
+            *("https://git.example/s", "a1", False),
+        ),
+    ],
+)
+def test_ci_installs_from_where_this_was_installed(
+    said: object, address: str, revision: str, asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = json.dumps(said) if said else None
+    monkeypatch.setattr(metadata.PathDistribution, "read_text", lambda self, name: text)
+    result = run("init")
+    assert ("is it there?" in result.stderr) == asked
+    hooks = yaml.safe_load(Path(".pre-commit-config.yaml").read_text())["repos"][0]
+    assert (hooks["repo"], hooks["rev"]) == (address, revision)
+    workflow = Path(".github/workflows/sigma.yml").read_text()
+    assert f'pip install "sigconv[verify] @ git+{address}@{revision}"' in workflow
 
 
 @pytest.mark.parametrize("name", ["../outside", "/elsewhere/x.yml", "sigma/../../x"])
