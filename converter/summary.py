@@ -28,6 +28,7 @@ _MEANING = {
 _MOST_LINES = 80
 """Of a diff that are shown: GitHub cuts a job summary at 1 MiB (its documentation of workflow commands)."""
 _MOST_CHANGES = 200
+_MOST_PROBLEMS = 200
 
 
 def markdown(changes: Sequence[Change], problems: Iterable[str] = ()) -> str:
@@ -47,7 +48,10 @@ def markdown(changes: Sequence[Change], problems: Iterable[str] = ()) -> str:
         lines.append("")
     wrong = list(problems)
     if wrong:
-        lines += [f"## Not converted: {len(wrong)}", "", *_fenced("text", wrong), ""]
+        shown = wrong[:_MOST_PROBLEMS]
+        if len(wrong) > _MOST_PROBLEMS:
+            shown.append(f"... and {len(wrong) - _MOST_PROBLEMS} more")
+        lines += [f"## Not converted: {len(wrong)}", "", *_fenced("text", shown), ""]
     for kind in KINDS:
         mine = [change for change in changes if change.kind == kind]
         if mine:
@@ -68,7 +72,7 @@ def of_build(folder: Path, files: Mapping[str, output.Content], problems: Iterab
         problems: lines about rules that could not be converted.
     """
     changes = list(diff.changes(*diff.planned(folder, files)))
-    before, after = output.read_manifest(folder), json.loads(files[output.MANIFEST])
+    before, after = output.read_manifest(folder), json.loads(output.data_of(files[output.MANIFEST]))
     return "\n".join([markdown(changes, problems), *_imports(before, after)])
 
 
