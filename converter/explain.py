@@ -16,6 +16,7 @@ from sigma.processing.pipeline import ProcessingPipeline
 from sigma.processing.tracking import FieldMappingTracking
 from sigma.processing.transformations import transformations
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaRule
+from sigma.types import SigmaRegularExpression, SigmaType
 
 from converter import cells, fidelity, pipelines, placeholders
 from converter.cells import Cell
@@ -136,7 +137,7 @@ class Explanation:
     status: str = "converted"
     """``converted`` or ``refused``."""
     refusal: str = ""
-    """Code and message; ``items`` then hold what was reached."""
+    """Code, message and hint; ``items`` then hold what was reached."""
     fidelity: str = ""
     reasons: list[dict[str, str]] = field(default_factory=list)
     condition: list[str] = field(default_factory=list)
@@ -172,7 +173,8 @@ def explain(rules: RuleSet, rule: Rule, cell: Cell, options: Options = DEFAULT) 
         made.reasons = _reasons(conversion.reasons)
         made.queries = [Query(one.name, one.extension, one.text) for one in conversion.queries]
     except SigconvError as error:
-        made.status, made.refusal = "refused", f"{error.code} {error.message}"
+        hint = f" ({error.hint})" if error.hint else ""
+        made.status, made.refusal = "refused", f"{error.code} {error.message}{hint}"
     if rule.kind == "correlation":
         _correlation(made, rules, rule, cell, options, plan)
     else:
@@ -315,7 +317,7 @@ def _comparisons(part: Part) -> Iterator[Comparison]:
         for one in part.detection_items:
             yield from _comparisons(one)
     else:
-        yield Comparison(part.field or "", tuple(value_text(value) for value in part.value))
+        yield Comparison(part.field or "", tuple(_value(value) for value in part.value))
 
 
 def _expression(part: Part, within: type | None = None) -> str:
@@ -327,7 +329,7 @@ def _expression(part: Part, within: type | None = None) -> str:
         word = " and " if linking is ConditionAND else " or "
         text = word.join(_expression(one, linking) for one in part.detection_items)
         return f"({text})" if within not in (None, linking) else text
-    values = [value_text(value) for value in part.value]
+    values = [_value(value) for value in part.value]
     if len(values) > _MOST_VALUES:
         values = [*values[:_MOST_VALUES], f"... {len(values)} values"]
     mark = " & " if part.value_linking is ConditionAND else " | "
@@ -335,9 +337,15 @@ def _expression(part: Part, within: type | None = None) -> str:
     return f"not {text}" if part.negated else text
 
 
+def _value(value: SigmaType) -> str:
+    flags = value.flags if isinstance(value, SigmaRegularExpression) else ()
+    letters = "".join(sorted(flag.name[0].lower() for flag in flags))
+    return value_text(value) + (f" (flags {letters})" if letters else "")
+
+
 def _kind(name: str) -> str:
     """Return what a kind of transformation does: the first sentence of its documentation."""
-    text = " ".join((transformations[name].__doc__ or name).split())
+    text = " ".join((transformations[name].__doc__ or name).replace("``", "'").split())
     return re.split(r"(?<=[.:]) ", text)[0].rstrip(":.")
 
 

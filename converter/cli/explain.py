@@ -79,15 +79,21 @@ def explain(
         raise click.exceptions.Exit(ExitCode.FAILED)
 
 
-def text(made: Explanation, depth: int = 0) -> list[str]:
-    """Return an explanation as lines."""
+def text(made: Explanation, told: set[str] | None = None) -> list[str]:
+    """Return an explanation as lines.
+
+    Args:
+        made: what is explained.
+        told: the reasons that a reader has seen above; what is said here is added.
+    """
+    told = set() if told is None else told
     head = f"{made.title} in {made.source}/{made.target}: "
     lines = [head + (f"refused: {made.refusal}" if made.status == "refused" else made.fidelity)]
     lines += [f"  {_label(reason['fidelity'])}: {reason['text']}" for reason in made.reasons]
     if made.condition:
         lines.append(f"  condition: {' or '.join(made.condition)}")
     for item in made.items:
-        lines += _item(item)
+        lines += _item(item, made.status == "refused", told)
     for one in made.filters:
         added = " and ".join(_comparison(part) for part in one.comparisons)
         lines.append(f"  added: {added}" if added else f"  {one.id}: {one.why}")
@@ -106,7 +112,7 @@ def text(made: Explanation, depth: int = 0) -> list[str]:
                 lines.append(f"    key {name}{alias} -> {', '.join(columns)}")
             lines += [f"    value {name} -> {', '.join(columns)}" for name, columns in member.values.items()]
             inner = member.explanation
-            shown = text(_without_query(inner), depth + 1)
+            shown = text(_without_query(inner), told)
             lines += [f"    {line}" for line in shown]
     for query in made.queries:
         title = f"query {query.name}:" if query.name else "query:"
@@ -120,14 +126,22 @@ def _without_query(made: Explanation) -> Explanation:
     return made
 
 
-def _item(item: Item) -> list[str]:
+def _item(item: Item, refused: bool, told: set[str]) -> list[str]:
+    """Return a comparison as lines: of one that a cell refuses, how far it came."""
     lines = [f"  {item.selection}: {_comparison(item.rule)}"]
     for step in item.steps:
         mark = "" if step.fidelity == "exact" else f" [{step.fidelity}: {step.loss}]"
         lines.append(f"    {step.id or step.type} ({step.type}): {step.expression}{mark}")
-        lines.append(f"      why: {step.why} ({step.origin})")
+        why = f"{step.why} ({step.origin})"
+        if why not in told:  # One comment is often the reason of most steps.
+            lines.append(f"      why: {why}")
+            told.add(why)
     types = ", ".join(f"{name} is {kind}" for name, kind in item.types.items())
-    lines.append(f"    -> {item.expression}" + (f"  ({types})" if types else "") + f", {item.fidelity}")
+    became = f"    -> {item.expression}" + (f"  ({types})" if types else "")
+    if not refused:
+        lines.append(f"{became}, {item.fidelity}")
+    elif item.steps:
+        lines.append(became)
     return lines
 
 

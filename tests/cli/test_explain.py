@@ -193,6 +193,23 @@ def test_the_command_prints_steps_and_query(tmp_path):
     assert "refused: SC208" in refused.stdout
 
 
+def test_a_reason_is_told_once_and_flags_are_shown(tmp_path):
+    (tmp_path / "r.yml").write_text(RULE.replace("Image: a}", "Image: a, CommandLine|re|i: b+}"))
+    arguments = ["explain", str(tmp_path / "r.yml"), "-s", "defender", "-t", "kql", "--fidelity", "any"]
+    shown = CliRunner().invoke(main, arguments).stdout
+    assert shown.count("why: Fields. A process is known by") == 1
+    assert shown.count("process_fields (field_name_mapping)") == 2
+    assert "  sel: CommandLine = regex b+ (flags i)\n" in shown
+
+
+def test_what_is_refused_has_no_fidelity_and_the_nearest_field_is_named(tmp_path):
+    (tmp_path / "r.yml").write_text(RULE.replace("Image: a", "Imagge: a"))
+    done = CliRunner().invoke(main, ["explain", str(tmp_path / "r.yml"), "-s", "sysmon", "-t", "kql"])
+    assert done.exit_code == 1
+    assert "(nearest: Image)\n" in done.stdout
+    assert "exact" not in done.stdout
+
+
 def test_json_is_the_dataclass(tmp_path):
     (tmp_path / "r.yml").write_text(RULE)
     arguments = [
