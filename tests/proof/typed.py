@@ -23,7 +23,8 @@ from converter.inference import infer_columns
 from converter.matcher import compile_detection
 from converter.plan import BaseRule, Draft
 from converter.shapes import none as none_shape
-from tests.proof.typed_rules import DETECTIONS, NOT_STORABLE, OPERATIONS, TEXTS, VALUES, WIDTHS, WORLDS
+from tests.proof.typed_patterns import TEXTS
+from tests.proof.typed_rules import DETECTIONS, NOT_STORABLE, OPERATIONS, VALUES, WIDTHS, WORLDS
 from tests.support import none_base
 
 LONGEST = 900

@@ -72,7 +72,7 @@ def comment(line: str) -> str:
 
 
 def _is_unsafe(char: str) -> bool:
-    return unicodedata.category(char) in {"Cc", "Cs"} or char in _INVISIBLE
+    return unicodedata.category(char) == "Cc" or char in _INVISIBLE
 
 
 def _escaped(value: str, quote: str) -> str:

@@ -1,0 +1,62 @@
+"""Regexes and networks for `typed`, with texts that they match and that they just do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+PATTERNS: dict[str, dict[str, Any]] = {
+    "regex of classes of operators": {"s": {"k|re": "[*-9][^!-\\]][\\[-_]x[ -~]"}, "condition": "s"},
+    "regex of brackets": {"s": {"k|re": "a}b{x]c"}, "condition": "s"},
+    "backslash and quote": {"s": {"k|cased": ['a\\b"c', "1\\2", '"']}, "condition": "s"},
+    "regex i in front": {"s": {"k|re": "(?i)cMd\\.[e-g]"}, "condition": "s"},
+    "regex i and s in front": {"s": {"k|re": ["(?is)^cM.*y$", "(?s)A.B"]}, "condition": "s"},
+    "regex i in a group": {"s": {"k|re": "(?i:c)m(?i:D|z)"}, "condition": "s"},
+    "regex i but in a group": {"s": {"k|re": "(?i)C(?-i:m)D"}, "condition": "s"},
+    "regex s in a group": {"s": {"k|re": "(?s:a.)b.c"}, "condition": "s"},
+    "regex s but in a group": {"s": {"k|re": "(?s)a.b(?-s:.)c"}, "condition": "s"},
+    "regex s by modifier": {"s": {"k|re|s": "a(?-s:.)b.c"}, "condition": "s"},
+    "regex i by modifier": {"s": {"k|re|i": "(?i)c(?i:M)d"}, "condition": "s"},
+    "regex i by modifier but in a group": {"s": {"k|re|i": "c(?-i:m)D"}, "condition": "s"},
+    "net of odd bits": {"s": {"k|cidr": "2001:db0::/29"}, "condition": "s"},
+    "net of seven bits": {"s": {"k|cidr": "fc00::/7"}, "condition": "s"},
+    "nets of four bits": {
+        "s": {"k|cidr": ["e000::/4", "2001:c000::/20", "2001:db8:8000::/33"]},
+        "condition": "not s",
+    },
+}
+TEXTS: dict[str, Sequence[str]] = {
+    "regex of classes of operators": (
+        "+a^x~",
+        "5z\\x ",
+        "*~[x~",
+        "a5a[x ",
+        "5A[x ",
+        "5a`x ",
+        "!z_x ",
+        "9z_xé",
+    ),
+    **dict.fromkeys(("regex i in front", "regex i in a group"), ("cMd.e", "CMD.F", "CmD", "cMz", "Cmd")),
+    "regex i and s in front": ("CM\nX y", "xcm y", "A\nB", "a\nb"),
+    **dict.fromkeys(
+        ("regex s in a group", "regex s but in a group", "regex s by modifier"),
+        ("a\nb.c", "a.b\nc", "a\nb\nc", "a.b.c"),
+    ),
+    **dict.fromkeys(
+        ("regex i but in a group", "regex i by modifier", "regex i by modifier but in a group"),
+        ("cmd", "CMD", "CmD", "cMd"),
+    ),
+    "net of seven bits": ("fc00::1", "fd12:3::4", "fe00::1", "fbff::1", "fc0::1", "FDFF::1"),
+    "nets of four bits": (
+        "e123::1",
+        "f123::1",
+        "2001:c1::1",
+        "2001:c123::1",
+        "2001:db8:f123::",
+        "2001:db8:7123::",
+    ),
+    "wildcards of 301": ("x" + "AB" * 149 + "cz", "ab" * 149, "ab" * 149 + "d"),
+    "regex of brackets": ("a}b{x]c", "za}b{x]cz", "a}b{x]", "ab{x]c"),
+    "backslash and quote": ('a\\b"c', 'A\\b"c', "1\\2", "12", '"', '""', '\\"'),
+}
+"""What more the column k must hold for a detection."""
