@@ -22,6 +22,8 @@ _ENGINES = {
 }
 _OPTIONS = {"lucene": ("--lucene-case exact|as-is", "--lucene-form query_string|dsl")}
 _BASE = ("source", "sourcetype")
+_SILENT = ("field_name_mapping", "require_fields", "add_condition", "convert_type")
+"""Transformations that a note need not name: the columns and their types say what they do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ def _field(cell: Cell, name: str, logsource: Mapping[str, str], field: str, fact
             notes.append("by value")
     lossy = ((cell.pipeline or {}).get("vars") or {}).get("lossy") or {}
     for item in about:
-        if item["type"] not in ("field_name_mapping", "require_fields", "add_condition"):
+        if item["type"] not in _SILENT:
             notes.append(item["type"])
         if item.get("id") in lossy:
             loss = lossy[item["id"]]

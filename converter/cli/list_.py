@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import textwrap
+from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +71,10 @@ def list_(
     if form == "json":
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
+    if what == "sources":
+        for line in _sources(found, shutil.get_terminal_size((100, 24)).columns):
+            click.echo(line)
+        return
     facts = list(dict.fromkeys(f"{one['cell']}: {one.pop('fact')}" for one in found if "fact" in one))
     head = list(found[0])
     table(
@@ -76,6 +84,39 @@ def list_(
     )
     for fact in facts:
         click.echo(fact)
+
+
+def _sources(found: list[dict[str, Any]], width: int) -> Iterator[str]:
+    """Yield a paragraph for each source: where each language finds it, and which log sources it has."""
+    for position, (source, group) in enumerate(groupby(found, key=lambda one: one["source"])):
+        cells = list(group)
+        if position:
+            yield ""
+        yield source if cells[0]["default"] else f"{source} (built only where -s names it)"
+        for platform, same in groupby(cells, key=lambda one: one["platform"]):
+            there = list(same)
+            languages = ", ".join(one["target"] for one in there)
+            variants = "".join(f"; --variant {name}" for name in there[0]["variants"])
+            yield from _wrapped(f"{languages} ({platform}): {', '.join(there[0]['places'])}{variants}", width)
+        every = dict.fromkeys(name for one in cells for name in one["logsources"])
+        lacking: dict[str, list[str]] = {}
+        for one in cells:
+            if absent := [name for name in every if name not in one["logsources"]]:
+                lacking.setdefault(", ".join(absent), []).append(one["target"])
+        yield from _wrapped(f"log sources: {', '.join(every)}", width)
+        for names, targets in lacking.items():
+            yield from _wrapped(f"not in {', '.join(targets)}: {names}", width)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(
+        text,
+        max(width, 40),
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _text(value: Any) -> str:

@@ -93,6 +93,18 @@ def test_text_is_a_table():
     assert any(row.split()[1:5] == ["process_creation", "Image", "NewProcessName", "string"] for row in rows)
 
 
+def test_sources_fit_on_a_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "90")
+    lines = CliRunner().invoke(main, ["list", "sources"]).stdout.splitlines()
+    assert max(map(len, lines)) <= 90
+    assert "  kql (kusto): Event; --variant windowsevent" in lines
+    assert "windows-security (built only where -s names it)" in lines
+    text = " ".join(" ".join(lines).split())
+    assert "eql, lucene (elastic): logs-windows.sysmon_operational-*, logs-windows.forwarded-*" in text
+    for one in listed("sources"):
+        assert all(name in text for name in (*one["places"], *one["logsources"]))
+
+
 LIST = """# A list.
 source: here
 columns:
