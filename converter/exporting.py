@@ -188,6 +188,7 @@ def plan_exports(
     old: Sequence[Mapping[str, Any]],
     exports: Exports,
     gone: Callable[[str, str], bool],
+    broken: Callable[[str, str], bool] = lambda *_: False,
 ) -> tuple[dict[str, str], list[dict[str, Any]], list[str]]:
     """Return what the output folder must hold of import files.
 
@@ -196,6 +197,7 @@ def plan_exports(
         old: the manifest's ``exports`` so far.
         exports: what this run made; formats and sources that it did not look at stay as they are.
         gone: rule file and rule -> whether its earlier part goes, because this run looked at it.
+        broken: rule file and rule -> whether its earlier part stays because the rule is broken: it is stale.
 
     Returns:
         Files to write (path -> text), the manifest's new ``exports``, and the paths to remove.
@@ -203,8 +205,13 @@ def plan_exports(
     Raises:
         UsageError: SC605 if a part of an earlier run, which a file of all rules needs, is not as it was.
     """
+
+    def marked(entry: Mapping[str, Any]) -> dict[str, Any]:
+        stale = entry["rule"] is not None and broken(entry["rule_file"], entry["rule"])
+        return {**entry, "stale": True} if stale else dict(entry)
+
     files: dict[str, str] = {}
-    entries = [dict(entry) for entry in old if (entry["format"], entry["source"]) not in exports.parts]
+    entries = [marked(entry) for entry in old if (entry["format"], entry["source"]) not in exports.parts]
     for (name, source), made in exports.parts.items():
         mine = {(part.rule_file, part.rule) for part in made}
         before = [entry for entry in old if (entry["format"], entry["source"]) == (name, source)]
@@ -216,7 +223,8 @@ def plan_exports(
         ]
         files |= {part.file: part.text for part in made}
         parts = sorted([*made, *(_read_back(folder, entry) for entry in kept)], key=lambda part: part.file)
-        entries += [_entry(name, source, part.file, part.text, part) for part in parts]
+        entries += [_entry(name, source, part.file, part.text, part) for part in made]
+        entries += [marked(entry) for entry in kept]
         whole = exporter(name).whole
         for path, text in (whole(source, parts) if whole and parts else {}).items():
             path = f"exports/{name}/{source}/{path}"
