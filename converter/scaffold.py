@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import uuid
 from collections.abc import Mapping
 from datetime import date
-from importlib import metadata, resources
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from converter import output
+from converter import installed, output
 from converter.errors import UsageError
 
 # What most rules of a category look at first.
@@ -188,7 +187,7 @@ def init(folder: Path) -> tuple[list[Path], list[Path]]:
     written: list[Path] = []
     left: list[Path] = []
     templates = resources.files("converter") / "templates"
-    address, revision = origin() or HOME
+    address, revision = installed.repository() or HOME
     for source, name in _INIT.items():
         path = folder / name
         if path.exists():
@@ -204,16 +203,3 @@ def init(folder: Path) -> tuple[list[Path], list[Path]]:
     else:
         written += new(EXAMPLE, rules, tests, title="Example Program Starts")
     return written, left
-
-
-def origin() -> tuple[str, str] | None:
-    """Return address and revision of the git repository that sigconv was installed from; None if of none.
-
-    pip writes them down (packaging.python.org, "Recording the Direct URL Origin of installed distributions").
-    """
-    try:
-        said = json.loads(metadata.distribution("sigconv").read_text("direct_url.json") or "{}")
-        git = said["vcs_info"]
-        return said["url"], git.get("requested_revision") or git["commit_id"]
-    except (metadata.PackageNotFoundError, KeyError, ValueError):
-        return None

@@ -80,14 +80,14 @@ def init(folder: Path) -> None:
       2  a file cannot be written
       3  a defect of sigconv
     """
-    from converter import scaffold
+    from converter import installed, scaffold
 
     written, left = scaffold.init(folder)
     for path in written:
         click.echo(path.as_posix())
     for path in left:
         click.echo(f"{path.as_posix()} exists and was left as it is", err=True)
-    if scaffold.origin() is None and any(path.suffix in (".yml", ".yaml") for path in written):
+    if installed.repository() is None and any(path.suffix in (".yml", ".yaml") for path in written):
         address, revision = scaffold.HOME
         click.echo(f"Workflow and hooks install sigconv from {address}, {revision}: is it there?", err=True)
     click.echo("Next: sigconv new windows/execution/my_rule, sigconv test, sigconv build", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from pathlib import Path
 
 import click
@@ -81,13 +82,13 @@ def report(
       sigconv report -o report --verify-results verify.json
       sigconv report -o report sigma/windows -s sysmon -t kql --verify
 
-    The same rules give the same bytes. --verify needs: pip install "sigconv[verify]".
+    The same rules give the same bytes. --verify needs the engines, as `sigconv verify` does.
 
     \b
     Exit codes:
       0  the page is written
       1  it is written, and a rule is broken or, with --verify, a query disagrees
-      2  a wrong option, path or configuration
+      2  a wrong option, path or configuration, or with --verify an engine is not installed
       3  a defect of sigconv
     """
     from converter.report import model, page, results
@@ -100,8 +101,10 @@ def report(
         click.echo(str(error), err=True)
     verified = results.read(verify_results) if verify_results is not None else {}
     if run_verify:
+        from converter.engines import need
         from converter.verify.run import verify
 
+        need((cell.target for cell in cells), analyser=True)
         verified = {
             (one.rule.id or one.rule.name, one.cell.source, one.cell.target): results.Verification(
                 one.status, one.fidelity, one.events, one.hits, one.reason, one.detail
@@ -113,10 +116,14 @@ def report(
     page.write(folder, found)
     size = sum(len(text.encode()) for text in found.values())
     click.echo(
-        f"{folder / page.INDEX}: {len(made.rules)} rules, {len(cells)} cells, {len(found)} files, "
-        f"{size / 1e6:.1f} MB",
+        f"{folder / page.INDEX}: {_number(made.rules, 'rule')}, {_number(cells, 'cell')}, "
+        f"{_number(found, 'file')}, {size / 1e6:.1f} MB",
         err=True,
     )
     wrong = run_verify and any(one.status in ("disagrees", "error") for one in verified.values())
     if made.errors or wrong:
         raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+def _number(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}" + ("s" if len(things) != 1 else "")

@@ -61,13 +61,13 @@ def test(
       sigconv test sigma/windows/execution/x.yml
       sigconv test --engines -t kql --junit tests.xml
 
-    --engines needs: pip install "sigconv[verify]".
+    --engines needs the engines; what is missing is said with the command that installs it.
 
     \b
     Exit codes:
       0  all tests passed
       1  a test failed, or a rule or test file is broken
-      2  a wrong option, path or configuration
+      2  a wrong option, path or configuration, or an engine is not installed
       3  a defect of sigconv
     """
     from converter.engines import need

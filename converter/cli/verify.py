@@ -79,13 +79,14 @@ def verify(
       sigconv verify
       sigconv verify sigma/windows -t kql --format json
 
-    Needs the engines: pip install "sigconv[verify]".
+    Needs the engines, and for KQL Microsoft's analyser; what is missing is said with the command that
+    installs it.
 
     \b
     Exit codes:
       0  every query agrees; what is refused is listed (that it fails is for build to say)
       1  a query disagrees or cannot be run, or a rule is broken
-      2  a wrong option, path or configuration
+      2  a wrong option, path or configuration, or an engine is not installed
       3  a defect of sigconv
     """
     from converter.engines import need
@@ -93,7 +94,7 @@ def verify(
 
     options = chosen(fidelity, lucene_case, lucene_form, placeholders)
     config, rules, cells = inputs(paths, targets, source_names, pipeline_files, variant_names)
-    need(cell.target for cell in cells)
+    need((cell.target for cell in cells), analyser=True)
     if any(cell.inferred and (cell.proof or cell).pipeline is not None for cell in cells):
         hint = "name the source that it goes with, as -s sysmon"
         raise UsageError("SC604", "no shape of stored events for a mapping of your own alone", hint=hint)
@@ -133,7 +134,17 @@ def _print_table(found: list[Checked]) -> None:
     for note in dict.fromkeys(f"{one.cell}: {one.rule.title}: {one.reason}" for one in found if one.reason):
         click.echo(note)
     count = Counter(one.status for one in found)
-    click.echo(", ".join(f"{count[status]} {status}" for status in _STATUSES if count[status]))
+    click.echo(
+        ", ".join(
+            f"{count[status]} {_counted(status, count[status])}" for status in _STATUSES if count[status]
+        )
+    )
+
+
+def _counted(status: str, number: int) -> str:
+    """Return 1 agrees, 8 agree, 1 error, 3 errors, 4 refused."""
+    many = {"agrees": "agree", "disagrees": "disagree", "error": "errors"}
+    return status if number == 1 else many.get(status, status)
 
 
 def _verdict(one: Checked) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from converter import installed
 from converter.columns import Columns
 from converter.engines.base import Session, Stored
 from converter.errors import EngineError
@@ -39,7 +40,6 @@ def _session() -> type[KqlSession]:
     try:
         from converter.engines.kql.session import KqlSession
     except ModuleNotFoundError as error:
-        raise EngineError(
-            "SC401", f"the KQL engine needs {error.name}", hint="pip install 'sigconv[verify]'"
-        ) from None
+        hint = installed.with_engines()
+        raise EngineError("SC401", f"the KQL engine needs {error.name}", hint=hint) from None
     return KqlSession

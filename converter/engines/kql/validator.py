@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from converter import installed
 from converter.columns import Columns
 from converter.engines.kql.literals import literals
 from converter.engines.kql.tables import real_columns
@@ -101,6 +102,15 @@ class Analyser:
         self._process.wait(timeout=10)
 
 
+def is_installed() -> bool:
+    """Tell whether the analyser is there."""
+    return (_home() / _PACKAGE / "bridge.min.js").is_file()
+
+
+def _home() -> Path:
+    return Path(os.environ.get(HOME_VARIABLE) or HOME)
+
+
 _running: Analyser | None = None
 _starting = threading.Lock()
 
@@ -109,14 +119,10 @@ def _analyser() -> Analyser:
     global _running
     with _starting:
         if _running is None:
-            home = Path(os.environ.get(HOME_VARIABLE) or HOME)
-            if not (home / _PACKAGE / "bridge.min.js").is_file():
-                raise EngineError(
-                    "SC401",
-                    "the Kusto analyser is not installed",
-                    hint="python -m converter.engines.kusto_analyser.install",
-                )
-            _running = Analyser(home)
+            if not is_installed():
+                hint = installed.with_analyser()
+                raise EngineError("SC401", "Microsoft's analyser of KQL is not installed", hint=hint)
+            _running = Analyser(_home())
             atexit.register(_running.close)
         return _running
 
