@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,8 @@ def checked(line: str) -> None:
         assert set(words[1:]) <= TARGETS
     elif words[0].endswith("sigconv"):
         check_line(re.sub(r"^\S*/", "", line.split(">")[0].strip()))
+    elif words[:2] == ["python", "-m"]:
+        assert find_spec(words[2]) is not None
     elif "/" in words[0]:
         assert (ROOT / words[0]).is_file()
     else:
