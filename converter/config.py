@@ -84,7 +84,11 @@ def load(start: Path) -> Config:
 def _table(file: Path, keys: tuple[str, ...]) -> Mapping[str, Any] | None:
     try:
         data: Any = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+    except OSError as problem:
+        raise UsageError("SC601", f"cannot be read: {problem.strerror}", file=file.name) from problem
+    except UnicodeDecodeError as problem:
+        raise UsageError("SC601", "is not UTF-8", file=file.name) from problem
+    except tomllib.TOMLDecodeError as problem:
         raise UsageError("SC601", str(problem), file=file.name) from problem
     for key in keys:
         data = data.get(key) if isinstance(data, dict) else None

@@ -240,6 +240,20 @@ UNKNOWN = [
 ]  # fmt: skip
 
 
+def test_a_configuration_that_cannot_be_read_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sigconv.toml").write_bytes(b'rules = "caf\xe9"')
+    done = CliRunner().invoke(main, ["check"])
+    assert (done.exit_code, done.stderr) == (2, "sigconv.toml: SC601 is not UTF-8\n")
+    monkeypatch.setattr(Path, "read_text", _refuse)  # Root may read everything.
+    done = CliRunner().invoke(main, ["check"])
+    assert (done.exit_code, done.stderr) == (2, "sigconv.toml: SC601 cannot be read: Permission denied\n")
+
+
+def _refuse(path, encoding=None):
+    raise PermissionError(13, "Permission denied", str(path))
+
+
 @pytest.mark.parametrize(("toml", "key"), UNKNOWN)
 def test_what_is_wrong_is_named(build, toml, key):
     done = build(toml)

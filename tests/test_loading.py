@@ -144,6 +144,25 @@ def test_what_is_no_file_is_one_line_and_others_are_loaded(tmp_path: Path) -> No
     ]
 
 
+def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rules would be missing, and what they gave would be removed, without a word."""
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "closed" / "a.yml").write_text(GOOD)
+    (tmp_path / "good.yml").write_text(GOOD)
+    real = os.scandir
+
+    def scandir(folder: str) -> object:
+        if str(folder).endswith("closed"):
+            raise PermissionError(13, "Permission denied", folder)
+        return real(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)  # Root may read what nobody else may.
+    loaded = rules.load([tmp_path])
+    assert [rule.relative for rule in loaded.rules] == ["good.yml"]
+    assert [error.file for error in loaded.errors] == [(tmp_path / "closed").as_posix()]
+    assert loaded.failed_files == ["closed"]
+
+
 def test_missing_path() -> None:
     with pytest.raises(RuleError, match=r"^no-such-folder: SC107 does not exist$"):
         rules.load([Path("no-such-folder")])

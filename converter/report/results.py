@@ -38,8 +38,10 @@ def read(path: Path) -> dict[Key, Verification]:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
-        raise UsageError("SC614", f"cannot be read: {problem}", file=path.as_posix()) from problem
+    except OSError as problem:
+        raise UsageError("SC614", f"cannot be read: {problem.strerror}", file=path.as_posix()) from problem
+    except ValueError as problem:
+        raise UsageError("SC614", f"is not JSON: {problem}", file=path.as_posix()) from problem
     found = document.get("results") if isinstance(document, dict) else None
     try:
         if not isinstance(found, list):

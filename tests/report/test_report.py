@@ -282,6 +282,21 @@ def test_results_of_another_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert not Path("out").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("gone.json", "cannot be read: No such file or directory\n"), ("text.json", "is not JSON: ")],
+)
+def test_results_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    project.make(tmp_path)
+    (tmp_path / "text.json").write_text("text")
+    monkeypatch.chdir(tmp_path)
+    done = run("-o", "out", "--verify-results", name)
+    assert (done.exit_code, done.output.count("\n")) == (2, 1)
+    assert done.output.startswith(f"{name}: SC614 {said}")
+
+
 def test_verify_runs_the_engines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project.make(tmp_path)
     monkeypatch.chdir(tmp_path)
