@@ -52,8 +52,8 @@ def check(paths: tuple[Path, ...], strict: bool, ignored: tuple[str, ...], form:
     \b
     Exit codes:
       0  no errors
-      1  errors, or with --strict warnings
-      2  a wrong option, path or configuration
+      1  errors (a path that does not exist is one), or with --strict warnings
+      2  a wrong option or configuration
       3  a defect of sigconv
     """
     from converter.lint.catalogue import CATALOGUE

@@ -211,15 +211,26 @@ def load_rules(
         paths: as given.
         known: documents that need not be read again.
         workers: how many processes may read.
+
+    Raises:
+        UsageError: SC107 if a path does not exist, SC106 if those that are given hold no rule.
     """
     from converter import config as configuration
     from converter import rules as loader
+    from converter.errors import RuleError, UsageError
 
     config = configuration.load(Path.cwd())
     root = config.rules if config.rules.is_dir() else None
     given = list(paths) or [config.rules]
     inside = root is not None and all(path.resolve().is_relative_to(root.resolve()) for path in given)
-    return config, loader.load(given, root if inside else None, known=known, workers=workers)
+    try:
+        loaded = loader.load(given, root if inside else None, known=known, workers=workers)
+    except RuleError as error:  # A path that is not there: no rule's fault.
+        hint = "'sigconv init' starts a repository of rules" if not paths else error.hint
+        raise UsageError(error.code, error.message, file=error.file, hint=hint) from error
+    if paths and not loaded.rules and not loaded.errors:
+        raise UsageError("SC106", "holds no rule", file=", ".join(map(str, paths)), hint="check the path")
+    return config, loaded
 
 
 def collect_rarely() -> None:

@@ -21,7 +21,7 @@ from converter.cli.options import (
     inputs,
     load_rules,
 )
-from converter.errors import ExitCode
+from converter.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from converter.verify.rule_tests import Tested
@@ -73,6 +73,9 @@ def test(
     from converter.engines import need
     from converter.verify.rule_tests import collect, run
 
+    for path in paths:
+        if not path.exists():
+            raise UsageError("SC107", "does not exist", file=path.as_posix())
     options = chosen(fidelity, lucene_case, lucene_form, placeholders)
     if engines or targets or source_names:
         config, rules, cells = inputs((), targets, source_names)
@@ -97,7 +100,8 @@ def test(
     else:
         refused = sum(bool(one.refused) for one in found)
         also = f", {refused} not tried: the cell refuses the rule" if refused else ""
-        click.echo(f"{len(files)} test files, {len(found) - failed - refused} passed, {failed} failed{also}")
+        said = f"{len(files)} test file{'s' if len(files) != 1 else ''}"
+        click.echo(f"{said}, {len(found) - failed - refused} passed, {failed} failed{also}")
     if not found and not errors:
         click.echo(f"no tests in {', '.join(str(path) for path in paths or (config.tests,))}", err=True)
     if failed or errors or rules.errors or not found:

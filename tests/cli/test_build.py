@@ -206,9 +206,18 @@ def test_broken_manifest_is_made_anew(project: Path) -> None:
 def test_usage(project: Path) -> None:
     assert "'nosuch' is none of" in run("-s", "nosuch", code=2).stderr
     assert "Invalid value for '-t'" in run("-t", "esql", code=2).stderr
-    assert "nowhere: SC107 does not exist" in run("nowhere", code=1).stderr
+    assert run("nowhere", code=2).stderr == "nowhere: SC107 does not exist\n"
+    (project / "empty").mkdir()
+    assert run("empty", code=2).stderr == "empty: SC106 holds no rule (check the path)\n"
     (project / "sigconv.toml").write_text("ouput = 'x'\n")
     assert "sigconv.toml: SC601 unknown key 'ouput'" in run(code=2).stderr
+
+
+def test_a_folder_without_rules_says_how_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = "sigma: SC107 does not exist ('sigconv init' starts a repository of rules)\n"
+    assert run(code=2).stderr == said
+    assert not list(tmp_path.iterdir())
 
 
 def test_fidelity_limit_refuses_with_the_reason() -> None:

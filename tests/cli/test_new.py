@@ -45,7 +45,7 @@ def test_a_repository_from_nothing() -> None:
 
 def test_what_init_writes_works(monkeypatch: pytest.MonkeyPatch) -> None:
     run("init")
-    assert run("test").stdout == "1 test files, 2 passed, 0 failed\n"
+    assert run("test").stdout == "1 test file, 2 passed, 0 failed\n"
     run("check")
     run("build")
     run("build", "--check")
@@ -82,7 +82,7 @@ def test_tests_of_a_new_rule_pass(category: str, product: str) -> None:
     run("new", "mine", "--category", category, "--product", product, "--title", 'It\'s: "Ä" #1\nnew')
     document = yaml.safe_load(Path("sigma/mine.yml").read_text(encoding="utf-8"))
     assert document["title"] == 'It\'s: "Ä" #1\nnew'
-    assert run("test").stdout == "1 test files, 2 passed, 0 failed\n"
+    assert run("test").stdout == "1 test file, 2 passed, 0 failed\n"
 
 
 def test_a_rule_of_a_service() -> None:
@@ -92,7 +92,7 @@ def test_a_rule_of_a_service() -> None:
     )
     assert rule["logsource"] == {"product": "windows", "service": "security"}
     assert tests["events"]["example"]["Channel"] == "Security"
-    assert run("test").stdout == "1 test files, 2 passed, 0 failed\n"
+    assert run("test").stdout == "1 test file, 2 passed, 0 failed\n"
     run("build", "-s", "windows-security")
 
 

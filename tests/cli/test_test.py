@@ -65,7 +65,7 @@ def run(*arguments: str, code: int = 0) -> Result:
     ids=["default", "folder of tests", "test file", "folder of rules", "rule file"],
 )
 def test_paths(project: Path, arguments: tuple[str, ...]) -> None:
-    assert run(*arguments).stdout == "1 test files, 2 passed, 0 failed\n"
+    assert run(*arguments).stdout == "1 test file, 2 passed, 0 failed\n"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_no_tests_is_no_success(project: Path) -> None:
 
 
 def test_a_path_that_does_not_exist(project: Path) -> None:
-    assert "gone.yml: SC107 does not exist" in run("gone.yml", code=1).stderr
+    assert "gone.yml: SC107 does not exist" in run("gone.yml", code=2).stderr
 
 
 def test_engines_run_every_query(project: Path) -> None:
