@@ -278,6 +278,7 @@ DETECTIONS: dict[str, dict[str, Any]] = {
         "condition": "v and (s or (t and not u))",
     },
     "keywords of two words not": {"s": ["a b", "c d*"], "condition": "not s"},
+    "keywords of two words": {"s": ["a b", "C*d z", "m*x"], "condition": "s"},
     "keyword re not": {"s": {"|re": "C.d"}, "condition": "not s"},
     "keyword res not": {"s": {"|re": ["C.d", "a b"]}, "condition": "not s"},
     "keyword beside not": {"s": ["a b"], "t": {"k": "x"}, "condition": "t and not s"},
