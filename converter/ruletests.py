@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import glob
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +42,17 @@ class RuleTestFile:
     """The test file, as the user gave it."""
 
 
+_KEYS = {
+    "a test file": ("rule", "id", "events", "tests"),
+    "a test": ("name", "why", "events", "alerts"),
+    "an event of a test": ("use", "set", "drop"),
+    "an alert": ("time", "group", "events"),
+}
+"""What has which keys: others are most often misspelt, and a test would mean something else."""
+_Wrong = Callable[..., RuleError]
+"""Message and place -> the error."""
+
+
 def load(path: Path) -> RuleTestFile:
     """Return a test file with its event templates filled in.
 
@@ -50,50 +63,102 @@ def load(path: Path) -> RuleTestFile:
     text = yamlfile.read_text(path, name)
     documents = yamlfile.parse(text, name)
 
-    def wrong(message: str, *place: str | int) -> RuleError:
+    def wrong(message: str, *place: str | int, hint: str | None = None) -> RuleError:
         line, column = yamlfile.locate(text, 0, place) or (None, None)
-        return RuleError("SC114", message, file=name, line=line, column=column)
+        return RuleError("SC114", message, file=name, line=line, column=column, hint=hint)
 
     document = documents[0] if documents else None
     if not isinstance(document, dict) or not isinstance(document.get("tests"), list):
         raise wrong("a test file has the keys rule, id, events and tests")
+    _check_keys(document, "a test file", wrong)
     if not isinstance(document.get("rule"), str):
         raise wrong("'rule' is the rule's file below the rules root", "rule")
+    if not isinstance(document.get("id"), str):
+        raise wrong("'id' is the id of the rule in that file", "id")
+    if not document["tests"]:
+        raise wrong("there is no test in it", "tests")
     templates = document.get("events") or {}
     if not isinstance(templates, dict):
         raise wrong("'events' is a mapping of names to events", "events")
     for key, template in templates.items():
         if not isinstance(template, dict):
             raise wrong("an event is a mapping of fields to values", "events", key)
+    names: set[str] = set()
     tests = []
     for number, test in enumerate(document["tests"]):
         place = ("tests", number)
         if not isinstance(test, dict) or not test.get("name") or not isinstance(test.get("events"), list):
             raise wrong("a test has the keys name, events and alerts", *place)
+        _check_keys(test, "a test", wrong, *place)
+        if str(test["name"]) in names:
+            raise wrong(f"another test is called '{test['name']}'", *place, "name")
+        names.add(str(test["name"]))
+        if not test["events"]:
+            raise wrong("a test without events shows nothing", *place, "events")
+        events = [
+            _event(event, templates, wrong, *place, "events", position)
+            for position, event in enumerate(test["events"])
+        ]
         if not isinstance(test.get("alerts"), list):
             raise wrong("'alerts' is a list of what fires: empty for a near miss", *place)
-        events = []
-        for position, event in enumerate(test["events"]):
-            use = event.get("use") if isinstance(event, dict) else None
-            if use not in templates:
-                raise wrong(f"no event template '{use}'", *place, "events", position)
-            dropped, changed = event.get("drop") or [], event.get("set") or {}
-            if not isinstance(dropped, list) or not isinstance(changed, dict):
-                raise wrong("'drop' is a list of fields, 'set' a mapping", *place, "events", position)
-            filled = {**templates[use], **changed}
-            events.append({key: value for key, value in filled.items() if key not in dropped})
+        for position, alert in enumerate(test["alerts"]):
+            _check_alert(alert, len(events), wrong, *place, "alerts", position)
         line, _ = yamlfile.locate(text, 0, place) or (None, None)
         tests.append(RuleTest(str(test["name"]), tuple(events), tuple(test["alerts"]), line))
-    return RuleTestFile(document["rule"], str(document.get("id")), tuple(tests), name)
+    return RuleTestFile(document["rule"], document["id"], tuple(tests), name)
+
+
+def _check_keys(found: Mapping[Any, Any], what: str, wrong: _Wrong, *place: str | int) -> None:
+    for key in found:
+        if key not in _KEYS[what]:
+            close = get_close_matches(str(key), _KEYS[what], 1)
+            hint = f"did you mean '{close[0]}'?" if close else None
+            raise wrong(f"{what} has no key '{key}'", *place, key, hint=hint)
+
+
+def _event(
+    event: Any, templates: Mapping[str, Mapping[str, Any]], wrong: _Wrong, *place: str | int
+) -> dict[str, Any]:
+    """Return an event of a test: a template with its changes."""
+    use = event.get("use") if isinstance(event, dict) else None
+    if not isinstance(use, str) or use not in templates:
+        raise wrong(f"no event template '{use}'", *place)
+    _check_keys(event, "an event of a test", wrong, *place)
+    dropped, changed = event.get("drop") or [], event.get("set") or {}
+    if not isinstance(dropped, list) or not isinstance(changed, dict):
+        raise wrong("'drop' is a list of fields, 'set' a mapping", *place)
+    absent = [key for key in dropped if key not in templates[use]]
+    if absent:
+        raise wrong(f"'{use}' has no field '{absent[0]}' to drop", *place)
+    return {key: value for key, value in {**templates[use], **changed}.items() if key not in dropped}
+
+
+def _check_alert(alert: Any, events: int, wrong: _Wrong, *place: str | int) -> None:
+    """See that an alert is one of an event rule or of a correlation (True is a number in Python)."""
+    positions = alert.get("events") if isinstance(alert, dict) else [alert]
+    if not isinstance(positions, list) or any(type(one) is not int for one in positions):
+        raise wrong("an alert is an event's position or has the keys time, group and events", *place)
+    if isinstance(alert, dict):
+        _check_keys(alert, "an alert", wrong, *place)
+    for one in positions:
+        if not 0 <= one < events:
+            raise wrong(f"the test has no event {one}: they are counted from 0", *place)
 
 
 def find(folder: Path, relative: str, rule_id: str) -> RuleTestFile | None:
-    """Return the tests of a rule: the file at the rule's path below ``folder``, if it is about that rule."""
+    """Return the tests of a rule: of x.yml they are in x.yml, of its further rules in x.<name>.yml.
+
+    Args:
+        folder: of all tests.
+        relative: the rule's file below the rules root.
+        rule_id: its id, or its name if it has none.
+    """
     path = folder / relative
-    if not path.is_file():
-        return None
-    found = load(path)
-    return found if found.id in ("None", rule_id) else None
+    further = sorted(path.parent.glob(f"{glob.escape(path.stem)}.*{path.suffix}"))
+    for file in dict.fromkeys([path, *further]):
+        if file.is_file() and (found := load(file)).id == rule_id:
+            return found
+    return None
 
 
 def files(path: Path) -> Iterator[Path]:

@@ -247,7 +247,7 @@ def collect(
         if anchors[anchor] > 1:
             anchor = f"{anchor}-{anchors[anchor]}"
         tags = [str(tag) for tag in rule.doc.get("tags") or []]
-        own = testevents.shown(tested.get((rule.relative, rule.id), ()))
+        own = testevents.shown(tested.get((rule.relative, rule.id or rule.name), ()))
         sources = tuple(_sources(rules, rule, texts))
         report.rules.append(RuleView(anchor, rule, tuple(views), sources, own, attack.threat(tags)))
     return report

@@ -94,7 +94,7 @@ def verify_rule(
 def streams_of(rules: RuleSet, rule: Rule, tests: Path, options: Options = DEFAULT) -> list[Stream]:
     """Return the rule's own test events and its witnesses; those of an event rule as one stream."""
     streams: list[Stream] = []
-    own = ruletests.find(tests, rule.relative, rule.id)
+    own = ruletests.find(tests, rule.relative, rule.id or rule.name)
     if own is not None:
         streams += [Stream(f"test: {test.name}", test.events) for test in own.tests]
     docs = [one.doc for one in rules.closure(rule)]

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner, Result
 
+from converter import ruletests
 from converter.cli import main
 
 RULE = """\
@@ -79,6 +80,33 @@ def test_paths(project: Path, arguments: tuple[str, ...]) -> None:
         ("tests:\n", "test:\n", "SC114 a test file has the keys rule, id, events and tests"),
         ("events:\n    example:", "events:\n    - example:", "SC114 'events' is a mapping"),
         ("name: it happens", "name: [", "SC101"),
+        ("id: 1", "# id: 1", "SC114 'id' is the id of the rule in that file"),
+        (
+            "use: example, set:",
+            "use: example, sett:",
+            "9:47: SC114 an event of a test has no key 'sett' (did you mean 'set'?)",
+        ),
+        (
+            "alerts: []",
+            "alerts: []\n      alert: [0]",
+            "14:7: SC114 a test has no key 'alert' (did you mean 'alerts'?)",
+        ),
+        (
+            "tests:\n",
+            "test: []\ntests:\n",
+            "7:1: SC114 a test file has no key 'test' (did you mean 'tests'?)",
+        ),
+        ("alerts: [0, 1]", "alerts: [0, true]", "10:19: SC114 an alert is an event's position"),
+        ("alerts: [0, 1]", "alerts: [0, 2]", "10:19: SC114 the test has no event 2: they are counted from 0"),
+        ("alerts: [0, 1]", "alerts: [0, '1']", "10:19: SC114 an alert is an event's position"),
+        ("name: another program", "name: it happens", "11:7: SC114 another test is called 'it happens'"),
+        ("set: {Image", "drop: [image], set: {Image", "9:32: SC114 'example' has no field 'image' to drop"),
+        (TESTS.partition("tests:\n")[2], "    []\n", "SC114 there is no test in it"),
+        (
+            "events: [{use: example}, {use: example, set: {Image: 'C:\\x\\EXAMPLE.exe'}}]",
+            "events: []",
+            "9:7: SC114 a test without events shows nothing",
+        ),
     ],
 )
 def test_one_line_for_what_is_wrong(project: Path, old: str, new: str, line: str) -> None:
@@ -94,6 +122,18 @@ def test_a_bad_test_file_does_not_hide_others(project: Path) -> None:
     result = run(code=1)
     assert "bad.yml:1:1: SC107 is not UTF-8" in result.stderr
     assert "2 passed, 0 failed" in result.stdout
+
+
+def test_tests_of_each_rule_of_a_file_and_of_a_rule_without_an_id(project: Path) -> None:
+    """The first rule's stand in x.yml, another's in x.<name>.yml; `verify` finds both."""
+    folder = project / "tests/rules"
+    (folder / "windows/example.other.yml").write_text(TESTS.replace("id: 1111", "id: other # ", 1))
+    (folder / "windows/examples.yml").write_text(TESTS.replace("id: 1111", "id: other # ", 1))
+    for name, file in (("11111111-1111-4111-8111-111111111111", "example"), ("other", "example.other")):
+        found = ruletests.find(folder, "windows/example.yml", name)
+        assert found is not None
+        assert found.file == (folder / f"windows/{file}.yml").as_posix()
+    assert ruletests.find(folder, "windows/example.yml", "third") is None
 
 
 def test_no_tests_is_no_success(project: Path) -> None:
