@@ -15,7 +15,7 @@ matters less. Both include the start of each process; ``without start`` takes aw
 rule (``sigma convert`` loads every backend at its start, and is started once for each target). Peak memory is
 that of all processes together, shared pages counted once: the sum of their proportional set sizes
 (``smaps_rollup``), looked at every 50 ms; sigma-cli's is that of its largest run. Both write all queries to
-files. sigconv also works out fidelity, columns and headers.
+files; each build into a folder that is new. sigconv also works out fidelity, columns and headers.
 
 sigma-cli needs another pySigma than sigconv: it is installed with pip into an environment below the
 temporary folder (``--venv`` keeps it), which needs the network. Nothing else does.
@@ -24,6 +24,7 @@ temporary folder (``--venv`` keeps it), which needs the network. Nothing else do
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import random
 import shutil
@@ -154,6 +155,18 @@ def versions(sigma: Path) -> None:
         print(f"{what}: {', '.join(wanted)}")
 
 
+_folders = itertools.count()
+
+
+def fresh() -> str:
+    """Return a folder that is not there yet, for a build's output (and cache).
+
+    Nothing is removed before the end: where thousands of files have just been removed, ext4 looks at each
+    of their inodes whenever it makes a file (`recently_deleted` in fs/ext4/ialloc.c), for half a minute.
+    """
+    return f"output{next(_folders)}"
+
+
 def one_round(place: Path, sigma: Path) -> dict[str, Run]:
     made: dict[str, Run] = {}
     for target in TARGETS:
@@ -163,11 +176,9 @@ def one_round(place: Path, sigma: Path) -> dict[str, Run]:
             )
     for name, jobs in (("ours", []), ("ours alone", ["-j", "1"])):
         for what in ("sigma", "one"):
-            shutil.rmtree(place / "output", ignore_errors=True)
-            command = ours(what, "--no-cache", "-s", "sysmon", *jobs)
+            command = ours(what, "--no-cache", "-s", "sysmon", *jobs, "-o", fresh())
             made[f"{name} {what}"] = checked(run(command, place), "sigconv build", place, (0, 1))
-    shutil.rmtree(place / ".sigconv-cache", ignore_errors=True)
-    cells = ours(*(word for source in SOURCES for word in ("-s", source)))
+    cells = ours("sigma", *(word for source in SOURCES for word in ("-s", source)), "-o", f"{fresh()}/output")
     made["ours cells"] = checked(run(cells, place), "sigconv build", place, (0, 1))
     made["ours nothing changed"] = checked(run(cells, place), "sigconv build", place, (0, 1))
     rule = random.Random(len(made)).choice(sorted((place / "sigma").iterdir()))

@@ -41,8 +41,8 @@ def members(
     Raises:
         UsageError: SC608 if a file that the manifest names is missing, changed or outside of the folder.
     """
-    found = {path: text.encode() if isinstance(text, str) else text for path, text in files.items()}
-    for path, digest in _named(json.loads(files[output.MANIFEST])):
+    found = {path: output.data_of(text) for path, text in files.items()}
+    for path, digest in _named(json.loads(found[output.MANIFEST])):
         if path not in found:
             found[path] = _kept(folder, path, digest)
     return found | dict(notices)

@@ -30,7 +30,7 @@ class Outcome:
     """One rule in one cell: an entry of the manifest and the files that go with it."""
 
     entry: dict[str, Any]
-    files: dict[str, str]
+    files: dict[str, Content]
     """Path below the output folder -> text."""
     error: SigconvError | None = None
     accepted: bool = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -25,22 +24,26 @@ class Documents:
         self._fresh: dict[str, str] = {}
         self._known: dict[str, str | None] = {}
 
-    def expect(self, texts: Iterable[str]) -> None:
+    def expect(self, digests: Iterable[str]) -> None:
         """Look for many at once: they are asked for next, each once."""
-        names = [self._key(text) for text in texts]
+        names = [self._key(digest) for digest in digests]
         found = self._cache.get_texts(names)
         self._known = {name: found.get(name) for name in names}
 
-    def get(self, text: str) -> list[Any] | None:
-        """Return the documents of a file's text if it was found good; else None."""
-        name = self._key(text)
+    def get(self, digest: str) -> list[Any] | None:
+        """Return the documents of a file if it was found good; else None.
+
+        Args:
+            digest: of its text (`yamlfile.digest`).
+        """
+        name = self._key(digest)
         known = self._known.pop(name) if name in self._known else self._cache.get_texts([name]).get(name)
         try:
             return None if known is None else list(json.loads(known, object_hook=_restored))
         except (TypeError, ValueError, RecursionError):
             return None
 
-    def keep(self, text: str, documents: Sequence[Any]) -> None:
+    def keep(self, digest: str, documents: Sequence[Any]) -> None:
         """Remember the documents of a file that is good.
 
         What JSON cannot say exactly (keys that are no strings, bytes, NaN) is read from YAML each time.
@@ -51,10 +54,10 @@ class Documents:
         except (TypeError, ValueError, RecursionError):
             return
         if exact:
-            self._fresh[self._key(text)] = said
+            self._fresh[self._key(digest)] = said
 
-    def _key(self, text: str) -> str:
-        return key(self._kind, hashlib.sha256(text.encode()).hexdigest())
+    def _key(self, digest: str) -> str:
+        return key(self._kind, digest)
 
     def save(self) -> None:
         """Write what is new."""

@@ -148,7 +148,7 @@ def _stock(source: str, target: str, variant: str, known: Documents | None) -> C
         yamlfile.read_text(one, one.name, PipelineError) for one in (path, path.with_suffix(".columns.yml"))
     ]
     name = f"pipelines/{source}/{path.name}"
-    found = [known.get(text) if known is not None else None for text in texts]
+    found = [known.get(yamlfile.digest(text)) if known is not None else None for text in texts]
     pipeline, lists = (
         (parsed or yamlfile.parse(text, name, PipelineError))[0]
         for text, parsed in zip(texts, found, strict=True)
@@ -160,8 +160,8 @@ def _stock(source: str, target: str, variant: str, known: Documents | None) -> C
         except SigmaError as problem:
             raise PipelineError("SC302", str(problem), file=name) from problem
     if known is not None and None in found:
-        known.keep(texts[0], [pipeline])
-        known.keep(texts[1], [lists])
+        known.keep(yamlfile.digest(texts[0]), [pipeline])
+        known.keep(yamlfile.digest(texts[1]), [lists])
     columns = {key: _column(value) for key, value in lists["columns"].items()}
     digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()
     origins = (name,) * len(pipeline.get("transformations") or ())

@@ -115,7 +115,9 @@ def _parses(rule: Rule, detection: dict[str, Any], section: str) -> Iterator[Rul
     from converter import fresh
 
     try:
-        parsed = replace(rule, doc={**rule.doc, "detection": detection}).sigma()
+        # The rule itself where it can be: what was parsed is kept for its conversion.
+        own = rule.doc.get("detection") is detection
+        parsed = (rule if own else replace(rule, doc={**rule.doc, "detection": detection})).sigma()
         for condition in parsed.detection.parsed_condition:
             fresh.parsed(condition)
     except SigmaConditionError as problem:

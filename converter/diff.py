@@ -49,8 +49,7 @@ class Side:
         for query in self.entries.get(key, {}).get("queries", ()):
             path = self.folder / query["file"]
             if query["file"] in self.planned:
-                planned = self.planned[query["file"]]
-                found[query["file"]] = planned if isinstance(planned, str) else planned.decode()
+                found[query["file"]] = output.text_of(self.planned[query["file"]])
             elif path.resolve().is_relative_to(self.folder.resolve()) and path.is_file():
                 found[query["file"]] = path.read_text(encoding="utf-8", errors="replace")
         return found
@@ -116,7 +115,7 @@ def planned(folder: Path, files: Mapping[str, output.Content]) -> tuple[Side, Si
         files: what the build would write (`build.plan_write`), with the manifest.
     """
     before = _read(str(folder), folder, None, None)
-    entries = _by_key(json.loads(files[output.MANIFEST]))
+    entries = _by_key(json.loads(output.data_of(files[output.MANIFEST])))
     return before, Side(str(folder), entries, folder, planned=files)
 
 

@@ -15,7 +15,18 @@ from converter.cells import Cell
 from converter.convert import Options
 from converter.exports.item import ExportItem
 from converter.processes import shared_out
-from converter.records import Record, Task, cell_key, lasting, lean, packed, text_of, unpacked, work_out
+from converter.records import (
+    PackedRecord,
+    Record,
+    Task,
+    cell_key,
+    lasting,
+    lean,
+    packed,
+    text_of,
+    unpacked,
+    work_out,
+)
 from converter.rules import RuleSet
 
 Progress = Callable[[int], Callable[[int], None]]
@@ -24,7 +35,7 @@ Item = tuple[str, int, str]
 """Rule file, document in it, and cell."""
 _Todo = tuple[int, list[int]]
 """A rule's position and those of the cells that it is to be converted for."""
-_Done = list[tuple[int, int, bytes, bool, ExportItem | None]]
+_Done = list[tuple[int, int, PackedRecord, bool, ExportItem | None]]
 """Rule, cell, the record packed, whether it lasts, and what import formats are made from."""
 
 ENOUGH = 200
@@ -64,15 +75,25 @@ def work(
     """
     names = [cell_key(cell, options) for cell in cells]
     known = cache.get(one.key for one in tasks if one.key) if cache is not None else {}
-    found: list[list[Record | bytes | None]] = []
+    found: list[list[Record | PackedRecord | None]] = []
     todo: list[_Todo] = []
+    new: dict[str, dict[str, PackedRecord]] = {}
     for position, one in enumerate(tasks):
+        ready = rules.ahead.pop(id(one.rule.doc), None)
+        if ready is not None:
+            found.append([record for record, _ in ready])
+            kept = {name: record for name, (record, last) in zip(names, ready, strict=True) if last}
+            if one.key and kept:
+                new[one.key] = kept
+            continue
         mine = known.get(one.key) if one.key else None
-        row: list[Record | bytes | None] = [mine.get(name) if mine else None for name in names]
+        row: list[Record | PackedRecord | None] = [mine.get(name) if mine else None for name in names]
         found.append([None] * len(cells) if exporting else row)
         missing = [number for number, record in enumerate(found[-1]) if record is None]
         if missing:
             todo.append((position, missing))
+    if cache is not None:
+        cache.put_texts({key: _newest(known.get(key) or {}, one) for key, one in new.items()})
     items: dict[Item, ExportItem] = {}
     count = sum(len(missing) for _, missing in todo)
     advance = progress(count) if progress is not None and count else None
@@ -81,7 +102,7 @@ def work(
     if chunks:
         job.prepare()
     for _, done in shared_out(job.run, chunks, min(workers, count // ENOUGH)):
-        fresh: dict[str, dict[str, bytes]] = {}
+        fresh: dict[str, dict[str, PackedRecord]] = {}
         for position, number, record, lasts, item in done:
             one = tasks[position]
             found[position][number] = record
@@ -93,22 +114,22 @@ def work(
             cache.put_texts({key: _newest(known.get(key) or {}, new) for key, new in fresh.items()})
         if advance is not None:
             advance(len(done))
-    if cache is not None and todo:
+    if cache is not None and (todo or new):
         cache.trim()
     return _unpacked(found), items
 
 
-def _newest(known: Mapping[str, Record], new: Mapping[str, bytes]) -> str:
+def _newest(known: Mapping[str, Record], new: Mapping[str, PackedRecord]) -> str:
     """Return a rule's records as JSON; of other pipelines, options and configurations the oldest go."""
     texts = {name: json.dumps(one, separators=(",", ":")) for name, one in known.items() if name not in new}
     texts |= {name: text_of(one) for name, one in new.items()}
     return "{" + ",".join(f'"{name}":{text}' for name, text in list(texts.items())[-_MOST:]) + "}"
 
 
-def _unpacked(found: Sequence[Sequence[Record | bytes | None]]) -> Iterator[list[Record]]:
+def _unpacked(found: Sequence[Sequence[Record | PackedRecord | None]]) -> Iterator[list[Record]]:
     kept: dict[object, Any] = {}
     for row in found:
-        yield [lean(unpacked(one), kept) if isinstance(one, bytes) else one for one in row if one]
+        yield [lean(unpacked(one), kept) if isinstance(one, tuple) else one for one in row if one]
 
 
 class _Job:

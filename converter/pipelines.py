@@ -79,6 +79,8 @@ _MOST = 16
 def _prepared(
     rule: Rule, where: Cell, placeholder_values: Mapping[str, Any] | None
 ) -> tuple[BaseRule, list[Reason]]:
+    if not where.inferred and not pipeline_items.may_map(where, names_of(rule)):
+        raise _unmapped(rule, where, _logsource(rule))
     sigma = rule.sigma()
     if placeholder_values:
         placeholders.expand(sigma, placeholder_values)
@@ -96,11 +98,7 @@ def _prepared(
         except SigmaError as problem:
             raise _refused(rule, where, problem) from problem
         if not where.inferred and not _mapped(pipeline, ours):
-            raise Refusal(
-                "SC207",
-                f"{where} has no events of logsource {_logsource(sigma.logsource)}",
-                file=rule.file,
-            )
+            raise _unmapped(rule, where, sigma.logsource)
         for one, other in compared:
             if _signature(rule, where, one) != _signature(rule, where, other):
                 raise Refusal(
@@ -251,9 +249,15 @@ def _state(rule: Rule, where: Cell, state: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _logsource(logsource: SigmaLogSource) -> str:
+def _logsource(rule: Rule) -> SigmaLogSource:
+    given = dict(names_of(rule))
+    return SigmaLogSource(given.get("category"), given.get("product"), given.get("service"))
+
+
+def _unmapped(rule: Rule, where: Cell, logsource: SigmaLogSource) -> Refusal:
     parts = (("category", logsource.category), ("product", logsource.product), ("service", logsource.service))
-    return ", ".join(f"{key} {value}" for key, value in parts if value)
+    said = ", ".join(f"{key} {value}" for key, value in parts if value)
+    return Refusal("SC207", f"{where} has no events of logsource {said}", file=rule.file)
 
 
 def _tree(rule: Rule, sigma: SigmaRule) -> Tree:

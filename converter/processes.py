@@ -74,7 +74,7 @@ class settled:
     def __enter__(self) -> None:
         self._before = gc.get_threshold()
         gc.freeze()
-        gc.set_threshold(5_000, 20, 100)
+        gc.set_threshold(2_000, 5, 20)
 
     def __exit__(self, *_: object) -> None:
         gc.set_threshold(*self._before)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from converter import filters, yamlfile
 from converter.checks import problems
@@ -33,6 +33,8 @@ class RuleSet:
     """Further rules of the rules root: only for references."""
     documents: list[Rule] = field(default_factory=list)
     """Everything asked for that was read, also what is wrong, as it was before filters: for `check`."""
+    ahead: dict[int, Any] = field(default_factory=dict)
+    """What was worked out of rules while they were read, by the `id()` of their documents."""
     _index: dict[str, Rule] | None = None
 
     def resolve(self, reference: str) -> Rule | None:
@@ -91,6 +93,7 @@ def load(
     whole: bool = False,
     known: Documents | None = None,
     workers: int = 1,
+    ahead: Ahead | None = None,
 ) -> RuleSet:
     """Load every rule of the files and folders.
 
@@ -101,6 +104,7 @@ def load(
         whole: compare ids and names with those of the whole rules root, where there is one of such a name.
         known: documents that need not be read again.
         workers: how many processes may read.
+        ahead: what to work out of good rules on the way, where one stands alone in its file.
 
     Raises:
         RuleError: only for a path that does not exist (SC107); what is wrong with a rule is in ``errors``.
@@ -130,7 +134,8 @@ def load(
         base = root or rules_root(given)
         roots[base] = None
         asked += new(base, rule_files(given))
-    for file, found in zip(asked, _read(asked, known, workers), strict=True):
+    for file, found in zip(asked, _read(asked, known, workers, ahead), strict=True):
+        result.ahead |= found.ahead
         result.documents += found.all
         result.rules += found.good
         if found.errors:
@@ -172,83 +177,151 @@ class _Found:
     good: list[Rule] = field(default_factory=list)
     errors: list[RuleError] = field(default_factory=list)
     all: list[Rule] = field(default_factory=list)
+    ahead: dict[int, Any] = field(default_factory=dict)
 
 
+class Ahead(Protocol):
+    """What is worked out of rules while they are read (`ahead.Ahead`)."""
+
+    @property
+    def convert(self) -> Callable[[Rule], Any]:
+        """Called in the process that read the rule, so it and what it returns can be pickled."""
+
+    def expect(self, files: int) -> None:
+        """Make ready for so many files."""
+
+    def done(self, files: int) -> None:
+        """Hear that so many files more were read."""
+
+
+_BATCH = 200
+"""Files that are looked for at once among those that are known."""
 _PART = 16
 _ENOUGH = 200
 """Files that there must be for each process."""
+MANY = 100
+"""Files to read from which on rules are worked on ahead. Of fewer, the cache may know what they became: a
+comment that changed is no other rule."""
 
 
-def _read(files: Sequence[tuple[Path, str]], known: Documents | None, workers: int) -> Iterator[_Found]:
+def _read(
+    files: Sequence[tuple[Path, str]], known: Documents | None, workers: int, ahead: Ahead | None = None
+) -> Iterator[_Found]:
     """Yield what is in each file: given are its path, and the same below the rules root."""
     from converter.processes import shared_out
 
-    documents: dict[int, Examined] = {}
-    fresh: list[tuple[int, str, Path, str]] = []
-    read: list[tuple[int, str, Path, str]] = []
-    for number, (file, relative) in enumerate(files):
-        try:
-            read.append((number, yamlfile.read_text(file, file.as_posix()), file, relative))
-        except RuleError as error:
-            documents[number] = [], [(-1, error.said())]
-    if known is not None:
-        known.expect(text for _, text, _, _ in read)
-    for one in read:
-        good = known.get(one[1]) if known is not None else None
-        if good is not None:
-            documents[one[0]] = good, []
+    documents: dict[int, _Examined] = {}
+    fresh: list[_File] = []
+    for start in range(0, len(files), _BATCH):
+        batch = range(start, min(start + _BATCH, len(files)))
+        if known is None:
+            fresh += [(number, None, *files[number]) for number in batch]
         else:
-            fresh.append(one)
+            _look_up(files, batch, known, documents, fresh)
     parts = [fresh[start : start + _PART] for start in range(0, len(fresh), _PART)]
+    if len(fresh) < MANY:
+        ahead = None
+    if ahead is not None:
+        ahead.expect(len(fresh))
+    read: dict[int, _Examined] = {}
+    examine = _Examine(ahead.convert if ahead is not None else None)
     for _, some in shared_out(examine, parts, min(workers, len(fresh) // _ENOUGH)):
-        documents.update(some)
-    new = {number: text for number, text, _, _ in fresh}
+        read |= some
+        if ahead is not None:
+            ahead.done(len(some))
     for number, (file, relative) in enumerate(files):
-        examined = documents.pop(number)
-        found = _rules(file, relative, *examined)
-        if known is not None and number in new and not found.errors:
-            known.keep(new[number], examined[0])
+        one = read.pop(number) if number in read else documents.pop(number)
+        found = _rules(file, relative, one)
+        if known is not None and one.digest and not found.errors:
+            known.keep(one.digest, one.documents)
+        if one.ahead is not None:
+            found.ahead[id(one.documents[0])] = one.ahead
         yield found
 
 
-Examined = tuple[list[Any], list[tuple[int, Said]]]
-"""The documents of a file, and what is wrong: with which of them, or -1, and the error."""
+_File = tuple[int, str | None, Path, str]
+"""A file's number, its text if it cannot be read twice (a pipe), its path, and the path below the root."""
 
 
-def examine(part: Sequence[tuple[int, str, Path, str]]) -> dict[int, Examined]:
-    """Return what is in files, by their numbers.
+@dataclass(slots=True)
+class _Examined:
+    """What is in a file."""
 
-    Args:
-        part: for each file its number, its text, its path, and the path below the rules root.
-    """
-    found: dict[int, Examined] = {}
-    for number, text, file, relative in part:
-        name = file.as_posix()
+    documents: list[Any] = field(default_factory=list)
+    wrong: list[tuple[int, Said]] = field(default_factory=list)
+    """With which of them, or -1, and the error."""
+    digest: str = ""
+    """Of the text that was read, where it was not known."""
+    ahead: Any = None
+
+
+def _look_up(
+    files: Sequence[tuple[Path, str]],
+    batch: Iterable[int],
+    known: Documents,
+    documents: dict[int, _Examined],
+    fresh: list[_File],
+) -> None:
+    """Take the documents of some files from those that are known; the others are to be read."""
+    read: list[tuple[_File, str]] = []
+    for number in batch:
+        file, relative = files[number]
         try:
-            documents = yamlfile.parse(text, name)
+            text = yamlfile.read_text(file, file.as_posix())
         except RuleError as error:
-            found[number] = [], [(-1, error.said())]
+            documents[number] = _Examined([], [(-1, error.said())])
             continue
-        wrong = [
-            (position, error.said())
-            for position, document in enumerate(documents)
+        # Texts are not kept: of thousands of files they are megabytes.
+        read.append(((number, None if file.is_file() else text, file, relative), yamlfile.digest(text)))
+    known.expect(digest for _, digest in read)
+    for one, digest in read:
+        if (good := known.get(digest)) is not None:
+            documents[one[0]] = _Examined(good)
+        else:
+            fresh.append(one)
+
+
+class _Examine:
+    """Reads files and says what is wrong with them; can be sent to another process."""
+
+    def __init__(self, ahead: Callable[[Rule], Any] | None) -> None:
+        self._ahead = ahead
+
+    def __call__(self, part: Sequence[_File]) -> dict[int, _Examined]:
+        """Return what is in the files, by their numbers."""
+        return {number: self._one(text, file, relative) for number, text, file, relative in part}
+
+    def _one(self, text: str | None, file: Path, relative: str) -> _Examined:
+        name = file.as_posix()
+        found = _Examined()
+        try:
+            text = yamlfile.read_text(file, name) if text is None else text
+            found.digest = yamlfile.digest(text)
+            found.documents = yamlfile.parse(text, name)
+        except RuleError as error:
+            found.wrong = [(-1, error.said())]
+            return found
+        rules = [
+            Rule(document, name, file, relative, position)
+            for position, document in enumerate(found.documents)
             if isinstance(document, dict)
-            for error in problems(Rule(document, name, file, relative, position))
         ]
-        found[number] = documents, wrong
-    return found
+        found.wrong = [(rule.document, error.said()) for rule in rules for error in problems(rule)]
+        if self._ahead is not None and len(found.documents) == 1 and rules and not found.wrong:
+            found.ahead = self._ahead(rules[0])
+        return found
 
 
-def _rules(file: Path, relative: str, documents: Sequence[Any], wrong: Sequence[tuple[int, Said]]) -> _Found:
+def _rules(file: Path, relative: str, examined: _Examined) -> _Found:
     """Return the good rules of a file, what is wrong with the others, and all of them."""
     name = file.as_posix()
     errors: dict[int, list[RuleError]] = {}
-    for position, said in wrong:
+    for position, said in examined.wrong:
         errors.setdefault(position, []).append(RuleError.of(said))
     found = _Found(errors=errors.get(-1, []))
     if found.errors:
         return found
-    for number, document in enumerate(documents):
+    for number, document in enumerate(examined.documents):
         if isinstance(document, dict):
             rule = Rule(document, name, file, relative, number)
             found.all.append(rule)

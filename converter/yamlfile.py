@@ -5,6 +5,7 @@ libyaml parses; positions are worked out again only when there is something to r
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Hashable, Iterable, Sequence
 from functools import lru_cache
@@ -90,14 +91,19 @@ class _Unusual(Exception):
 class Documents(Protocol):
     """Documents of files that were read and found good before (`cache_documents`)."""
 
-    def expect(self, texts: Iterable[str]) -> None:
+    def expect(self, digests: Iterable[str]) -> None:
         """Look for many at once: they are asked for next."""
 
-    def get(self, text: str) -> list[Any] | None:
-        """Return the documents of a file's text, or None."""
+    def get(self, digest: str) -> list[Any] | None:
+        """Return the documents of a file's text (`digest`), or None."""
 
-    def keep(self, text: str, documents: Sequence[Any]) -> None:
+    def keep(self, digest: str, documents: Sequence[Any]) -> None:
         """Remember them."""
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 of a file's text."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_text(path: Path, name: str, error: type[SigconvError] = RuleError) -> str:

@@ -183,6 +183,7 @@ def build(
             raise click.exceptions.Exit(said.code)
     # Only now: pySigma takes longer to load than all of the above.
     from converter import build as builder
+    from converter.ahead import Ahead
     from converter.cache_documents import Documents
     from converter.exporting import make, takers
     from converter.selection import Selection
@@ -195,13 +196,16 @@ def build(
     ran = [(cell.source, cell.target) for cell in cells]
     wanted = takers(ran) if everything else formats
     workers = jobs or os.cpu_count() or 1
-    config, rules = load_rules(paths, documents, workers)
+    selection = Selection(statuses, levels, min_level, tags, ids)
+    with _progress() as progress:
+        # Import formats need more of a conversion than is kept.
+        ahead = None if wanted else Ahead(cells, options, selection.takes, progress)
+        config, rules = load_rules(paths, documents, workers, ahead)
     for read in (documents, known):
         if read is not None:
             read.save()
     problems = "".join(f"{error}\n" for error in rules.errors)
     click.echo(problems, err=True, nl=False)
-    selection = Selection(statuses, levels, min_level, tags, ids)
     emitted = rules.emitted()
     selection.check(emitted)
     with _progress() as progress:
@@ -349,15 +353,20 @@ def _overview(found: Sequence[Outcome]) -> str:
 
 def _print_queries(found: Sequence[Outcome], exports: Exports, form: str) -> None:
     """Print the queries; with formats, what is imported in their place."""
+    from converter import output
+
     if exports.formats:
         click.echo("".join(part.text for made in exports.parts.values() for part in made), nl=False)
         return
     if form == "json":
         good = [outcome for outcome in found if outcome.error is None]
-        entries = [outcome.entry | {"texts": list(outcome.files.values())} for outcome in good]
+        entries = [
+            outcome.entry | {"texts": [output.text_of(text) for text in outcome.files.values()]}
+            for outcome in good
+        ]
         click.echo(json.dumps(entries, indent=2, ensure_ascii=False))
         return
-    texts = [text for outcome in found for text in outcome.files.values()]
+    texts = [output.text_of(text) for outcome in found for text in outcome.files.values()]
     click.echo("\n".join(texts), nl=False)
 
 

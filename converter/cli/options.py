@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from converter.config import Config
     from converter.convert import Options
     from converter.pipelines import Cell
-    from converter.rules import RuleSet
+    from converter.rules import Ahead, RuleSet
     from converter.yamlfile import Documents
 
 TARGETS = ("eql", "lucene", "spl", "kql")
@@ -203,7 +203,10 @@ def chosen_cells(
 
 
 def load_rules(
-    paths: tuple[Path, ...], known: Documents | None = None, workers: int = 1
+    paths: tuple[Path, ...],
+    known: Documents | None = None,
+    workers: int = 1,
+    ahead: Ahead | None = None,
 ) -> tuple[Config, RuleSet]:
     """Return configuration and the rules of the paths, or of the configured rules folder.
 
@@ -211,6 +214,7 @@ def load_rules(
         paths: as given.
         known: documents that need not be read again.
         workers: how many processes may read.
+        ahead: what to work out of rules on the way.
 
     Raises:
         UsageError: SC107 if a path does not exist, SC106 if those that are given hold no rule.
@@ -224,7 +228,7 @@ def load_rules(
     given = list(paths) or [config.rules]
     inside = root is not None and all(path.resolve().is_relative_to(root.resolve()) for path in given)
     try:
-        loaded = loader.load(given, root if inside else None, known=known, workers=workers)
+        loaded = loader.load(given, root if inside else None, known=known, workers=workers, ahead=ahead)
     except RuleError as error:  # A path that is not there: no rule's fault.
         hint = "'sigconv init' starts a repository of rules" if not paths else error.hint
         raise UsageError(error.code, error.message, file=error.file, hint=hint) from error

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
-from xml.sax.saxutils import escape
 
 from converter.backends.kql.conditions import Conditions, conjuncts, used_fields
 from converter.backends.kql.expression import Expr, all_of
@@ -153,7 +153,7 @@ def _extend(field: str, columns: Columns, needs: set[str]) -> str:
     column = columns[field]
     if column.via == "eventdata_xml":
         needs.add(XML_FIELD)
-        key = regex_quoted(escape(field, {'"': "&quot;"}))
+        key = regex_quoted(escape(field, quote=False).replace('"', "&quot;"))
         value = f"EventDataField(EventData, {string(key)})"
     elif column.via == "eventdata_dynamic":
         bare = name(field)

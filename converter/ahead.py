@@ -1,0 +1,67 @@
+"""Convert rules in the process that reads them: what pySigma parsed to check a rule is what is converted.
+
+It is done before all rules are known, so a result counts only for a rule that stands alone in its file and
+whose document no filter changed (`jobs.work` looks at that); correlations need others and come later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from converter.backends import backend_for
+from converter.cells import Cell
+from converter.convert import Options
+from converter.jobs import Progress
+from converter.records import PackedRecord, lasting, packed, work_out
+from converter.rule import Rule
+from converter.rules import RuleSet
+
+
+class Ahead:
+    """What `rules.load` needs to convert on the way."""
+
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        options: Options,
+        takes: Callable[[Rule], bool],
+        progress: Progress | None = None,
+    ) -> None:
+        """Name what rules are converted for.
+
+        Args:
+            cells: the cells.
+            options: what the user chose.
+            takes: which rules to convert; can be pickled.
+            progress: see `jobs.Progress`.
+        """
+        self.convert = Conversions(cells, options, takes)
+        self._progress = progress
+        self._advance: Callable[[int], None] | None = None
+
+    def expect(self, files: int) -> None:
+        """Make ready for so many files: load what converts, so that a fork has it."""
+        for target in {cell.target for cell in self.convert.cells}:
+            backend_for(target)
+        if self._progress is not None and files:
+            self._advance = self._progress(files * len(self.convert.cells))
+
+    def done(self, files: int) -> None:
+        """Say that so many files more were read and converted."""
+        if self._advance is not None:
+            self._advance(files * len(self.convert.cells))
+
+
+class Conversions:
+    """Converts one rule for all cells; can be sent to another process."""
+
+    def __init__(self, cells: Sequence[Cell], options: Options, takes: Callable[[Rule], bool]) -> None:
+        self.cells, self._options, self._takes = cells, options, takes
+
+    def __call__(self, rule: Rule) -> list[tuple[PackedRecord, bool]] | None:
+        """Return a record for each cell, and whether it lasts; None if the rule is not for itself."""
+        if rule.kind != "rule" or not self._takes(rule):
+            return None
+        alone = RuleSet([rule])
+        made = [work_out(alone, rule, None, cell, self._options, False)[0] for cell in self.cells]
+        return [(packed(record), lasting(record)) for record in made]

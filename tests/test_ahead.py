@@ -1,0 +1,111 @@
+"""Rules converted while they are read: the same bytes and messages as one after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from converter import jobs, processes, rules
+from converter.cli import main
+
+COUNT = 24
+RULE = """\
+title: Rule {n}
+name: rule_{n}
+id: 00000000-0000-4000-8000-{n:012d}
+level: {level}
+logsource: {{category: process_creation, product: windows}}
+detection:
+    one: {{CommandLine|contains: 'value{n}', Image|endswith: '\\\\a.exe'}}
+    condition: one
+"""
+OTHERS = {
+    "filter.yml": """\
+title: Of three
+logsource: {category: process_creation, product: windows}
+filter:
+    rules: [rule_3, rule_4, two_1]
+    selection: {User|contains: svc_backup}
+    condition: not selection
+""",
+    "correlation.yml": """\
+title: Five in a row
+correlation: {type: event_count, rules: [rule_5], group-by: [Computer], timespan: 5m, condition: {gte: 5}}
+""",
+    "two.yml": "\n---\n".join(
+        RULE.format(n=n, level="low").replace(f"name: rule_{n}", f"name: two_{m}")
+        for m, n in enumerate((901, 902))
+    ),
+    "same.yml": RULE.format(n=7, level="low").replace("name: rule_7", "name: other"),
+    "broken.yml": "title: x\nlogsource: {category: process_creation}\ndetection: {condition: no}\n",
+    "unmapped.yml": RULE.format(n=903, level="low").replace("product: windows", "product: linux"),
+    "no_field.yml": RULE.format(n=904, level="low").replace("CommandLine|contains", "NoSuchField"),
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ahead")
+    (folder / "sigma").mkdir()
+    for n in range(COUNT):
+        level = "high" if n % 3 else "low"
+        (folder / f"sigma/{n}.yml").write_text(RULE.format(n=n, level=level))
+    for name, text in OTHERS.items():
+        (folder / "sigma" / name).write_text(text)
+    return folder
+
+
+def built(project: Path, *arguments: str) -> tuple[dict[str, bytes], list[str], int]:
+    command = ["build", "-s", "sysmon", "-o", "out/output", *arguments]
+    with contextlib.chdir(project):
+        result = CliRunner().invoke(main, command, catch_exceptions=False)
+    folder = project / "out"
+    found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.glob("output/**/*.*")}
+    shutil.rmtree(folder / "output")
+    return found, result.stderr.splitlines()[:-1], result.exit_code
+
+
+@pytest.mark.parametrize("selected", [(), ("--level", "high")], ids=["all", "selected"])
+def test_it_is_what_comes_out_otherwise(
+    project: Path, monkeypatch: pytest.MonkeyPatch, selected: tuple[str, ...]
+) -> None:
+    later: list[str] = []
+    real = jobs.work_out
+
+    def counted(*given: object) -> object:
+        later.append(str(given[1].name))  # type: ignore[attr-defined]
+        return real(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(jobs, "work_out", counted)
+    monkeypatch.setattr(rules, "MANY", 10**9)
+    plain = built(project, "--no-cache", "-j", "1", *selected)
+    assert len(plain[0]) > 4 * COUNT / 2
+    assert plain[2] == 1
+    assert set(later) >= {"rule_1", "rule_4"}
+    monkeypatch.setattr(rules, "MANY", 1)
+    later.clear()
+    assert built(project, "--no-cache", "-j", "1", *selected) == plain
+    # Only those that a filter changed, that are not alone in their file, or that need others, come later.
+    assert set(later) <= {"rule_3", "rule_4", "two_0", "two_1", "Five in a row"}
+    assert "rule_4" in later
+    later.clear()
+    assert built(project, *selected) == plain
+    monkeypatch.setattr(rules, "MANY", 10**9)
+    kept = len(later)
+    assert built(project, *selected) == plain
+    assert len(later) == kept, "what was made ahead was not kept"
+
+
+@pytest.mark.parametrize("forks", [True, False])
+def test_in_other_processes(project: Path, monkeypatch: pytest.MonkeyPatch, forks: bool) -> None:
+    plain = built(project, "--no-cache", "-j", "1")
+    monkeypatch.setattr(rules, "MANY", 1)
+    monkeypatch.setattr(rules, "_ENOUGH", 1)
+    monkeypatch.setattr(rules, "_PART", 3)
+    if not forks:
+        monkeypatch.setattr(processes, "_can_fork", lambda: False)
+    assert built(project, "--no-cache", "-j", "2") == plain
