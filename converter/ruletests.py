@@ -68,9 +68,12 @@ def load(path: Path) -> RuleTestFile:
         return RuleError("SC114", message, file=name, line=line, column=column, hint=hint)
 
     document = documents[0] if documents else None
-    if not isinstance(document, dict) or not isinstance(document.get("tests"), list):
+    if isinstance(document, dict):
+        _check_keys(document, "a test file", wrong)
+    if not isinstance(document, dict) or "tests" not in document:
         raise wrong("a test file has the keys rule, id, events and tests")
-    _check_keys(document, "a test file", wrong)
+    if not isinstance(document["tests"], list):
+        raise wrong("'tests' is a list", "tests")
     if not isinstance(document.get("rule"), str):
         raise wrong("'rule' is the rule's file below the rules root", "rule")
     if not isinstance(document.get("id"), str):
@@ -122,7 +125,10 @@ def _event(
     """Return an event of a test: a template with its changes."""
     use = event.get("use") if isinstance(event, dict) else None
     if not isinstance(use, str) or use not in templates:
-        raise wrong(f"no event template '{use}'", *place)
+        close = get_close_matches(str(use), map(str, templates), 1)
+        raise wrong(
+            f"no event template '{use}'", *place, hint=f"did you mean '{close[0]}'?" if close else None
+        )
     _check_keys(event, "an event of a test", wrong, *place)
     dropped, changed = event.get("drop") or [], event.get("set") or {}
     if not isinstance(dropped, list) or not isinstance(changed, dict):

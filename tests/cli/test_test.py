@@ -75,9 +75,13 @@ def test_paths(project: Path, arguments: tuple[str, ...]) -> None:
         ("alerts: [0, 1]", "alerts: [0]", "8: SC701 'it happens': expected event 0, got events 0, 1"),
         ("alerts: []", "alerts: [0]", "11: SC701 'another program': expected event 0, got nothing"),
         ("example.yml\n", "none.yml\n", "SC701 there is no rule with the id 11111111-"),
-        ("use: example}, ", "use: exampel}, ", "9:16: SC114 no event template 'exampel'"),
+        (
+            "use: example}, ",
+            "use: exampel}, ",
+            "9:16: SC114 no event template 'exampel' (did you mean 'example'?)",
+        ),
         ("alerts: []", "", "11:7: SC114 'alerts' is a list of what fires"),
-        ("tests:\n", "test:\n", "SC114 a test file has the keys rule, id, events and tests"),
+        ("tests:\n", "test:\n", "SC114 a test file has no key 'test' (did you mean 'tests'?)"),
         ("events:\n    example:", "events:\n    - example:", "SC114 'events' is a mapping"),
         ("name: it happens", "name: [", "SC101"),
         ("id: 1", "# id: 1", "SC114 'id' is the id of the rule in that file"),
@@ -139,6 +143,12 @@ def test_tests_of_each_rule_of_a_file_and_of_a_rule_without_an_id(project: Path)
 def test_no_tests_is_no_success(project: Path) -> None:
     (project / FILE).unlink()
     assert "no tests in tests/rules" in run(code=1).stderr
+
+
+def test_tests_that_are_no_list(project: Path) -> None:
+    text = (project / FILE).read_text()
+    (project / FILE).write_text(text[: text.index("tests:")] + "tests: none\n")
+    assert "SC114 'tests' is a list" in run(code=1).stderr
 
 
 def test_a_path_that_does_not_exist(project: Path) -> None:
