@@ -6,6 +6,7 @@ libyaml parses; positions are worked out again only when there is something to r
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from collections.abc import Hashable, Iterable, Sequence
 from functools import lru_cache
@@ -118,7 +119,7 @@ def read_text(path: Path, name: str, error: type[SigconvError] = RuleError) -> s
         SigconvError: SC107 if it is not a readable UTF-8 file of at most ``MAX_BYTES`` bytes.
     """
     try:
-        if path.is_dir():
+        if path.is_dir() and os.access(path, os.R_OK):
             raise error("SC107", "is a directory, not a file", file=name)
         if path.is_fifo() and not name.startswith("/dev/"):  # To open it would wait for a writer.
             raise error("SC107", "is a pipe, not a file", file=name)
