@@ -9,6 +9,11 @@ PATTERNS: dict[str, dict[str, Any]] = {
     "regex of classes of operators": {"s": {"k|re": "[*-9][^!-\\]][\\[-_]x[ -~]"}, "condition": "s"},
     "regex of brackets": {"s": {"k|re": "a}b{x]c"}, "condition": "s"},
     "backslash and quote": {"s": {"k|cased": ['a\\b"c', "1\\2", '"']}, "condition": "s"},
+    "regex of classes": {
+        "s": {"k|re": ["^\\d\\D\\w\\W\\s\\S$", "^[\\d][\\w][\\W][\\s][\\S.]$", "^[^\\s][^\\W][^\\d-]$"]},
+        "condition": "s",
+    },
+    "regex of lines": {"s": {"k|re": ["\\Aa\\tb\\Z", "a\\n[\\t\\r]$", "\\bZ\\Bz\\b"]}, "condition": "s"},
     "regex i in front": {"s": {"k|re": "(?i)cMd\\.[e-g]"}, "condition": "s"},
     "regex i and s in front": {"s": {"k|re": ["(?is)^cM.*y$", "(?s)A.B"]}, "condition": "s"},
     "regex i in a group": {"s": {"k|re": "(?i:c)m(?i:D|z)"}, "condition": "s"},
@@ -18,6 +23,19 @@ PATTERNS: dict[str, dict[str, Any]] = {
     "regex s by modifier": {"s": {"k|re|s": "a(?-s:.)b.c"}, "condition": "s"},
     "regex i by modifier": {"s": {"k|re|i": "(?i)c(?i:M)d"}, "condition": "s"},
     "regex i by modifier but in a group": {"s": {"k|re|i": "c(?-i:m)D"}, "condition": "s"},
+    "lists and presence": {
+        "s": {"k|endswith": ["exe", "b"], "other|contains": ["c", "b"]},
+        "t": [{"k|startswith": "c"}, {"k|re": "[xa]b"}],
+        "u": {"k": ""},
+        "v": {"k": None},
+        "condition": "s and t and not u and not v",
+    },
+    "alternatives and presence": {
+        "s": [{"k|endswith": "md"}, {"k|re": "^a"}],
+        "v": {"k": None},
+        "w": [{"k": "x*"}, {"other": "b"}],
+        "condition": "s and not v and not w",
+    },
     "net of odd bits": {"s": {"k|cidr": "2001:db0::/29"}, "condition": "s"},
     "net of seven bits": {"s": {"k|cidr": "fc00::/7"}, "condition": "s"},
     "nets of four bits": {
@@ -36,6 +54,8 @@ TEXTS: dict[str, Sequence[str]] = {
         "!z_x ",
         "9z_xé",
     ),
+    "regex of classes": ("1ab- x", "1ab-x ", "1_-\t.", "1a-\t.", "a_x", "ab5"),
+    "regex of lines": ("a\tb", "xa\tb", "a\n\t", "a\n\r", "a\nt", "-Zz.", "Z z", "xZz"),
     **dict.fromkeys(("regex i in front", "regex i in a group"), ("cMd.e", "CMD.F", "CmD", "cMz", "Cmd")),
     "regex i and s in front": ("CM\nX y", "xcm y", "A\nB", "a\nb"),
     **dict.fromkeys(
