@@ -124,21 +124,36 @@ def _print_problem(checked: Checked) -> None:
 
 
 def _print_table(found: list[Checked]) -> None:
-    """Print a row for each rule, a column for each cell; then why cells are not exact."""
-    cells = list(dict.fromkeys(str(one.cell) for one in found))
-    rows: dict[str, dict[str, str]] = {}
+    """Print what became of each rule in each cell; then why cells are not exact.
+
+    One source has a row for each rule, several have a row for each rule and source: twelve columns are wider
+    than any terminal.
+    """
+    several = len({one.cell.source for one in found}) > 1
+    columns = list(dict.fromkeys(_column(one, several) for one in found))
+    rows: dict[tuple[str, ...], dict[str, str]] = {}
     for one in found:
-        rows.setdefault(f"{one.rule.title}", {})[str(one.cell)] = _verdict(one)
-    lines = [[title, *(by_cell.get(cell, "") for cell in cells)] for title, by_cell in rows.items()]
-    table(["verdict, fidelity, events/hits", *cells], lines, err=False)
-    for note in dict.fromkeys(f"{one.cell}: {one.rule.title}: {one.reason}" for one in found if one.reason):
-        click.echo(note)
+        row = (one.rule.title, one.cell.source) if several else (one.rule.title,)
+        rows.setdefault(row, {})[_column(one, several)] = _verdict(one)
+    head = ["verdict, fidelity, events/hits", *(["source"] if several else []), *columns]
+    table(head, [[*row, *(said.get(name, "") for name in columns)] for row, said in rows.items()], err=False)
+    notes: dict[tuple[str, str], list[str]] = {}
+    for one in found:
+        if one.reason:
+            reason = one.reason.replace(f"{one.cell} ", "")  # "sysmon/kql has no events ...": as elsewhere.
+            notes.setdefault((one.rule.title, reason), []).append(str(one.cell))
+    for (title, reason), cells in notes.items():
+        click.echo(f"{', '.join(dict.fromkeys(cells))}: {title}: {reason}")
     count = Counter(one.status for one in found)
     click.echo(
         ", ".join(
             f"{count[status]} {_counted(status, count[status])}" for status in _STATUSES if count[status]
         )
     )
+
+
+def _column(one: Checked, several: bool) -> str:
+    return one.cell.target if several else str(one.cell)
 
 
 def _counted(status: str, number: int) -> str:

@@ -78,3 +78,17 @@ def test_packages_are_what_the_engines_import() -> None:
     """A name that nobody can find would refuse what works."""
     engines.need(engines.ENGINES)
     assert set(engines.PACKAGES) == set(engines.ENGINES)
+
+
+def test_several_sources_have_rows_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run("init", code=0)
+    run("new", "other", "--service", "security", code=0)
+    said = run("verify", "-t", "spl", "-s", "sysmon", "-s", "defender", code=0).stdout.splitlines()
+    assert [line.split() for line in said[:3]] == [
+        ["verdict,", "fidelity,", "events/hits", "source", "spl"],
+        ["Other", "sysmon", "refused"],
+        ["Other", "defender", "refused"],
+    ]
+    reason = "SC207 has no events of logsource product windows, service security"
+    assert said[5:] == [f"sysmon/spl, defender/spl: Other: {reason}", "2 agree, 2 refused"]
