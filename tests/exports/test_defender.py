@@ -127,6 +127,14 @@ def test_functions_that_continuous_queries_lack() -> None:
     assert made(logsource=logsource, detection=detection)["schedule"] == {"frequency": "PT1H"}
 
 
+def test_parts_of_dynamic_values_are_not_read_continuously() -> None:
+    """The name of a DNS query is inside AdditionalFields: tostring(parse_json(...).DnsQueryString)."""
+    logsource = {"category": "dns_query", "product": "windows"}
+    found = made(logsource=logsource, detection={"s": {"QueryName": "a.example"}, "condition": "s"})
+    assert "tostring(" in query(found)
+    assert found["schedule"] == {"frequency": "PT1H"}
+
+
 @pytest.mark.parametrize(
     ("timespan", "frequency"),
     [

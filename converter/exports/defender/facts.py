@@ -30,12 +30,15 @@ CONTINUOUS_TABLES = frozenset(_TABLES.split())
 union, externaldata and comments."""
 CONTINUOUS_OPERATORS = frozenset({"where", "extend", "project"})
 _FUNCTIONS = """
-case extract iif in isempty isnotempty isnotnull isnull not parse_json split strcat strlen substring tobool
-todatetime todouble toint tolong tolower toreal tostring toupper
+case extract iif in isempty isnotempty isnotnull isnull not split strcat strlen substring tobool todatetime
+todouble toint tolong tolower toreal toupper
 """
 CONTINUOUS_FUNCTIONS = frozenset(_FUNCTIONS.split())
 """What such a query may use is what transformations at ingestion may use (Azure Monitor, "Supported KQL
-features"). `not` is not on that list, which names no logical operators at all; in~ is missing there."""
+features"). `not` is not on that list, which names no logical operators at all; in~ is missing there.
+tostring() and parse_json() are on it, but people who deploy rules report that the service refuses tostring()
+of a part of a dynamic value in continuous rules (github.com/SCStelz/security-investigator, the skill
+detection-authoring, February 2026): an hourly rule is surely taken."""
 
 ENTITIES = (
     ("hosts", (("deviceIdColumn", "DeviceId"), ("nameColumn", "DeviceName"))),
