@@ -103,12 +103,11 @@ def _config(table: Mapping[str, Any], file: Path) -> Config:
         )
     accepted = []
     for entry in table.get("accept-refusals", []):
-        if not isinstance(entry, dict) or "rule" not in entry or set(entry) - _ACCEPT_KEYS:
-            raise UsageError(
-                "SC601",
-                f"an entry of accept-refusals has the keys {', '.join(sorted(_ACCEPT_KEYS))}",
-                file=file.name,
-            )
+        unknown = sorted(set(entry) - _ACCEPT_KEYS) if isinstance(entry, dict) else []
+        if unknown or not isinstance(entry, dict) or "rule" not in entry:
+            said = f"has no key '{unknown[0]}'" if unknown else "has no 'rule'"
+            keys = ", ".join(sorted(_ACCEPT_KEYS))
+            raise UsageError("SC601", f"an entry of accept-refusals {said}", file=file.name, hint=keys)
         accepted.append(Accepted(**{key: str(value) for key, value in entry.items()}))
     # Also what is not said is beside the file: a command means the same in each folder of a project.
     folders = {key: table.get(key, getattr(Config(), key).as_posix()) for key in ("rules", "tests", "output")}

@@ -235,6 +235,9 @@ UNKNOWN = [
     ('sources = "sysmon"\n', "'sources'"),
     ('sources = ["nothing"]\n', "'nothing'"),
     ('targets = ["sql"]\n', "'sql'"),
+    ('[[accept-refusals]]\nrule = "x"\ncod = "SC205"\n', "accept-refusals has no key 'cod' (code, "),
+    ('[[accept-refusals]]\ncode = "SC205"\n', "accept-refusals has no 'rule' (code, "),
+    ('accept-refusals = ["x"]\n', "accept-refusals has no 'rule' (code, "),
     ('[placeholders]\nx = []\n', "placeholders.x"),
     ('source = 1\n', "'source'"),
 ]  # fmt: skip
