@@ -103,9 +103,9 @@ def _config(table: Mapping[str, Any], file: Path) -> Config:
         )
     accepted = []
     for entry in table.get("accept-refusals", []):
-        unknown = sorted(set(entry) - _ACCEPT_KEYS) if isinstance(entry, dict) else []
-        if unknown or not isinstance(entry, dict) or "rule" not in entry:
-            said = f"has no key '{unknown[0]}'" if unknown else "has no 'rule'"
+        wrong = sorted(set(entry) - _ACCEPT_KEYS) if isinstance(entry, dict) else []
+        if wrong or not isinstance(entry, dict) or "rule" not in entry:
+            said = f"has no key '{wrong[0]}'" if wrong else "has no 'rule'"
             keys = ", ".join(sorted(_ACCEPT_KEYS))
             raise UsageError("SC601", f"an entry of accept-refusals {said}", file=file.name, hint=keys)
         accepted.append(Accepted(**{key: str(value) for key, value in entry.items()}))
