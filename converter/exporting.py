@@ -203,7 +203,8 @@ def plan_exports(
         Files to write (path -> text), the manifest's new ``exports``, and the paths to remove.
 
     Raises:
-        UsageError: SC605 if a part of an earlier run, which a file of all rules needs, is not as it was.
+        UsageError: SC605 if a part of an earlier run, which a file of all rules needs, is not as it was, and
+            the rule is not broken.
     """
 
     def marked(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -222,9 +223,17 @@ def plan_exports(
             if (entry["rule_file"], entry["rule"]) not in mine and not gone(entry["rule_file"], entry["rule"])
         ]
         files |= {part.file: part.text for part in made}
-        parts = sorted([*made, *(_read_back(folder, entry) for entry in kept)], key=lambda part: part.file)
+        parts = list(made)
+        for entry in kept:
+            try:
+                parts.append(_read_back(folder, entry))
+            except UsageError:
+                if not broken(entry["rule_file"], entry["rule"]):
+                    raise
+                continue  # Its error is told; without its part the others are still exported.
+            entries.append(marked(entry))
+        parts.sort(key=lambda part: part.file)
         entries += [_entry(name, source, part.file, part.text, part) for part in made]
-        entries += [marked(entry) for entry in kept]
         whole = exporter(name).whole
         for path, text in (whole(source, parts) if whole and parts else {}).items():
             path = f"exports/{name}/{source}/{path}"
