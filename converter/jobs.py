@@ -114,8 +114,6 @@ def work(
             cache.put_texts({key: _newest(known.get(key) or {}, new) for key, new in fresh.items()})
         if advance is not None:
             advance(len(done))
-    if cache is not None and (todo or new):
-        cache.trim()
     return _unpacked(found), items
 
 

@@ -231,7 +231,16 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         return {"entries": []}
     if not isinstance(manifest, dict) or manifest.get("schema_version") != SCHEMA_VERSION:
         return {"entries": []}
+    entries = manifest.get("entries")
+    if not isinstance(entries, list) or not all(map(_is_entry, entries)):
+        return {"entries": []}
     return manifest
+
+
+def _is_entry(entry: object) -> bool:
+    return isinstance(entry, dict) and all(
+        isinstance(entry.get(name), str) for name in ("file", "rule", "target", "source")
+    )
 
 
 def manifest_data(
@@ -264,9 +273,32 @@ def manifest_data(
     return bytes(data)
 
 
+_ENTRY, _END = b"\n    {\n", b"\n    }"
+"""What an entry begins and ends with. No string of JSON holds a line's end."""
+
+
+def entries_in(manifest: Content) -> int:
+    """Return how many entries a manifest has (`manifest_data`)."""
+    return data_of(manifest).count(b'\n      "source_sha256": ')
+
+
+def spliced(manifest: bytes, file: str, entries: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return a manifest with other entries of a rule file in the place of those that it has.
+
+    Args:
+        manifest: as `manifest_data` makes it: sorted, so those of a file stand together.
+        file: the rule file, below the rules root; the manifest has entries of it.
+        entries: one or more.
+    """
+    said = f'\n      "file": {_quoted(file)},\n'.encode()
+    start = manifest.rindex(_ENTRY, 0, manifest.index(said) + 1) + 1
+    end = manifest.index(_END, manifest.rindex(said)) + len(_END)
+    texts = [f"    {_entry_text(entry)}" for entry in sorted(entries, key=entry_key)]
+    return b"".join((manifest[:start], ",\n".join(texts).encode(), manifest[end:]))
+
+
 def has_exports(files: Mapping[str, Content]) -> bool:
     """Tell whether files to write have import files among them, as their manifest lists (`manifest_data`)."""
-    # No string of JSON holds a line's end.
     return b'\n  "exports": [' in data_of(files[MANIFEST])
 
 

@@ -1,6 +1,6 @@
-"""A build of which nothing changed: what it would say and write is known, and only its files are looked at.
+"""The last build with the same options: of which nothing changed, or a few rules (`patch`).
 
-The signature holds every byte that a build reads: rules, pipelines, column lists, configuration, options
+What is compared is every byte that a build reads: rules, pipelines, column lists, configuration, options
 and the program itself. Rule files are read and hashed; dates are not looked at.
 """
 
@@ -34,6 +34,28 @@ class Said:
     code: int
 
 
+@dataclass
+class Part:
+    """What one rule file gave to a build."""
+
+    names: list[str]
+    """Ids and names of its rules."""
+    needs: list[str]
+    """Ids and names that its rules refer to."""
+    plain: bool
+    """It holds one rule, which is converted for itself."""
+    filters: bool
+    """It holds a filter."""
+    files: list[tuple[str, str]]
+    """Paths below the output folder, with the digest of each."""
+    refusals: str
+    """The lines that were printed of it."""
+    accepted: int
+    """How many refusals the configuration accepts."""
+    rows: dict[str, list[str]]
+    """Of the overview: title -> what became of the rule in each cell."""
+
+
 def possible(config: Config, paths: Sequence[Path]) -> bool:
     """Tell whether all that a build reads of rules is in the rules root."""
     root = config.rules.resolve()
@@ -58,10 +80,13 @@ class Replay:
         self._cache, self._folder, self._config = cache, folder, config
         self._key = key("build", str(Path.cwd()), str(folder), repr(paths), repr(sorted(options.items())))
         self._files = [path for value in options.values() for path in _paths(value)]
-        self._signature = self._signed()
+        self._rest = self._rest_signed()
+        self._rules = self._rules_signed()
+        self._read: dict[str, Any] | None = None
 
-    def _signed(self) -> str:
-        files = [*self._files, *self._config.pipelines, *rule_files(self._config.rules)]
+    def _rest_signed(self) -> str:
+        """Return the digest of everything but rules."""
+        files = [*self._files, *self._config.pipelines]
         for place in (Path(__file__).parent.parent / "pipelines", Path(__file__).parent / "stock_pipelines"):
             files += sorted(path for path in place.rglob("*") if path.is_file())
         digest = hashlib.sha256(f"{environment()}\0{self._config!r}\0".encode("utf-8", "surrogatepass"))
@@ -69,23 +94,72 @@ class Replay:
             digest.update(f"{path}\0{_hash(os.fspath(path))}\0".encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
 
+    def _rules_signed(self) -> dict[str, str]:
+        """Return the digest of each rule file, in the order in which they are read."""
+        return {path.as_posix(): _hash(os.fspath(path)) for path in rule_files(self._config.rules)}
+
+    def _known(self) -> dict[str, Any]:
+        if self._read is None:
+            self._read = self._cache.get([self._key]).get(self._key) or {}
+        return self._read
+
     def said(self) -> Said | None:
         """Return what the build would say if all of its files are what it would write; else None."""
-        known = self._cache.get([self._key]).get(self._key)
-        if known is None or known["signature"] != self._signature or output.interrupted(self._folder):
-            return None
-        if any(_hash(f"{self._folder}/{path}") != digest for path, digest in known["files"]):
+        known = self._known()
+        if known.get("rest") != self._rest or known.get("rules") != self._rules or not self.in_place():
             return None
         return Said(*known["said"])
 
-    def keep(self, files: Mapping[str, output.Content], said: Said) -> None:
-        """Remember a build whose files are all in place, unless what it read changed meanwhile."""
-        if self._signed() != self._signature:
-            return
-        digests = [(path, output.digest(text)) for path, text in files.items()]
-        if len(said.errors) + len(said.summary) + 100 * len(digests) < _MOST:
+    def in_place(self) -> bool:
+        """Tell whether the output folder holds what the last build wrote, and nothing of it is half done."""
+        known = self._known()
+        named = [
+            *known["files"],
+            *(file for part in (known["parts"] or {}).values() for file in part["files"]),
+        ]
+        return not output.interrupted(self._folder) and all(
+            _hash(f"{self._folder}/{path}") == digest for path, digest in named
+        )
+
+    def parts(self) -> tuple[dict[str, Part], list[str]] | None:
+        """Return what each rule file gave to the last build, and the rule files that changed since.
+
+        None if another part of the build changed too, if rule files came or went, or if what a rule gives
+        may depend on others.
+        """
+        known = self._known()
+        if known.get("rest") != self._rest or not known["parts"] or list(known["rules"]) != list(self._rules):
+            return None
+        parts = {path: Part(**part) for path, part in known["parts"].items()}
+        return parts, [path for path, digest in self._rules.items() if known["rules"][path] != digest]
+
+    def keep(self, files: Mapping[str, output.Content], said: Said, parts: Mapping[str, Part] | None) -> None:
+        """Remember a build whose files are all in place, unless what it read changed meanwhile.
+
+        Args:
+            files: all that it wrote, or found to be there.
+            said: what it printed.
+            parts: what each rule file gave, where a later build can put another one in its place.
+        """
+        if self._rest_signed() == self._rest and self._rules_signed() == self._rules:
+            mine = {path for part in (parts or {}).values() for path, _ in part.files}
+            others = [(path, output.digest(text)) for path, text in files.items() if path not in mine]
+            self._put(others, said, parts)
+
+    def keep_patched(
+        self, manifest: bytes, said: Said, parts: Mapping[str, Part], changed: Sequence[str]
+    ) -> None:
+        """Remember the same of a build that put some parts in the place of others."""
+        if self._rest_signed() == self._rest and all(_hash(path) == self._rules[path] for path in changed):
+            self._put([(output.MANIFEST, output.digest(manifest))], said, parts)
+
+    def _put(self, files: Sequence[tuple[str, str]], said: Said, parts: Mapping[str, Part] | None) -> None:
+        count = len(files) + sum(len(part.files) for part in (parts or {}).values())
+        if len(said.errors) + len(said.summary) + 100 * count < _MOST:
             kept = (said.errors, said.summary, said.queries, said.exports, said.code)
-            self._cache.put({self._key: {"signature": self._signature, "files": digests, "said": kept}})
+            record: dict[str, Any] = {"rest": self._rest, "rules": self._rules, "files": files, "said": kept}
+            record["parts"] = {path: vars(part) for path, part in parts.items()} if parts else None
+            self._cache.put({self._key: record})
 
 
 def _paths(value: object) -> Iterable[Path]:

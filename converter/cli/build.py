@@ -28,16 +28,20 @@ from converter.cli.options import (
     load_rules,
     selecting,
 )
-from converter.cli.overview import overview
+from converter.cli.overview import overview, word
 from converter.errors import ExitCode
 from converter.exports import FORMATS
 
 if TYPE_CHECKING:
     from converter.build import Outcome
+    from converter.cache import Cache
+    from converter.cells import Cell
     from converter.config import Config
+    from converter.convert import Options
     from converter.exporting import Exports
     from converter.jobs import Progress
     from converter.output import Content
+    from converter.replay import Replay
     from converter.rules import RuleSet
 
 
@@ -186,6 +190,7 @@ def build(
     from converter.ahead import Ahead
     from converter.cache_documents import Documents
     from converter.exporting import make, takers
+    from converter.patch import parts_of
     from converter.selection import Selection
 
     documents = Documents(cache, "rules") if cache is not None else None
@@ -197,6 +202,10 @@ def build(
     wanted = takers(ran) if everything else formats
     workers = jobs or os.cpu_count() or 1
     selection = Selection(statuses, levels, min_level, tags, ids)
+    # Import files of all rules hold parts of each, so with these there is no patch.
+    alone = not wanted and not selection and _whole(paths, config)
+    if replay is not None and cache is not None and alone and not check:
+        _patch_if_few_changed(replay, folder, config, cells, options, cache)
     with _progress() as progress:
         # Import formats need more of a conversion than is kept.
         ahead = None if wanted else Ahead(cells, options, selection.takes, progress)
@@ -248,9 +257,47 @@ def build(
     if replay is not None and not stale:
         queries = sum(len(outcome.files) for outcome in found)
         has_exports = output.has_exports(plan[0])
-        replay.keep(plan[0], Said(problems + refusals, _overview(found), queries, has_exports, code))
+        said = Said(problems + refusals, _overview(found), queries, has_exports, code)
+        alone = alone and not has_exports and output.entries_in(plan[0][output.MANIFEST]) == len(found)
+        replay.keep(plan[0], said, parts_of(rules, found, len(cells), _refusal, _word) if alone else None)
+    if cache is not None:
+        cache.trim()
     if code or stale:
         raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+def _patch_if_few_changed(
+    replay: Replay,
+    folder: Path,
+    config: Config,
+    cells: Sequence[Cell],
+    options: Options,
+    cache: Cache,
+) -> None:
+    """Convert only the rules that changed since the last build, and end; return if that is not possible."""
+    from converter import patch
+    from converter.cli.overview import of_rows
+    from converter.replay import Said
+
+    done = patch.apply(replay, folder, config, cells, options, cache, _refusal, _word)
+    if done is None:
+        return
+    names = [(cell.source, cell.target) for cell in cells]
+    rows = [
+        (title, dict(zip(names, words, strict=True)))
+        for part in done.parts.values()
+        for title, words in part.rows.items()
+    ]
+    refusals = "".join(part.refusals for part in done.parts.values())
+    errors = refusals + _accepted(sum(part.accepted for part in done.parts.values()))
+    queries = sum(len(part.files) for part in done.parts.values())
+    code = ExitCode.FAILED if refusals else ExitCode.OK
+    said = Said(errors, of_rows(names, rows), queries, False, code)
+    click.echo(said.errors + said.summary, err=True, nl=False)
+    changes = len(done.written.changed), len(done.written.removed)
+    click.echo(_done(folder, queries, False, *changes), err=True)
+    replay.keep_patched(done.manifest, said, done.parts, done.changed)
+    raise click.exceptions.Exit(code)
 
 
 @contextmanager
@@ -270,14 +317,24 @@ def _progress() -> Iterator[Progress | None]:
 
 def _errors(exports: Exports, found: Sequence[Outcome]) -> str:
     """Return a line for each rule and cell that gave nothing, and one for all that are accepted."""
-    lines = [str(error) for error in exports.errors]
-    lines += [_line(one) for one in found if one.error is not None and not one.accepted]
-    accepted = len(exports.accepted) + sum(one.accepted for one in found)
-    if accepted:
-        lines.append(
-            f"{accepted} accepted refusal{'s' if accepted > 1 else ''} (accept-refusals of the configuration)"
-        )
-    return "".join(f"{line}\n" for line in lines)
+    lines = "".join(f"{error}\n" for error in exports.errors)
+    lines += "".join(map(_refusal, found))
+    return lines + _accepted(len(exports.accepted) + sum(one.accepted for one in found))
+
+
+def _accepted(count: int) -> str:
+    if not count:
+        return ""
+    return f"{count} accepted refusal{'s' if count > 1 else ''} (accept-refusals of the configuration)\n"
+
+
+def _refusal(outcome: Outcome) -> str:
+    """Return the line of a rule and cell that gave nothing, and was not expected to."""
+    return f"{_line(outcome)}\n" if outcome.error is not None and not outcome.accepted else ""
+
+
+def _word(outcome: Outcome) -> str:
+    return word(outcome.entry)
 
 
 def _line(outcome: Outcome) -> str:
