@@ -10,6 +10,7 @@ Sigma specification 2.1, appendix "Sigma Modifiers".
 from __future__ import annotations
 
 import re
+import warnings
 from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -211,7 +212,10 @@ def _regular_expression(self: SigmaRegularExpressionModifier, val: SigmaString) 
     if written is None or isinstance(written, bool):
         raise SigmaTypeError("'re' needs a regular expression: put the value into quotes")
     val.original = str(written)
-    return _read_regex(self, val)
+    with warnings.catch_warnings():
+        # Of `[[`, as in `[[:alpha:]]`: Python would read it in another way some day. The rule's is PCRE.
+        warnings.simplefilter("ignore", FutureWarning)
+        return _read_regex(self, val)
 
 
 def _contains(self: SigmaContainsModifier, val: _Around) -> _Around:

@@ -30,9 +30,13 @@ _POSIX = {
     "xdigit": "0-9A-Fa-f",
     "word": r"\w",
     "punct": r"!-/:-@\[-`{-~",
+    "blank": r" \t",
+    "cntrl": r"\x00-\x1f\x7f",
+    "print": " -~",
+    "graph": "!-~",
 }
 _LEADING_FLAGS = re.compile(r"\(\?([ims]+)\)")
-_POSIX_CLASS = re.compile(r"\[:(\w+):\]")
+_POSIX_CLASS = re.compile(r"\[:(\^?)(\w+):\]")
 
 
 @lru_cache(maxsize=4096)
@@ -77,8 +81,8 @@ def _to_python(source: str) -> str:
             position += 2
             continue
         posix = _POSIX_CLASS.match(source, position) if in_class else None
-        if posix and posix[1] in _POSIX:
-            out.append(_POSIX[posix[1]])
+        if posix and posix[2] in _POSIX:
+            out.append(_others(posix[2]) if posix[1] else _POSIX[posix[2]])
             position = posix.end()
             continue
         if in_class:
@@ -102,3 +106,10 @@ def _to_python(source: str) -> str:
         out.append(char)
         position += 1
     return "".join(out)
+
+
+def _others(name: str) -> str:
+    """Return what a negated POSIX class stands for inside a class: all other characters."""
+    inside = re.compile(f"[{_POSIX[name]}]", re.ASCII)
+    others = (char for char in map(chr, range(128)) if not inside.match(char))
+    return "".join(map(re.escape, others)) + "\x80-\U0010ffff"

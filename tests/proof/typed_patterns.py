@@ -80,3 +80,46 @@ TEXTS: dict[str, Sequence[str]] = {
     "backslash and quote": ('a\\b"c', 'A\\b"c', "1\\2", "12", '"', '""', '\\"'),
 }
 """What more the column k must hold for a detection."""
+
+_POSIX = "alpha digit alnum upper lower space blank punct xdigit word cntrl print graph"
+_WRITTEN = [
+    *(f"^[[:{name}:]]$" for name in _POSIX.split()),
+    *("^[[:^alpha:]]$", "^[^[:digit:]a]$", "^[[:punct:]a-f]$"),
+    *(
+        "^\\x41$",
+        "^\\u0041$",
+        "^\\101$",
+        "^\\012?a$",
+        "^[\\x41-\\x43]$",
+        "^[\\b]$",
+        "^[\\a\\f\\v\\r]$",
+        "^\\a|\\f|\\r$",
+    ),
+    *(
+        "(?i)^[Y-\\[]$",
+        "(?i)^[y-{]$",
+        "(?i)^[@-B]$",
+        "(?i)^[`-b]$",
+        "^(?i:[^x-z])$",
+        "^[b-b]$",
+        "^[^\\x00-a]$",
+    ),
+    *("^[^b-\U0010ffff]$", "^[a-]$", "^[]a]$", "^[^]a]$", "^[^\\s\\S]$", "^[\\s\\S]$", "(?s)^.$", "^.$"),
+    *(
+        "a(?#c)b",
+        "a(?#c)+b",
+        "(?P<n>ab){2}",
+        "(?m)^b",
+        "(?m)a$",
+        "(?-m:^b)",
+        "a++b",
+        "ab{,2}",
+        "a{2}?b",
+    ),
+    *("(?x)a b", "(?x:a b)", "(a)\\1", "(?P<n>a)(?P=n)", "a(?=b)", "a(?!b)", "(?<=a)b", "(?<!a)b", "(?>a)b"),
+    *("(a)?(?(1)b|c)", "\\Ba", "\\Aa", "b\\Z", "\\ba\\b", "^(a|)b$", "^(|a)$", "^()b$", "a{0}b", "^a{1,}b$"),
+]
+WRITTEN = {f"regex {one}": {"s": {"k|re": one}, "condition": "s"} for one in _WRITTEN}
+PATTERNS |= WRITTEN
+_WORDS = ("", "ab", "aab", "abab", "aabab", "a b", "AB", "aB", "a\nb", "b\na", "ba", "abb", "cb", "bb")
+TEXTS = {**dict.fromkeys(WRITTEN, (*map(chr, range(1, 128)), "\xe9", "\U0001f600", *_WORDS)), **TEXTS}

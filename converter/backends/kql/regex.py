@@ -29,6 +29,7 @@ _OUTSIDE = {
 }
 _CONTROLS = {**{letter: "\\" + letter for letter in "afnrtv"}, "e": r"\x1b"}
 _QUANTIFIER = re.compile(r"(?:[*+?]|\{[0-9]+(?:,[0-9]*)?\})([?+]?)")
+_UP_TO = re.compile(r"\{,[0-9]+\}")
 _FLAGS = re.compile(r"\(\?[ims]*(?:-[ims]+)?[:)]")
 _NAMED = re.compile(r"\(\?(?:P?<|')[A-Za-z_]\w*[>']", re.ASCII)
 _POSIX = re.compile(r"\[:\^?[a-z]+:\]")
@@ -66,6 +67,8 @@ class _Translator:
                 if quantifier[1] == "+":
                     raise self._refusal("possessive quantifiers")
                 self._take(quantifier[0], quantifier[0])
+            elif _UP_TO.match(self._source, self._at):
+                raise self._refusal("{,n}, which engines read in two ways: write {0,n}")
             elif char in "{}]":
                 self._take(char, "\\" + char)
             else:

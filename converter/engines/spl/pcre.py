@@ -28,7 +28,17 @@ _POSIX = {
     "[:xdigit:]": "0-9A-Fa-f",
     "[:word:]": r"\w",
     "[:punct:]": r"!-/:-@\[-`{-~",
+    "[:blank:]": r"\t ",
+    "[:cntrl:]": r"\x00-\x1f\x7f",
+    "[:print:]": r"\x20-\x7e",
+    "[:graph:]": r"\x21-\x7e",
+    "[:^digit:]": r"\D",
+    "[:^space:]": r"\S",
+    "[:^word:]": r"\W",
+    # What is left of ASCII, and everything beyond it.
+    "[:^alpha:]": r"\x00-@\[-`{-\U0010ffff",
 }
+_CLASS = re.compile(r"\[:\^?\w+:\]")
 _GROUP = re.compile(r"\(\?(?:[imsx-]*[:)]|[=!>]|<[=!]|P?<[A-Za-z_]\w*>|#[^)]*\)|P=\w+\))")
 
 
@@ -105,6 +115,8 @@ def _class(source: str, start: int) -> tuple[str, int]:
         if posix:
             out.append(_POSIX[posix])
             position += len(posix)
+        elif named := _CLASS.match(source, position):
+            raise unknown(f"the class {named[0]} of a regular expression")
         elif char == "\\" and position + 1 < len(source):
             out.append(_escape(source[position + 1], True))
             position += 2
