@@ -36,6 +36,7 @@ class Ahead:
             progress: see `jobs.Progress`.
         """
         self.convert = Conversions(cells, options, takes)
+        self.steps = len(cells)
         self._progress = progress
         self._advance: Callable[[int], None] | None = None
 

@@ -175,8 +175,8 @@ def locked(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError as problem:
-        text = f"cannot be written: {problem.strerror}"
-        raise UsageError("SC603", text, file=folder.as_posix()) from problem
+        why = "is a file, not a folder" if folder.is_file() else f"cannot be written: {problem.strerror}"
+        raise UsageError("SC603", why, file=folder.as_posix()) from problem
     try:
         with suppress(OSError):  # A network file system without locks.
             fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -187,6 +187,10 @@ class Ahead(Protocol):
     def convert(self) -> Callable[[Rule], Any]:
         """Called in the process that read the rule, so it and what it returns can be pickled."""
 
+    @property
+    def steps(self) -> int:
+        """How many times the work of reading a file it is."""
+
     def expect(self, files: int) -> None:
         """Make ready for so many files."""
 
@@ -198,7 +202,7 @@ _BATCH = 200
 """Files that are looked for at once among those that are known."""
 _PART = 16
 _ENOUGH = 200
-"""Files that there must be for each process."""
+"""Files, or conversions of them, that there must be for each process."""
 MANY = 100
 """Files to read from which on rules are worked on ahead. Of fewer, the cache may know what they became: a
 comment that changed is no other rule."""
@@ -223,9 +227,10 @@ def _read(
         ahead = None
     if ahead is not None:
         ahead.expect(len(fresh))
+    each = 1 if ahead is None else ahead.steps
     read: dict[int, _Examined] = {}
     examine = _Examine(ahead.convert if ahead is not None else None)
-    for _, some in shared_out(examine, parts, min(workers, len(fresh) // _ENOUGH)):
+    for _, some in shared_out(examine, parts, min(workers, each * len(fresh) // _ENOUGH)):
         read |= some
         if ahead is not None:
             ahead.done(len(some))

@@ -169,10 +169,8 @@ def test_it_is_what_a_whole_build_gives(project: Path, patches: list[bool], name
     assert patches == [patched]
     after = files(project / "output")
     shutil.rmtree(project / "fresh", ignore_errors=True)
-    if name in (
-        "broken",
-        "id of another",
-    ):  # What it gave before is kept: a build into an empty folder has nothing to keep.
+    # What these gave before is kept: a build into an empty folder has nothing to keep.
+    if name in ("broken", "id of another"):
         shutil.copytree(project / "output", project / "fresh")
         for path, data in given.items():
             (project / "fresh" / path).write_bytes(data)
@@ -185,7 +183,8 @@ def test_it_is_what_a_whole_build_gives(project: Path, patches: list[bool], name
     assert said[:-1] == whole[:-1]
     written = sum(before.get(path) != data for path, data in after.items())
     if patched:
-        assert f" {written} files written, {len(set(before) - set(after))} removed" in said[-1]
+        word = "file" if written == 1 else "files"
+        assert f" {written} {word} written, {len(set(before) - set(after))} removed" in said[-1]
     # The next build goes on from it: nothing, and then the same rule as it was.
     again, _ = build()
     assert again[:-1] == said[:-1]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from converter.cli import build_text
 from converter.cli.options import (
     FIDELITY,
     LUCENE_CASE,
@@ -28,7 +29,7 @@ from converter.cli.options import (
     load_rules,
     selecting,
 )
-from converter.cli.overview import overview, word
+from converter.cli.overview import overview
 from converter.errors import ExitCode
 from converter.exports import FORMATS
 
@@ -173,6 +174,10 @@ def build(
 
     if (output_name == "-" and (archive or summary)) or (str(summary) == "-" and form == "json"):
         raise click.UsageError("what is printed to stdout is queries, JSON or a summary: one of them")
+    if output_name == "-" and check:
+        raise click.UsageError("--check compares an output folder; -o - has none")
+    if archive is not None and not archive.name.endswith((".tar.gz", ".tgz")):
+        raise click.UsageError(f"the archive is a .tar.gz, and '{archive.name}' is none by its name")
     folder = Path(output_name or configuration.load(Path.cwd()).output)
     cache = None if no_cache or output_name == "-" else Cache(folder.parent / FOLDER)
     config = configuration.load(Path.cwd())
@@ -182,8 +187,12 @@ def build(
         replay = Replay(cache, folder, config, paths, given)
         if (said := replay.said()) is not None:
             click.echo(said.errors + said.summary, err=True, nl=False)
-            if not check:
-                click.echo(_done(folder, said.queries, said.exports), err=True)
+            click.echo(
+                build_text.up_to_date(folder)
+                if check
+                else build_text.done(folder, said.queries, said.exports),
+                err=True,
+            )
             raise click.exceptions.Exit(said.code)
     # Only now: pySigma takes longer to load than all of the above.
     from converter import build as builder
@@ -236,7 +245,7 @@ def build(
         wanted, ran, items, lambda *refusal: any(known.covers(*refusal) for known in config.accepted)
     )
     failures = [outcome.error for outcome in found if outcome.error is not None and not outcome.accepted]
-    refusals = _errors(exports, found)
+    refusals = build_text.errors(exports, found)
     click.echo(refusals, err=True, nl=False)
     stale = False
     if output_name == "-":
@@ -247,7 +256,7 @@ def build(
         with nullcontext() if check else output.locked(folder):
             plan = builder.plan_write(folder, found, cells, left_out, whole, exports, rules.failed_files)
             wrong = [str(error) for error in (*rules.errors, *exports.errors)]
-            wrong += [_line(one) for one in found if one.error is not None and not one.accepted]
+            wrong += [build_text.line(one) for one in found if one.error is not None and not one.accepted]
             _deliver(folder, plan[0], config.rules, rules, wrong, archive, summary)
             stale = _write(folder, found, *plan, check=check, form=form)
     failures += exports.errors
@@ -259,7 +268,11 @@ def build(
         has_exports = output.has_exports(plan[0])
         said = Said(problems + refusals, _overview(found), queries, has_exports, code)
         alone = alone and not has_exports and output.entries_in(plan[0][output.MANIFEST]) == len(found)
-        replay.keep(plan[0], said, parts_of(rules, found, len(cells), _refusal, _word) if alone else None)
+        replay.keep(
+            plan[0],
+            said,
+            parts_of(rules, found, len(cells), build_text.refusal, build_text.word) if alone else None,
+        )
     if cache is not None:
         cache.trim()
     if code or stale:
@@ -279,7 +292,7 @@ def _patch_if_few_changed(
     from converter.cli.overview import of_rows
     from converter.replay import Said
 
-    done = patch.apply(replay, folder, config, cells, options, cache, _refusal, _word)
+    done = patch.apply(replay, folder, config, cells, options, cache, build_text.refusal, build_text.word)
     if done is None:
         return
     names = [(cell.source, cell.target) for cell in cells]
@@ -289,13 +302,13 @@ def _patch_if_few_changed(
         for title, words in part.rows.items()
     ]
     refusals = "".join(part.refusals for part in done.parts.values())
-    errors = refusals + _accepted(sum(part.accepted for part in done.parts.values()))
+    errors = build_text.refusals(refusals, sum(part.accepted for part in done.parts.values()))
     queries = sum(len(part.files) for part in done.parts.values())
     code = ExitCode.FAILED if refusals else ExitCode.OK
     said = Said(errors, of_rows(names, rows), queries, False, code)
     click.echo(said.errors + said.summary, err=True, nl=False)
     changes = len(done.written.changed), len(done.written.removed)
-    click.echo(_done(folder, queries, False, *changes), err=True)
+    click.echo(build_text.done(folder, queries, False, *changes), err=True)
     replay.keep_patched(done.manifest, said, done.parts, done.changed)
     raise click.exceptions.Exit(code)
 
@@ -313,32 +326,6 @@ def _progress() -> Iterator[Progress | None]:
             return stack.enter_context(bar).update
 
         yield begin
-
-
-def _errors(exports: Exports, found: Sequence[Outcome]) -> str:
-    """Return a line for each rule and cell that gave nothing, and one for all that are accepted."""
-    lines = "".join(f"{error}\n" for error in exports.errors)
-    lines += "".join(map(_refusal, found))
-    return lines + _accepted(len(exports.accepted) + sum(one.accepted for one in found))
-
-
-def _accepted(count: int) -> str:
-    if not count:
-        return ""
-    return f"{count} accepted refusal{'s' if count > 1 else ''} (accept-refusals of the configuration)\n"
-
-
-def _refusal(outcome: Outcome) -> str:
-    """Return the line of a rule and cell that gave nothing, and was not expected to."""
-    return f"{_line(outcome)}\n" if outcome.error is not None and not outcome.accepted else ""
-
-
-def _word(outcome: Outcome) -> str:
-    return word(outcome.entry)
-
-
-def _line(outcome: Outcome) -> str:
-    return f"{outcome.error} [{outcome.entry['source']}/{outcome.entry['target']}]"
 
 
 def _deliver(
@@ -395,13 +382,10 @@ def _write(
             queries = sum(len(outcome.files) for outcome in found)
             has_exports = output.has_exports(files)
             changes = len(written.changed), len(written.removed)
-            click.echo(_done(folder, queries, has_exports, *changes), err=True)
+            click.echo(build_text.done(folder, queries, has_exports, *changes), err=True)
+        elif not wrong:
+            click.echo(build_text.up_to_date(folder), err=True)
     return bool(wrong)
-
-
-def _done(folder: Path, queries: int, has_exports: bool, changed: int = 0, removed: int = 0) -> str:
-    next_step = "" if has_exports else "; to import them: --all or --format"
-    return f"{queries} queries in {folder}/: {changed} files written, {removed} removed{next_step}"
 
 
 def _overview(found: Sequence[Outcome]) -> str:

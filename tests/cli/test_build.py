@@ -180,7 +180,22 @@ def test_print(project: Path) -> None:
 
 def test_output_folder_that_cannot_be_written(project: Path) -> None:
     (project / "output").write_text("a file")
-    assert "SC603 cannot be written" in run("-t", "eql", code=2).stderr
+    assert "output: SC603 is a file, not a folder" in run("-t", "eql", code=2).stderr
+
+
+def test_options_that_say_two_things(project: Path) -> None:
+    for arguments, said in (
+        (("-o", "-", "--check"), "--check compares an output folder"),
+        (("--archive", "out.zip"), "'out.zip' is none by its name"),
+    ):
+        assert said in run(*arguments, code=2).stderr
+    assert not (project / "output").exists()
+
+
+def test_check_says_that_all_is_well(project: Path) -> None:
+    run("-t", "eql")
+    for arguments in (("--check",), ("--check", "--no-cache")):
+        assert run("-t", "eql", *arguments).stderr.splitlines()[-1] == "output/ is up to date"
 
 
 def test_manifest_that_points_outside_removes_nothing(project: Path) -> None:
