@@ -66,6 +66,21 @@ TEXTS: dict[str, Sequence[str]] = {
         ("regex i but in a group", "regex i by modifier", "regex i by modifier but in a group"),
         ("cmd", "CMD", "CmD", "cMd"),
     ),
+    "signs": (
+        "\u2028a\\",
+        "\u200eb",
+        "\u200eB",
+        "\ufeffc",
+        "\xadd\\",
+        "é\\",
+        'é"',
+        "é\t\\",
+        "\r\n",
+        "a\\",
+    ),
+    "signs and stars": ("x\u2028\\Ay", "é\\bz", "x\te", "\u2028A"),
+    "regex of signs": ("é\\x", 'é"x', "\u2028", 'x".', '"x.', 'x"'),
+    "net as text": ("10.0.0.0/8", "10.1.1.1", "fe80::/10", "a/8", "A/8"),
     "net of seven bits": ("fc00::1", "fd12:3::4", "fe00::1", "fbff::1", "fc0::1", "FDFF::1"),
     "nets of four bits": (
         "e123::1",
@@ -119,6 +134,18 @@ _WRITTEN = [
     *("(?x)a b", "(?x:a b)", "(a)\\1", "(?P<n>a)(?P=n)", "a(?=b)", "a(?!b)", "(?<=a)b", "(?<!a)b", "(?>a)b"),
     *("(a)?(?(1)b|c)", "\\Ba", "\\Aa", "b\\Z", "\\ba\\b", "^(a|)b$", "^(|a)$", "^()b$", "a{0}b", "^a{1,}b$"),
 ]
+PATTERNS |= {f"{char} in name": {"s": {f"a{char}b": "x"}, "condition": "s"} for char in "\"'\\*`|:[]{}.,= "}
+PATTERNS |= {
+    "signs": {
+        "s": {"k": ["\u2028a\\", "\u200eb", "\ufeffc", "\xadd\\", "é\\", 'é"', "é\t\\", "\r\n"]},
+        "condition": "s",
+    },
+    "signs and stars": {"s": {"k|contains": ["\u2028\\a", "é\\b", "\te"]}, "condition": "not s"},
+    "regex of signs": {"s": {"k|re": ["é\\\\x", 'é"x', "\u2028+", 'x"\\.', '"x\\.']}, "condition": "s"},
+    "large numbers": {"s": {"n": [10**15, 2**62, -(2**62)]}, "condition": "s"},
+    "net as text": {"s": {"k": ["10.0.0.0/8", "fe80::/10", "a/8"]}, "condition": "s"},
+    "keywords with stars": {"s": {"|all": ["*md*", "d.e*"]}, "t": ["*x*y"], "condition": "s and not t"},
+}
 WRITTEN = {f"regex {one}": {"s": {"k|re": one}, "condition": "s"} for one in _WRITTEN}
 PATTERNS |= WRITTEN
 _WORDS = ("", "ab", "aab", "abab", "aabab", "a b", "AB", "aB", "a\nb", "b\na", "ba", "abb", "cb", "bb")

@@ -30,10 +30,15 @@ _V6 = ("::1", "fe80::1", "2001:db8::7", "fe80::ffff:1")
 _NUMBERS: tuple[Any, ...] = (5, -5, 0, 1, 15, 50, 4)
 _TIME = "2026-01-02T03:04:05.000Z"
 VALUES: dict[str, Sequence[Any]] = {
-    **dict.fromkeys(("keyword", "wildcard", "string", "dynamic"), (*_TEXTS, *_ADDRESSES, *_V6)),
+    **dict.fromkeys(
+        ("keyword", "constant_keyword", "wildcard", "string", "dynamic"), (*_TEXTS, *_ADDRESSES, *_V6)
+    ),
     **dict.fromkeys(("text", "match_only_text"), ("run Cmd now", "a b", "b a", "xcmdx", "true")),
-    **dict.fromkeys(("long", "integer", "int", "number"), _NUMBERS),
-    **dict.fromkeys(("double", "scaled_float", "real"), (*map(float, _NUMBERS), 1.5, -1.5)),
+    **dict.fromkeys(("long", "integer", "short", "byte", "int", "number"), _NUMBERS),
+    "unsigned_long": (5, 0, 1, 15, 50, 4),
+    **dict.fromkeys(
+        ("double", "float", "half_float", "scaled_float", "real"), (*map(float, _NUMBERS), 1.5, -1.5)
+    ),
     **dict.fromkeys(("boolean", "bool"), (True, False)),
     **dict.fromkeys(("date", "datetime", "date_nanos"), (_TIME, "2025-12-31T23:59:59.000Z")),
     "flattened": _TEXTS,
@@ -59,6 +64,11 @@ _ELASTIC = {
     "nanos": Column("date_nanos"),
     "flat.x": Column("flattened"),
     "shape": Column("geo_point"),
+    "constant": Column("constant_keyword"),
+    **{
+        f"{name}s": Column(name)
+        for name in ("integer", "short", "byte", "unsigned_long", "float", "half_float")
+    },
 }
 _SPLUNK = {
     "k": Column("string"),
@@ -86,6 +96,8 @@ _EVENT_DATA = {
     "k": Column("string", via="eventdata"),
     "my <\"field'>": Column("string", via="eventdata"),
     "n": Column("long", via="eventdata"),
+    "i": Column("int", via="eventdata"),
+    "g": Column("guid", via="eventdata"),
     "r": Column("real", via="eventdata"),
     "b": Column("bool", via="eventdata"),
     "when": Column("datetime", via="eventdata"),
@@ -215,11 +227,17 @@ _RESERVED = """
     and any as by const false fork head in join like macro maxspan not null of or regex runs sample sequence
     tail true until where with
 """.split()  # noqa: SIM905
+_OF_SEARCH = """
+    XOR case Term PREFIX like In By As True false index earliest _latest index_earliest _index_latest
+    starttime starttimeu endtime daysago starthoursago endminutesago monthsago timeformat savedsearch
+    savedsplunk latest searchtimespanhours searchspandays indexes
+""".split()  # noqa: SIM905
 _COMPLEX = "*" + "?" * 40 + "a" + "?" * 40 + "*b*"
 DETECTIONS: dict[str, dict[str, Any]] = {
     "reserved": {"s": dict.fromkeys(_RESERVED, "x"), "condition": "s"},
     "last of Kusto's reserved": {"s": {"withsource": "x"}, "condition": "s"},
     "upper reserved": {"s": {"WHERE": "x", "a.where": "y"}, "condition": "s"},
+    "names of search": {"s": dict.fromkeys(_OF_SEARCH, "x"), "condition": "s"},
     "digit first": {"s": {"1a": "x", "a.1b": "y", "a-b": "z"}, "condition": "s"},
     "dots": {"s": {"a..b": "x", ".c": "y"}, "condition": "s"},
     "numbers and a text": {"s": {"n": [1, 2, "3"], "k": [1, "x", "y*"]}, "condition": "s"},
