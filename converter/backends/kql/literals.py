@@ -14,8 +14,8 @@ _KEYWORDS = frozenset(
     contains_cs containscs count datascope datatable date datetime decimal decodeblocks desc distinct
     double dynamic earliest endswith endswith_cs evaluate expandoutput extend external_data externaldata facet
     false False FALSE filter find first flags float fork getschema has has_all has_any has_cs hasprefix
-    hasprefix_cs hassuffix hassuffix_cs hotcache in int int16 int32 int64 int8 invoke isfuzzy join kind ladderchart
-    last latest let like likecs limit linechart long lookup materialize nooptimization not notcontains
+    hasprefix_cs hassuffix hassuffix_cs hotcache in int int16 int32 int64 int8 invoke isfuzzy join kind
+    ladderchart last latest let like likecs limit linechart long lookup materialize nooptimization not notcontains
     notcontainscs notlike notlikecs null of or order others pack parse partition piechart pivotchart
     print project real reduce relaxed render sample scan scatterchart search serialize set simple sort
     stackedareachart startswith startswith_cs string summarize take time timechart timeline timepivot
