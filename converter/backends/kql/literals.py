@@ -12,15 +12,16 @@ _KEYWORDS = frozenset(
     __packedColumn __projectAway __sourceColumnIndex accumulate and anomalychart areachart as asc assert
     bagexpansion barchart between bin_legacy bool boolean by card columnchart consume contains
     contains_cs containscs count datascope datatable date datetime decimal decodeblocks desc distinct
-    double dynamic earliest endswith endswith_cs evaluate expandoutput extend external_data externaldata facet
-    false False FALSE filter find first flags float fork getschema has has_all has_any has_cs hasprefix
-    hasprefix_cs hassuffix hassuffix_cs hotcache in int int16 int32 int64 int8 invoke isfuzzy join kind
-    ladderchart last latest let like likecs limit linechart long lookup materialize nooptimization not notcontains
-    notcontainscs notlike notlikecs null of or order others pack parse partition piechart pivotchart
-    print project real reduce relaxed render sample scan scatterchart search serialize set simple sort
-    stackedareachart startswith startswith_cs string summarize take time timechart timeline timepivot
-    timespan title to top toscalar totable treemap true True TRUE typeof uint uint16 uint32 uint64 uint8 ulong
-    union uniqueid where with with_itemindex with_match_id with_source with_step_name withsource
+    double dynamic earliest endswith endswith_cs evaluate expandoutput extend external_data externaldata
+    facet false False FALSE filter find first flags float fork getschema has has_all has_any has_cs
+    hasprefix hasprefix_cs hassuffix hassuffix_cs hotcache in int int16 int32 int64 int8 invoke isfuzzy
+    join kind ladderchart last latest let like likecs limit linechart long lookup materialize
+    nooptimization not notcontains notcontainscs notlike notlikecs null of or order others pack parse
+    partition piechart pivotchart print project real reduce relaxed render sample scan scatterchart
+    search serialize set simple sort stackedareachart startswith startswith_cs string summarize take
+    time timechart timeline timepivot timespan title to top toscalar totable treemap true True TRUE
+    typeof uint uint16 uint32 uint64 uint8 ulong union uniqueid where with with_itemindex with_match_id
+    with_source with_step_name withsource
     """.split()  # noqa: SIM905
 )
 """Names that the analyser wants in brackets (KS228), and those of operators, which read badly without."""
