@@ -146,6 +146,13 @@ PATTERNS |= {
     "net as text": {"s": {"k": ["10.0.0.0/8", "fe80::/10", "a/8"]}, "condition": "s"},
     "keywords with stars": {"s": {"|all": ["*md*", "d.e*"]}, "t": ["*x*y"], "condition": "s and not t"},
 }
+PATTERNS |= {
+    f"{name} and itself": {"s": {f"{name}|fieldref": name}, "condition": "s"}
+    for name in ("when", "b", "r", "n", "id")
+}
+PATTERNS |= {
+    f"a word of {size}": {"s": {"analysed|contains": "a" * size}, "condition": "s"} for size in (255, 256)
+}
 WRITTEN = {f"regex {one}": {"s": {"k|re": one}, "condition": "s"} for one in _WRITTEN}
 PATTERNS |= WRITTEN
 _WORDS = ("", "ab", "aab", "abab", "aabab", "a b", "AB", "aB", "a\nb", "b\na", "ba", "abb", "cb", "bb")
