@@ -6,9 +6,10 @@ imports them with the one change and converts what reaches the changed line:
 
 1. what a test compares with a text: the table of the language, the shipped rules, the pinned correlations
    (`pinned`). The first difference ends it: the mutant is ``noticed``.
-2. everything else there is to convert: the public rules in four sources, random correlations, the table under
-   `not` and in Lucene's other forms. A difference means that the mutant changes what is emitted: ``changes``,
-   and a test is to be looked for (`tests.proof.mutate_tests` runs the language's own). None: ``same``.
+2. everything else there is to convert: what else `pinned` could have, the table under `not`, and the public
+   rules in four sources (of those that execute the same lines one). A difference means that the mutant
+   changes what is emitted: ``changes``, and a test is to be looked for (`tests.proof.mutate_tests` runs the
+   language's own). None: ``same``.
 
 FILE holds a line of JSON per mutant. docs/mutations.md tells what came out.
 """
@@ -44,8 +45,10 @@ PINNED_LIMIT_S = 8
 WIDE_LIMIT_S = 120
 """Of processor time; a mutant that takes longer counts as noticed: it does not end."""
 MEMORY = 6 * 2**30
-WIDE = 300
-"""So many conversions are tried of those that no test compares, each of which executes other lines."""
+WIDE = 100_000
+WIDE_SHARED = 3_000
+"""So many conversions are tried, at most, of those that no test compares: all of a language; for the shared
+modules, which four languages use, evenly chosen ones."""
 
 
 def modules(which: str) -> list[Path]:
@@ -170,7 +173,7 @@ def uncached() -> None:
 class Run:
     """The units of some languages, what they give without a mutant, and the mutants' processes."""
 
-    def __init__(self, languages: Sequence[str], limit: int = WIDE) -> None:
+    def __init__(self, languages: Sequence[str], limit: int) -> None:
         self.limit = limit
         started = time.monotonic()
         self.units: list[Unit] = []
@@ -296,10 +299,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("which", choices=[*LANGUAGES, "shared"])
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--module", nargs="+", default=[""], help="only modules whose name has such a text")
-    parser.add_argument("--wide", type=int, default=WIDE, help="conversions that no test compares, at most")
+    parser.add_argument("--wide", type=int, help="conversions that no test compares, at most")
     parser.add_argument("--known", type=Path, help="leave out the mutants that this file says were noticed")
     given = parser.parse_args(arguments)
-    run = Run(LANGUAGES if given.which == "shared" else [given.which], given.wide)
+    shared = given.which == "shared"
+    limit = given.wide or (WIDE_SHARED if shared else WIDE)
+    run = Run(LANGUAGES if shared else [given.which], limit)
     known = _noticed(given.known)
     counts: Counter[str] = Counter()
     with given.output.open("w", encoding="utf-8") as file:
