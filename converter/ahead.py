@@ -25,6 +25,7 @@ class Ahead:
         cells: Sequence[Cell],
         options: Options,
         takes: Callable[[Rule], bool],
+        exporting: bool = False,
         progress: Progress | None = None,
     ) -> None:
         """Name what rules are converted for.
@@ -33,9 +34,10 @@ class Ahead:
             cells: the cells.
             options: what the user chose.
             takes: which rules to convert; can be pickled.
+            exporting: whether import formats are made from the records.
             progress: see `jobs.Progress`.
         """
-        self.convert = Conversions(cells, options, takes)
+        self.convert = Conversions(cells, options, takes, exporting)
         self.steps = len(cells)
         self._progress = progress
         self._advance: Callable[[int], None] | None = None
@@ -56,13 +58,15 @@ class Ahead:
 class Conversions:
     """Converts one rule for all cells; can be sent to another process."""
 
-    def __init__(self, cells: Sequence[Cell], options: Options, takes: Callable[[Rule], bool]) -> None:
-        self.cells, self._options, self._takes = cells, options, takes
+    def __init__(
+        self, cells: Sequence[Cell], options: Options, takes: Callable[[Rule], bool], exporting: bool
+    ) -> None:
+        self.cells, self._options, self._takes, self._exporting = cells, options, takes, exporting
 
     def __call__(self, rule: Rule) -> list[tuple[PackedRecord, bool]] | None:
         """Return a record for each cell, and whether it lasts; None if the rule is not for itself."""
         if rule.kind != "rule" or not self._takes(rule):
             return None
         alone = RuleSet([rule])
-        made = [work_out(alone, rule, None, cell, self._options, False)[0] for cell in self.cells]
+        made = [work_out(alone, rule, None, cell, self._options, self._exporting) for cell in self.cells]
         return [(packed(record), lasting(record)) for record in made]

@@ -16,7 +16,7 @@ from converter.cells import Cell
 from converter.config import Accepted
 from converter.convert import Options
 from converter.errors import Refusal, SigconvError
-from converter.exporting import Exports, plan_exports
+from converter.exporting import Exports, export_item, plan_exports
 from converter.exports.item import ExportItem
 from converter.jobs import Progress, work
 from converter.output import Content
@@ -83,11 +83,15 @@ def outcomes(
         task(rules, rule, rule.name if per_file[rule.relative] > 1 else None)
         for rule in filter(takes, emitted)
     ]
-    found, items = work(rules, tasks, cells, options, exporting, cache, workers, progress)
+    found = work(rules, tasks, cells, options, exporting, cache, workers, progress)
     for one, records in zip(tasks, found, strict=True):
         for cell, record in zip(cells, records, strict=True):
             outcome = _outcome(one, cell, record, accepted)
-            outcome.item = items.get((one.rule.relative, one.rule.document, str(cell)))
+            if exporting and "item" in record:
+                texts = [output.text_of(text) for text in record["files"].values()]
+                outcome.item = export_item(
+                    rules, one.rule, cell, one.suffix, record["entry"], texts, record["item"]
+                )
             yield outcome
 
 

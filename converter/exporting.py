@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sigma.types import SigmaFieldReference
 
 from converter import output
+from converter.cells import Cell
 from converter.columns import Column
 from converter.convert import Conversion
 from converter.errors import InternalError, SigconvError, UsageError
@@ -17,7 +18,8 @@ from converter.exports import FORMATS, exporter
 from converter.exports.base import Exporter, Part
 from converter.exports.item import ExportItem, ExportQuery
 from converter.inference import leaves
-from converter.plan import BaseRule, CorrelationPlan
+from converter.plan import AlertColumns, BaseRule, CorrelationPlan, Fidelity, Reason
+from converter.rule import Rule
 from converter.rules import RuleSet
 from converter.schedule import schedule
 
@@ -37,41 +39,88 @@ class Exports:
     """Those that someone has looked at: they do not count as failures."""
 
 
-def export_item(rules: RuleSet, conversion: Conversion, suffix: str | None = None) -> ExportItem:
+def item_data(conversion: Conversion) -> dict[str, Any]:
+    """Return what formats need of a conversion beside its entry and its queries: data that JSON can hold."""
+    plan = conversion.plan
+    bases = list(_bases(plan))
+    when = schedule(plan)
+    queries = [
+        {
+            "head": len(query.text) - len(query.body) - 1,
+            "extension": query.extension,
+            "alert": asdict(query.alert) if query.alert is not None else None,
+            "extra": dict(query.extra),
+        }
+        for query in conversion.queries
+    ]
+    inferred = {name: asdict(column) for base in bases for name, column in base.columns.items()}
+    return {
+        "bases": [base.name for base in bases],
+        "queries": queries,
+        "interval": when.interval,
+        "lookback": when.lookback,
+        "correlation": plan.type if isinstance(plan, CorrelationPlan) else None,
+        "groups": list(_groups(plan, plan.group_by)) if isinstance(plan, CorrelationPlan) else [],
+        "states": [dict(base.state) for base in bases],
+        "fields": list(dict.fromkeys(_used(plan))),
+        "shown": list(plan.fields),
+        "columns": inferred if conversion.cell.inferred else None,
+    }
+
+
+def export_item(
+    rules: RuleSet,
+    rule: Rule,
+    cell: Cell,
+    suffix: str | None,
+    entry: Mapping[str, Any],
+    texts: Sequence[str],
+    data: Mapping[str, Any],
+) -> ExportItem:
     """Return what a format is given of a conversion.
 
     Args:
         rules: where references are resolved.
-        conversion: of a rule in a cell.
+        rule: what was converted.
+        cell: what for.
         suffix: the rule's name where its file holds several rules that are converted.
+        entry: of the manifest.
+        texts: of the entry's queries.
+        data: of `item_data`.
     """
-    rule, plan = conversion.rule, conversion.plan
-    bases = list(_bases(plan))
-    found = [rules.resolve(base.name) or rule for base in bases]
-    when = schedule(plan)
-    columns: dict[str, Column] = {}
-    for base in bases:
-        columns |= base.columns
+    columns: Mapping[str, Column] = cell.columns
+    if data["columns"] is not None:
+        columns = {name: Column(**column) for name, column in data["columns"].items()}
     return ExportItem(
         rule=rule.doc,
-        bases=tuple(one.doc for one in found),
+        bases=tuple((rules.resolve(name) or rule).doc for name in data["bases"]),
         file=rule.relative,
         suffix=suffix,
-        source=conversion.cell.source,
-        target=conversion.cell.target,
+        source=cell.source,
+        target=cell.target,
         queries=tuple(
-            ExportQuery(q.text, q.body, q.extension, q.name, q.alert, q.extra) for q in conversion.queries
+            ExportQuery(
+                text,
+                text[one["head"] : -1],
+                one["extension"],
+                query["name"],
+                AlertColumns(**{**one["alert"], "group": tuple(one["alert"]["group"])})
+                if one["alert"]
+                else None,
+                one["extra"],
+            )
+            for text, one, query in zip(texts, data["queries"], entry["queries"], strict=True)
         ),
-        fidelity=conversion.fidelity,
-        reasons=conversion.reasons,
-        interval=when.interval,
-        lookback=when.lookback,
-        window=when.lookback - when.interval,
-        correlation=plan.type if isinstance(plan, CorrelationPlan) else None,
-        groups=tuple(_groups(plan, plan.group_by)) if isinstance(plan, CorrelationPlan) else (),
-        states=tuple(base.state for base in bases),
-        fields={name: columns[name] for name in dict.fromkeys(_used(plan)) if name in columns},
-        shown=plan.fields,
+        fidelity=Fidelity(entry["fidelity"]),
+        reasons=tuple(Reason(Fidelity(one["fidelity"]), one["text"]) for one in entry["reasons"]),
+        interval=data["interval"],
+        lookback=data["lookback"],
+        window=data["lookback"] - data["interval"],
+        correlation=data["correlation"],
+        groups=tuple(tuple(group) for group in data["groups"]),
+        states=tuple(data["states"]),
+        fields={name: columns[name] for name in data["fields"] if name in columns},
+        shown=tuple(data["shown"]),
         columns=columns,
     )
 

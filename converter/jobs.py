@@ -13,13 +13,13 @@ from converter.backends import backend_for
 from converter.cache import Cache
 from converter.cells import Cell
 from converter.convert import Options
-from converter.exports.item import ExportItem
 from converter.processes import shared_out
 from converter.records import (
     PackedRecord,
     Record,
     Task,
     cell_key,
+    complete,
     lasting,
     lean,
     packed,
@@ -31,12 +31,10 @@ from converter.rules import RuleSet
 
 Progress = Callable[[int], Callable[[int], None]]
 """Number of conversions to do -> what to call with the number done since."""
-Item = tuple[str, int, str]
-"""Rule file, document in it, and cell."""
 _Todo = tuple[int, list[int]]
 """A rule's position and those of the cells that it is to be converted for."""
-_Done = list[tuple[int, int, PackedRecord, bool, ExportItem | None]]
-"""Rule, cell, the record packed, whether it lasts, and what import formats are made from."""
+_Done = list[tuple[int, int, PackedRecord, bool]]
+"""Rule, cell, the record packed, and whether it lasts."""
 
 ENOUGH = 200
 """Conversions that there must be for each process, or it takes longer to start than it saves."""
@@ -55,8 +53,8 @@ def work(
     cache: Cache | None = None,
     workers: int = 1,
     progress: Progress | None = None,
-) -> tuple[Iterator[list[Record]], dict[Item, ExportItem]]:
-    """Return a record for each rule and cell, and what import formats are made from.
+) -> Iterator[list[Record]]:
+    """Return the records of each rule, one for each cell.
 
     The records stay packed until they are asked for, because this process is then alone.
 
@@ -65,7 +63,7 @@ def work(
         tasks: the rules to convert.
         cells: the cells to convert for.
         options: what the user chose.
-        exporting: whether import formats need their items, which no cache holds.
+        exporting: whether import formats are made from the records.
         cache: what earlier runs worked out; it is given what this one does.
         workers: how many processes may work.
         progress: see `Progress`; not called if there is nothing to do.
@@ -87,14 +85,13 @@ def work(
                 new[one.key] = kept
             continue
         mine = known.get(one.key) if one.key else None
-        row: list[Record | PackedRecord | None] = [mine.get(name) if mine else None for name in names]
-        found.append([None] * len(cells) if exporting else row)
+        row = [mine.get(name) if mine else None for name in names]
+        found.append([one if one and complete(one, exporting) else None for one in row])
         missing = [number for number, record in enumerate(found[-1]) if record is None]
         if missing:
             todo.append((position, missing))
     if cache is not None:
         cache.put_texts({key: _newest(known.get(key) or {}, one) for key, one in new.items()})
-    items: dict[Item, ExportItem] = {}
     count = sum(len(missing) for _, missing in todo)
     advance = progress(count) if progress is not None and count else None
     job = _Job(rules, tasks, cells, options, exporting)
@@ -103,18 +100,16 @@ def work(
         job.prepare()
     for _, done in shared_out(job.run, chunks, min(workers, count // ENOUGH)):
         fresh: dict[str, dict[str, PackedRecord]] = {}
-        for position, number, record, lasts, item in done:
+        for position, number, record, lasts in done:
             one = tasks[position]
             found[position][number] = record
-            if item is not None:
-                items[one.rule.relative, one.rule.document, str(cells[number])] = item
             if one.key and lasts:
                 fresh.setdefault(one.key, {})[names[number]] = record
         if cache is not None:
             cache.put_texts({key: _newest(known.get(key) or {}, new) for key, new in fresh.items()})
         if advance is not None:
             advance(len(done))
-    return _unpacked(found), items
+    return _unpacked(found)
 
 
 def _newest(known: Mapping[str, Record], new: Mapping[str, PackedRecord]) -> str:
@@ -156,6 +151,6 @@ class _Job:
             one = self.tasks[position]
             for number in numbers:
                 cell = self.cells[number]
-                record, item = work_out(self.rules, one.rule, one.suffix, cell, self.options, self.exporting)
-                done.append((position, number, packed(record), lasting(record), item))
+                record = work_out(self.rules, one.rule, one.suffix, cell, self.options, self.exporting)
+                done.append((position, number, packed(record), lasting(record)))
         return done

@@ -14,15 +14,15 @@ from converter import cache, errors, output
 from converter.cells import Cell
 from converter.convert import Conversion, Options, convert
 from converter.errors import Refusal, SigconvError
-from converter.exporting import export_item
-from converter.exports.item import ExportItem
+from converter.exporting import item_data
 from converter.output import Packed
 from converter.rule import Rule
 from converter.rules import RuleSet
 from converter.schedule import schedule
 
 Record = dict[str, Any]
-"""``entry`` (its part of the manifest's entry) and ``files`` (path -> text), or ``error``."""
+"""``entry`` (its part of the manifest's entry), ``files`` (path -> text) and, where import formats are made,
+``item`` (`exporting.item_data`); or ``error``."""
 PackedRecord = tuple[bytes, tuple[bytes, ...]]
 """All but the texts, and the texts in the order of the entry's queries."""
 
@@ -69,17 +69,32 @@ def cell_key(cell: Cell, options: Options) -> str:
 
 def work_out(
     rules: RuleSet, rule: Rule, suffix: str | None, cell: Cell, options: Options, with_item: bool
-) -> tuple[Record, ExportItem | None]:
-    """Convert, and return the record and what import formats are made from."""
+) -> Record:
+    """Convert, and return the record.
+
+    Args:
+        rules: where references are resolved.
+        rule: what to convert.
+        suffix: its name where its file holds several rules that are converted.
+        cell: what for.
+        options: what the user chose.
+        with_item: whether import formats are made from it.
+    """
     try:
         conversion = convert(rules, rule, cell, options)
     except SigconvError as error:
-        return {"error": [type(error).__name__, *error.said()]}, None
-    item = export_item(rules, conversion, suffix) if with_item else None
-    return _converted(conversion, suffix), item
+        return {"error": [type(error).__name__, *error.said()]}
+    record = converted(conversion, suffix)
+    return record | {"item": item_data(conversion)} if with_item else record
 
 
-def _converted(conversion: Conversion, suffix: str | None) -> Record:
+def complete(record: Mapping[str, Any], with_item: bool) -> bool:
+    """Tell whether a record has what is asked of it."""
+    return not with_item or "item" in record or "error" in record
+
+
+def converted(conversion: Conversion, suffix: str | None) -> Record:
+    """Return the record of a conversion."""
     rule, cell = conversion.rule, conversion.cell
     files: dict[str, str] = {}
     queries = []

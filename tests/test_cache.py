@@ -111,6 +111,18 @@ CHANGES: dict[str, tuple[str, Callable[[Path], object], tuple[int, int]]] = {
 }
 
 
+def test_import_formats_are_made_from_what_the_cache_holds(project: Path) -> None:
+    rule = project / f"{LATERAL}/wsus_starts_psexec.yml"
+    arguments = (*SYSMON, "--all")
+    assert same_as_without(project, *arguments) > 40
+    replace("title: ", "title: Other ")(rule)
+    assert same_as_without(project, *arguments) == 4
+    build(*SYSMON, "--no-cache")
+    shutil.rmtree(project / ".sigconv-cache")
+    build(*SYSMON)  # Without formats nothing is kept of what they need.
+    assert same_as_without(project, *arguments) > 40
+
+
 @pytest.mark.parametrize("name", CHANGES)
 def test_change_of_a_rule(project: Path, name: str) -> None:
     path, change, (least, most) = CHANGES[name]

@@ -216,8 +216,7 @@ def build(
     if replay is not None and cache is not None and alone and not check:
         _patch_if_few_changed(replay, folder, config, cells, options, cache)
     with _progress() as progress:
-        # Import formats need more of a conversion than is kept.
-        ahead = None if wanted else Ahead(cells, options, selection.takes, progress)
+        ahead = Ahead(cells, options, selection.takes, bool(wanted), progress)
         config, rules = load_rules(paths, documents, workers, ahead)
     for read in (documents, known):
         if read is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from converter import pipelines, rules
-from converter.convert import Options, convert
+from converter.convert import Conversion, Options, convert
 from converter.errors import Refusal
-from converter.exporting import export_item
+from converter.exporting import export_item, item_data
 from converter.exports.item import ExportItem
+from converter.records import converted
 from converter.rule import Rule
 from tests.support import ROOT
 
@@ -36,6 +38,13 @@ def here() -> Iterator[None]:
         os.chdir(before)
 
 
+def item_of(found: rules.RuleSet, conversion: Conversion) -> ExportItem:
+    """Return the item of a conversion, by way of the record that a cache holds."""
+    record = json.loads(json.dumps(converted(conversion, None) | {"item": item_data(conversion)}))
+    texts = list(record["files"].values())
+    return export_item(found, conversion.rule, conversion.cell, None, record["entry"], texts, record["item"])
+
+
 @cache
 def shipped(source: str, *targets: str) -> tuple[tuple[ExportItem, ...], ...]:
     """Return the items of each shipped rule that at least one of the languages can say."""
@@ -49,7 +58,7 @@ def shipped(source: str, *targets: str) -> tuple[tuple[ExportItem, ...], ...]:
                 conversion = convert(found, rule, pipelines.cell(source, target))
             except Refusal:
                 continue
-            items.append(export_item(found, conversion))
+            items.append(item_of(found, conversion))
         if items:
             made.append(tuple(items))
     return tuple(made)
@@ -63,7 +72,7 @@ def items(
     loaded = [Rule(doc, "made.yml", path, "made.yml", number) for number, doc in enumerate(docs)]
     ruleset = rules.RuleSet(rules=loaded)
     return [
-        export_item(ruleset, convert(ruleset, loaded[-1], pipelines.cell(source, target), LIMIT))
+        item_of(ruleset, convert(ruleset, loaded[-1], pipelines.cell(source, target), LIMIT))
         for target in targets
     ]
 

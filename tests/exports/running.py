@@ -16,10 +16,9 @@ from converter.convert import Conversion, convert
 from converter.engines import engine_for
 from converter.engines.base import Result, Stored
 from converter.errors import Refusal
-from converter.exporting import export_item
 from converter.exports.item import ExportItem
 from converter.verify.run import _shaped, tables_of
-from tests.exports.making import here
+from tests.exports.making import here, item_of
 
 TIME = ("TimeGenerated", "Timestamp", "_time")
 
@@ -64,7 +63,7 @@ def cases(source: str, target: str) -> tuple[Case, ...]:
                 conversion = convert(loaded, rule, pipelines.cell(source, target))
             except Refusal:
                 continue
-            item = export_item(loaded, conversion)
+            item = item_of(loaded, conversion)
             for test in (test for file in tests for test in file.tests if test.alerts):
                 _, stored = _shaped(test.events, conversion)
                 found.append(Case(f"{rule.relative}: {test.name}", conversion, item, tuple(stored)))
