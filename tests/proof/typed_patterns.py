@@ -134,7 +134,7 @@ _WRITTEN = [
     *("(?x)a b", "(?x:a b)", "(a)\\1", "(?P<n>a)(?P=n)", "a(?=b)", "a(?!b)", "(?<=a)b", "(?<!a)b", "(?>a)b"),
     *("(a)?(?(1)b|c)", "\\Ba", "\\Aa", "b\\Z", "\\ba\\b", "^(a|)b$", "^(|a)$", "^()b$", "a{0}b", "^a{1,}b$"),
 ]
-PATTERNS |= {f"{char} in name": {"s": {f"a{char}b": "x"}, "condition": "s"} for char in "\"'\\*`|:[]{}.,= "}
+PATTERNS |= {f"{char} in name": {"s": {f"a{char}b": "x"}, "condition": "s"} for char in "\"'\\*`:[]{}.,= "}
 PATTERNS |= {
     "signs": {
         "s": {"k": ["\u2028a\\", "\u200eb", "\ufeffc", "\xadd\\", "é\\", 'é"', "é\t\\", "\r\n"]},
