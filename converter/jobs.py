@@ -40,6 +40,8 @@ ENOUGH = 200
 """Conversions that there must be for each process, or it takes longer to start than it saves."""
 _MOST = 48
 """Cells of a rule that the cache holds."""
+_ROWS = 100
+"""Rules whose records are written to the cache at once."""
 _CHUNK = 4
 """Rules that a process is given at once: enough that messages do not matter."""
 
@@ -91,7 +93,9 @@ def work(
         if missing:
             todo.append((position, missing))
     if cache is not None:
-        cache.put_texts({key: _newest(known.get(key) or {}, one) for key, one in new.items()})
+        for start in range(0, len(new), _ROWS):  # As JSON they are megabytes.
+            part = list(new.items())[start : start + _ROWS]
+            cache.put_texts({key: _newest(known.get(key) or {}, one) for key, one in part})
     count = sum(len(missing) for _, missing in todo)
     advance = progress(count) if progress is not None and count else None
     job = _Job(rules, tasks, cells, options, exporting)

@@ -133,18 +133,17 @@ class Replay:
         parts = {path: Part(**part) for path, part in known["parts"].items()}
         return parts, [path for path, digest in self._rules.items() if known["rules"][path] != digest]
 
-    def keep(self, files: Mapping[str, output.Content], said: Said, parts: Mapping[str, Part] | None) -> None:
+    def keep(self, files: Sequence[tuple[str, str]], said: Said, parts: Mapping[str, Part] | None) -> None:
         """Remember a build whose files are all in place, unless what it read changed meanwhile.
 
         Args:
-            files: all that it wrote, or found to be there.
+            files: path and digest of all that it wrote, or found to be there.
             said: what it printed.
             parts: what each rule file gave, where a later build can put another one in its place.
         """
         if self._rest_signed() == self._rest and self._rules_signed() == self._rules:
             mine = {path for part in (parts or {}).values() for path, _ in part.files}
-            others = [(path, output.digest(text)) for path, text in files.items() if path not in mine]
-            self._put(others, said, parts)
+            self._put([file for file in files if file[0] not in mine], said, parts)
 
     def keep_patched(
         self, manifest: bytes, said: Said, parts: Mapping[str, Part], changed: Sequence[str]

@@ -267,11 +267,10 @@ def build(
         has_exports = output.has_exports(plan[0])
         said = Said(problems + refusals, _overview(found), queries, has_exports, code)
         alone = alone and not has_exports and output.entries_in(plan[0][output.MANIFEST]) == len(found)
-        replay.keep(
-            plan[0],
-            said,
-            parts_of(rules, found, len(cells), build_text.refusal, build_text.word) if alone else None,
-        )
+        parts = parts_of(rules, found, len(cells), build_text.refusal, build_text.word) if alone else None
+        files = [(path, output.digest(text)) for path, text in plan[0].items()]
+        del rules, found, items, exports, plan  # What is kept takes their room.
+        replay.keep(files, said, parts)
     if cache is not None:
         cache.trim()
     if code or stale:
