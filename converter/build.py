@@ -170,7 +170,13 @@ def plan_write(
             entries.append(entry | {"stale": True} if name[0] in failed else entry)
     entries += [outcome.entry for outcome in made.values()]
     kept = {query["file"] for entry in entries for query in entry.get("queries", ())}
-    more, exported, left_over = plan_exports(folder, old.get("exports", []), exports or Exports(), gone)
+    more, exported, left_over = plan_exports(
+        folder,
+        old.get("exports", []),
+        exports or Exports(),
+        gone,
+        lambda file, rule: file in failed or (file, rule) in failing,
+    )
     versions = dict(old.get("pipelines", {})) | {str(cell): cell.version for cell in cells}
     files |= more
     kept |= {entry["file"] for entry in exported}
@@ -198,12 +204,13 @@ def write(folder: Path, files: Mapping[str, Content], stale: Sequence[str]) -> W
             result.changed.append(path)
     for path in stale:
         if path != output.MANIFEST and _inside(folder, path) and (folder / path).is_file():
-            (folder / path).unlink()
+            output.remove(folder / path)
             result.removed.append(path)
     if output.MANIFEST in wrong:
         output.write(folder / output.MANIFEST, files[output.MANIFEST], folder)
         result.changed.append(output.MANIFEST)
-    pending.unlink(missing_ok=True)
+    if pending.exists():
+        output.remove(pending)
     return result
 
 

@@ -136,6 +136,18 @@ def replace(path: str, text: Content, scratch: str) -> None:
         raise UsageError("SC603", f"cannot be written: {problem.strerror}", file=path) from problem
 
 
+def remove(path: Path) -> None:
+    """Remove a file.
+
+    Raises:
+        UsageError: SC603 if it cannot be removed.
+    """
+    try:
+        path.unlink()
+    except OSError as problem:
+        raise UsageError("SC603", f"cannot be removed: {problem.strerror}", file=path.as_posix()) from problem
+
+
 _count = itertools.count()
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from converter import filters, yamlfile
+from converter import filters, naming, yamlfile
 from converter.checks import problems
 from converter.correlations import generates, referenced
 from converter.errors import RuleError, Said
@@ -151,6 +151,7 @@ def load(
     result._index = None
     _check_duplicates(result, result.library if whole else ())
     _check_circles(result)
+    _check_files(result)
     _apply_filters(result)
     return result
 
@@ -388,3 +389,19 @@ def _check_duplicates(result: RuleSet, others: Sequence[Rule]) -> None:
                 )
                 if rule in result.rules:
                     result.rules.remove(rule)
+
+
+def _check_files(result: RuleSet) -> None:
+    """Two rules whose queries would have one file: one would replace the other without a word."""
+    for rule, other in list(naming.clashes(result.emitted())):
+        result.failed_files.append(rule.relative)
+        result.rules.remove(rule)
+        what = "another file" if other.file != rule.file else "a name of its own"
+        result.errors.append(
+            rule.error(
+                "SC110",
+                f"its queries would have the files of '{other.title}' in {other.file}",
+                hint=f"give it {what}",
+            )
+        )
+        result._index = None

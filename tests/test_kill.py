@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from converter import output
 from converter.cli import main
+from converter.errors import UsageError
 
 RULE = """\
 title: Rule {n}
@@ -141,3 +143,9 @@ def test_first_build_that_was_killed_leaves_nothing_of_a_rule_that_goes(tmp_path
     (tmp_path / "output/.sigconv-abc.tmp").write_text("half of a fi")
     assert finished(tmp_path) == good
     assert (tmp_path / "sigma/1.yml").exists()
+
+
+def test_what_cannot_be_removed_is_one_line(tmp_path: Path) -> None:
+    """Such as in a folder that is read-only."""
+    with pytest.raises(UsageError, match="SC603 cannot be removed: "):
+        output.remove(tmp_path)

@@ -234,3 +234,32 @@ def test_a_circle_of_two_is_an_error_of_both(tmp_path: Path) -> None:
     assert {error.code for error in loaded.errors} == {"SC112"}
     assert loaded.failed_files == ["a.yml", "b.yml"]
     assert [rule.title for rule in loaded.emitted()] == ["Good"]
+
+
+OTHER = GOOD.replace("11111111-", "22222222-")
+NAMELESS = GOOD.replace("id: 11111111-1111-4111-8111-111111111111\n", "")
+
+
+@pytest.mark.parametrize(
+    ("files", "clash"),
+    [
+        ({"a.yml": GOOD, "a.yaml": OTHER}, ["a.yaml", "a.yml"]),
+        ({"x/a.yml": GOOD, "a.yaml": OTHER, "A.yml": NAMELESS}, []),
+        ({"a.yml": f"{NAMELESS}---\n{NAMELESS}"}, ["a.yml", "a.yml"]),
+        ({"a.yml": f"{NAMELESS}---\n{GOOD}"}, []),
+        ({"a.yml": f"{GOOD}name: b c\n---\n{OTHER}name: b_c\n"}, ["a.yml", "a.yml"]),
+        ({"a.yml": f"{GOOD}name: b\n---\n{OTHER}name: c\n", "a.b.yml": NAMELESS}, ["a.b.yml", "a.yml"]),
+    ],
+)
+def test_rules_whose_queries_would_have_one_file(
+    tmp_path: Path, files: dict[str, str], clash: list[str]
+) -> None:
+    """One would replace the other without a word: both are errors, and what they gave before stays."""
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    loaded = rules.load([tmp_path])
+    assert sorted(error.file or "" for error in loaded.errors) == [f"{tmp_path}/{name}" for name in clash]
+    assert {error.code for error in loaded.errors} <= {"SC110"}
+    assert sorted(loaded.failed_files) == clash
+    assert not {rule.relative for rule in loaded.rules} & ({*clash} - {"a.yml"})

@@ -55,7 +55,11 @@ CATALOGUE: dict[str, Entry] = {
     "SC109": _error(
         "TooLarge", "Too large after aliases are expanded, or nested too deeply.", "split the rule"
     ),
-    "SC110": _error("DuplicateRule", "Two rules have one id or name.", "give one of them a new one"),
+    "SC110": _error(
+        "DuplicateRule",
+        "Two rules have one id or name, or their queries would have one file.",
+        "give one of them a new one",
+    ),
     "SC111": _error(
         "UnknownReference",
         "A correlation refers to a rule that is not there.",

@@ -195,6 +195,8 @@ def test_broken_rule_is_reported_and_the_rest_is_exported(project: Path) -> None
     stale = [entry for entry in manifest["entries"] if entry.get("stale")]
     assert {entry["file"] for entry in stale} == {RULE.removeprefix("sigma/")}
     assert len(stale) == 12
+    marked = {part["file"] for part in manifest["exports"] if part.get("stale")}
+    assert marked == {path for path in mine if path.startswith("exports/")}
     summary = Path("broken.md").read_text()
     assert f"## Not converted: 1\n\n```text\n{RULE}:2:1: SC101" in summary
     assert summary.count("stale: the rule is broken") == 12
@@ -204,6 +206,7 @@ def test_broken_rule_is_reported_and_the_rest_is_exported(project: Path) -> None
     assert "SC101" in run(code=1).stderr
     shutil.copy(ROOT / RULE, RULE)
     assert "no longer stale" in run("--summary", "-").stdout
+    assert "stale" not in Path("output/manifest.json").read_text()
 
 
 def test_import_files_are_counted(project: Path) -> None:

@@ -171,6 +171,22 @@ def test_a_broken_rule_keeps_what_it_gave(project: Path) -> None:
     (project / "sigma/x/a.yml").write_text("title: [")
     assert "SC101" in run(code=1).stderr
     assert made(project) == before
+    assert [e["file"] for e in manifest(project)["exports"] if e.get("stale")] == [
+        "exports/sample/sysmon/rules/x/a.txt"
+    ]
+
+
+def test_a_broken_rule_whose_part_is_gone_does_not_stop_the_others(project: Path) -> None:
+    run()
+    (project / "sigma/x/a.yml").write_text("title: [")
+    (project / "output/exports/sample/sysmon/rules/x/a.txt").unlink()
+    (project / "sigma/x/b.yml").write_text(
+        (project / "sigma/x/b.yml").read_text().replace("b.exe", "new.exe")
+    )
+    run(code=1)
+    assert sorted(made(project)) == ["sample/sysmon/all.txt", "sample/sysmon/rules/x/b.txt"]
+    assert "new.exe" in made(project)["sample/sysmon/all.txt"]
+    assert not [part for part in manifest(project)["exports"] if part["rule_file"] == "x/a.yml"]
 
 
 def test_a_part_that_was_changed_is_not_trusted(project: Path) -> None:
