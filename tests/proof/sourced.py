@@ -73,7 +73,7 @@ def rules(token: str, language: str) -> tuple[RuleSet, Rule, pipelines.Cell]:
     _, source, name = token.split("/")
     category, detection = RULES[name]
     doc = {
-        "title": name,
+        "title": f"{name}, \u00fc``` */ \u2028\u200e//",
         "name": "t",
         "logsource": {"product": "windows", "category": category},
         "detection": detection,

@@ -80,6 +80,8 @@ TEXTS: dict[str, Sequence[str]] = {
     ),
     "signs and stars": ("x\u2028\\Ay", "é\\bz", "x\te", "\u2028A"),
     "regex of signs": ("é\\x", 'é"x', "\u2028", 'x".', '"x.', 'x"'),
+    "keyword encoded": ("xQ21ky", "NtZz", "Q21k", "YSBi", "q21k"),
+    "keyword of dashes": ("a -B", "a /b", "a –b", "ab"),
     "net as text": ("10.0.0.0/8", "10.1.1.1", "fe80::/10", "a/8", "A/8"),
     "net of seven bits": ("fc00::1", "fd12:3::4", "fe00::1", "fbff::1", "fc0::1", "FDFF::1"),
     "nets of four bits": (
@@ -142,9 +144,18 @@ PATTERNS |= {
     },
     "signs and stars": {"s": {"k|contains": ["\u2028\\a", "é\\b", "\te"]}, "condition": "not s"},
     "regex of signs": {"s": {"k|re": ["é\\\\x", 'é"x', "\u2028+", 'x"\\.', '"x\\.']}, "condition": "s"},
+    "keyword compared": {"s": {"|gt": 5}, "condition": "s"},
+    "keyword is not": {"s": {"|neq": 5}, "condition": "s"},
+    "keyword of a field": {"s": {"|fieldref": "other"}, "condition": "s"},
+    "keyword of dashes": {"s": {"|windash": " -b"}, "condition": "not s"},
+    "keyword encoded": {"s": {"|base64offset|contains": ["Cmd", "a b"]}, "condition": "s"},
     "large numbers": {"s": {"n": [10**15, 2**62, -(2**62)]}, "condition": "s"},
     "net as text": {"s": {"k": ["10.0.0.0/8", "fe80::/10", "a/8"]}, "condition": "s"},
-    "keywords with stars": {"s": {"|all": ["*md*", "d.e*"]}, "t": ["*x*y"], "condition": "s and not t"},
+    "keywords with stars": {
+        "s": {"|all": ["*md*", "d.e*"]},
+        "t": ["*x*y"],
+        "condition": "s and not t",
+    },
 }
 PATTERNS |= {
     f"{name} and itself": {"s": {f"{name}|fieldref": name}, "condition": "s"}
@@ -153,7 +164,70 @@ PATTERNS |= {
 PATTERNS |= {
     f"a word of {size}": {"s": {"analysed|contains": "a" * size}, "condition": "s"} for size in (255, 256)
 }
+_WRITTEN += [
+    *(
+        "a^b",
+        "a$b",
+        "(^a|b)b",
+        "(a|b$)b",
+        "x(a|^)b",
+        "(?:^|x)?a",
+        "a(?:$|b)?",
+        "(a|)\\b(b|)",
+        "\\b\\ba",
+        "a\\b-",
+    ),
+    *(
+        "-\\ba",
+        "[a-]\\ba",
+        "\\b",
+        "a\\bb",
+        "(a|-)\\bb",
+        "a(\\b)b",
+        "(^)(^)a",
+        "$",
+        "^",
+        "^$",
+        "(?:^a|^b)b",
+        "(a$|b$)",
+    ),
+    *(
+        "a($|(?:b|$)c)",
+        "(\\b|x)a",
+        "(\\ba|b)",
+        "a*\\bb",
+        "(?:)\\ba",
+        "(x|^a)+b",
+        "(a\\b|b)",
+        "(a|b\\b)-",
+        "(^a)?b$",
+    ),
+    *(
+        "a.\\b$",
+        "^\\b.a",
+        "\\ba|b\\b",
+        "(?:a\\b){2}",
+        "(^|-)a(-|$)",
+        "(^|-)a(-|$)b",
+        "[!--]",
+        "^[--0]$",
+        "^[+--x]$",
+        "^[]-a]$",
+        "(?:(?:a))b",
+        "(^){2}a",
+    ),
+    *(
+        "(a|b)*\\b",
+        "(?:a?\\b)b",
+        "(?:ab|-)\\b[a-]",
+        "a(?:b|)\\b",
+        "\\b(?:b|)a",
+        "\\b[^a]b",
+        "(?:\\b|^)a",
+        "a(b|$)(c|$)",
+    ),
+]
 WRITTEN = {f"regex {one}": {"s": {"k|re": one}, "condition": "s"} for one in _WRITTEN}
 PATTERNS |= WRITTEN
-_WORDS = ("", "ab", "aab", "abab", "aabab", "a b", "AB", "aB", "a\nb", "b\na", "ba", "abb", "cb", "bb")
+_WORDS = ("ab", "aab", "abab", "aabab", "a b", "AB", "aB", "a\nb", "b\na", "ba", "abb", "cb", "bb")
 TEXTS = {**dict.fromkeys(WRITTEN, (*map(chr, range(1, 128)), "\xe9", "\U0001f600", *_WORDS)), **TEXTS}

@@ -118,6 +118,7 @@ class _Translator:
     def _class(self) -> None:
         opening = "[^" if self._source.startswith("[^", self._at) else "["
         self._take(opening, opening)
+        start = self._at
         if self._source.startswith("]", self._at):  # first, it is a literal
             self._take("]", r"\]")
         while self._at < len(self._source):
@@ -132,8 +133,9 @@ class _Translator:
                 self._take(posix[0], posix[0])
             elif char in "[&~":  # sets within sets, in Kusto
                 self._take(char, "\\" + char)
-            elif self._source.startswith("--", self._at):
-                self._take("-", r"\-")
+            elif self._source.startswith("--", self._at):  # in Kusto, what is left of a set
+                begins = self._at == start
+                self._take("-" if begins else "--", r"\-" if begins else r"-\-")
             else:
                 self._take(char, char)
         raise self._refusal("unclosed classes")

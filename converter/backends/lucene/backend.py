@@ -13,7 +13,14 @@ from sigma.backends.elasticsearch.elasticsearch_lucene import LuceneBackend as U
 from sigma.conditions import ConditionAND, ConditionNOT, ConditionOR, ConditionValueExpression
 from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
 from sigma.conversion.state import ConversionState
-from sigma.types import SigmaBool, SigmaCasedString, SigmaString
+from sigma.types import (
+    SigmaBool,
+    SigmaCasedString,
+    SigmaCompareExpression,
+    SigmaExpansion,
+    SigmaFieldReference,
+    SigmaString,
+)
 
 from converter.backends.dispatch import ByType
 from converter.backends.lucene import correlation, dsl, keywords
@@ -172,8 +179,15 @@ class LuceneBackend(ByType, UpstreamLuceneBackend):
 
     def convert_condition_val(self, cond: Any, state: ConversionState) -> Node:
         """Convert a keyword; a boolean is the word that it is written as, which pySigma refuses."""
+        if isinstance(cond.value, SigmaExpansion):
+            values = map(ConditionValueExpression, cond.value.values)
+            return either([self.convert_condition_val(one, state) for one in values])
         if isinstance(cond.value, SigmaBool):
             cond = ConditionValueExpression(SigmaString("true" if cond.value.boolean else "false"))
+        if isinstance(cond.value, SigmaCompareExpression | SigmaFieldReference):
+            raise Refusal(
+                "SC201", "a keyword is a text, a number or a regular expression: this needs a field"
+            )
         return super().convert_condition_val(cond, state)  # type: ignore[no-any-return]
 
     def convert_condition_val_str(self, cond: Any, state: ConversionState) -> Node:
