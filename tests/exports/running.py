@@ -20,7 +20,7 @@ from converter.exports.item import ExportItem
 from converter.verify.run import _shaped, tables_of
 from tests.exports.making import here, item_of
 
-TIME = ("TimeGenerated", "Timestamp", "_time")
+TIME = ("@timestamp", "TimeGenerated", "Timestamp", "_time")
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,9 @@ def cases(source: str, target: str) -> tuple[Case, ...]:
     found = []
     with here():
         loaded = rules.load([Path("sigma")])
+        written = [ruletests.load(file) for file in ruletests.files(Path("tests/rules"))]
         for rule in loaded.emitted():
-            tests = [f for f in map(ruletests.load, ruletests.files(Path("tests/rules"))) if f.id == rule.id]
+            tests = [file for file in written if file.id == rule.id]
             try:
                 conversion = convert(loaded, rule, pipelines.cell(source, target))
             except Refusal:
