@@ -22,8 +22,9 @@ from converter.rules import RuleSet, load
 
 MOST = 50
 """Rules that a patch changes at most; a whole build of more takes several processes."""
-Say = Callable[[Outcome], str]
-"""Says something of an outcome: "" for nothing."""
+Say = Callable[[Sequence[Outcome]], str]
+"""Says something of a rule's outcomes: "" for nothing."""
+Word = Callable[[Outcome], str]
 
 
 @dataclass(slots=True)
@@ -39,7 +40,7 @@ class Patched:
 
 
 def parts_of(
-    rules: RuleSet, found: Sequence[Outcome], cells: int, say: Say, word: Say
+    rules: RuleSet, found: Sequence[Outcome], cells: int, say: Say, word: Word
 ) -> dict[str, Part] | None:
     """Return what each rule file gave to a build; None if the next build cannot go on from it.
 
@@ -47,7 +48,7 @@ def parts_of(
         rules: all rules that the build read, of which it left none out.
         found: all outcomes.
         cells: for how many cells each rule was converted.
-        say: the line that is printed of an outcome.
+        say: the lines that are printed of a rule's outcomes.
         word: what the overview says of an outcome.
     """
     # What is broken is tried again, and what it gave before is kept.
@@ -72,8 +73,8 @@ def parts_of(
         part = by_relative[row[0].entry["file"]]
         for one in row:
             part.files += [(query["file"], query["sha256"]) for query in one.entry.get("queries", ())]
-            part.refusals += say(one)
             part.accepted += one.accepted
+        part.refusals += say(row)
         part.rows[row[0].entry["title"]] = [word(one) for one in row]
     return parts
 
@@ -86,7 +87,7 @@ def apply(
     options: Options,
     cache: Cache,
     say: Say,
-    word: Say,
+    word: Word,
 ) -> Patched | None:
     """Convert the rules that changed since the last build, and write what they give; None if that is not all.
 

@@ -255,7 +255,7 @@ def build(
         with nullcontext() if check else output.locked(folder):
             plan = builder.plan_write(folder, found, cells, left_out, whole, exports, rules.failed_files)
             wrong = [str(error) for error in (*rules.errors, *exports.errors)]
-            wrong += [build_text.line(one) for one in found if one.error is not None and not one.accepted]
+            wrong += "".join(map(build_text.refusal, build_text.rows(found))).splitlines()
             _deliver(folder, plan[0], config.rules, rules, wrong, archive, summary)
             stale = _write(folder, found, *plan, check=check, form=form)
     failures += exports.errors

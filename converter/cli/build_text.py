@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,14 +11,20 @@ from converter.cli import overview
 
 if TYPE_CHECKING:
     from converter.build import Outcome
+    from converter.errors import SigconvError
     from converter.exporting import Exports
 
 
 def errors(exports: Exports, found: Sequence[Outcome]) -> str:
-    """Return a line for each rule and cell that gave nothing, and one for all that are accepted."""
-    lines = "".join(f"{error}\n" for error in exports.errors)
-    lines += "".join(map(refusal, found))
+    """Return the lines of what gave nothing, and one for all refusals that are accepted."""
+    lines = "".join(f"{error}\n" for error in exports.errors) + "".join(map(refusal, rows(found)))
     return refusals(lines, len(exports.accepted) + sum(one.accepted for one in found))
+
+
+def rows(found: Sequence[Outcome]) -> Iterator[list[Outcome]]:
+    """Yield the outcomes of each rule."""
+    for _, row in groupby(found, lambda one: (one.entry["file"], one.entry["rule"])):
+        yield list(row)
 
 
 def refusals(lines: str, accepted: int) -> str:
@@ -35,14 +42,45 @@ def refusals(lines: str, accepted: int) -> str:
     return lines
 
 
-def refusal(outcome: Outcome) -> str:
-    """Return the line of a rule and cell that gave nothing, and was not expected to; else ""."""
-    return f"{line(outcome)}\n" if outcome.error is not None and not outcome.accepted else ""
+def refusal(row: Sequence[Outcome]) -> str:
+    """Return what is to be said of a rule that gave nothing in some cells: a line for each reason.
+
+    Refusals that the configuration accepts are left out.
+    """
+    reasons: dict[tuple[object, ...], list[Outcome]] = {}
+    for one in row:
+        if one.error is not None and not one.accepted:
+            said = (text.replace(_cell(one), _CELLS) if text else text for text in _texts(one.error))
+            reasons.setdefault((one.error.code, *said), []).append(one)
+    return "".join(f"{_line(several)}\n" for several in reasons.values())
 
 
-def line(outcome: Outcome) -> str:
-    """Return the error of an outcome, with its cell."""
-    return f"{outcome.error} [{outcome.entry['source']}/{outcome.entry['target']}]"
+_CELLS = "\0"
+
+
+def _texts(error: SigconvError) -> tuple[str, str | None]:
+    return error.message, error.hint
+
+
+def _cell(one: Outcome) -> str:
+    return f"{one.entry['source']}/{one.entry['target']}"
+
+
+def _line(several: Sequence[Outcome]) -> str:
+    """Return the error that outcomes have in common, with their cells: ``sysmon/{eql,lucene}``."""
+    error = several[0].error
+    assert error is not None
+    targets: dict[str, list[str]] = {}
+    for one in several:
+        targets.setdefault(one.entry["source"], []).append(one.entry["target"])
+    cells = ", ".join(
+        f"{source}/{names[0]}" if len(names) == 1 else f"{source}/{{{','.join(names)}}}"
+        for source, names in targets.items()
+    )
+    own = _cell(several[0])
+    message, hint = (text.replace(own, cells) if text else text for text in _texts(error))
+    line = str(type(error).of((error.code, message or "", error.file, error.line, error.column, hint)))
+    return line if own in error.message else f"{line} [{cells}]"
 
 
 def word(outcome: Outcome) -> str:

@@ -183,6 +183,24 @@ def test_output_folder_that_cannot_be_written(project: Path) -> None:
     assert "output: SC603 is a file, not a folder" in run("-t", "eql", code=2).stderr
 
 
+def test_a_reason_is_said_once_for_all_of_its_cells(project: Path) -> None:
+    rule = project / "sigma/x/same.yml"
+    rule.write_text(rule.read_text().replace("Image|endswith", "NoSuchField|endswith"))
+    said = run("-s", "sysmon", "-s", "defender", code=1).stderr.splitlines()
+    lines = [line for line in said if "SC204" in line]
+    cells = "sysmon/{eql,lucene,spl,kql}, defender/{eql,lucene,spl,kql}"
+    assert [line for line in lines if cells in line] == lines
+    assert len(lines) == 1
+    assert lines[0].startswith("sigma/x/same.yml: SC204 field 'NoSuchField' has no equivalent in ")
+    one = [line for line in run("-t", "kql", code=1).stderr.splitlines() if "SC204" in line]
+    assert len(one) == 1
+    assert " in sysmon/kql" in one[0]
+    manifest = json.loads((project / "output/manifest.json").read_text())
+    said_there = [entry["refusal"]["message"] for entry in manifest["entries"] if "refusal" in entry]
+    assert len(said_there) == 8
+    assert not any("{" in message for message in said_there)
+
+
 def test_options_that_say_two_things(project: Path) -> None:
     for arguments, said in (
         (("-o", "-", "--check"), "--check compares an output folder"),
