@@ -54,6 +54,9 @@ _VALUES |= {"int": _VALUES["long"], "number": _VALUES["long"], "real": _VALUES["
 _VALUES |= {"bool": _VALUES["boolean"], "datetime": _MOMENTS}
 
 
+_PLAIN_KEYS = ("host", "kind", "k1", "k2", "k3")
+
+
 def _correlation(
     name: str, kind: str, rules: list[str], condition: Any = None, **more: Any
 ) -> dict[str, Any]:
@@ -65,6 +68,8 @@ def _correlation(
 
 def _shapes(key: str) -> dict[str, list[dict[str, Any]]]:
     alias = {"who": {"a": "host", "b": key}}
+    twins = {"who": {"a": "host", "d": key}}
+    nested = {"who": {"inner": key, "c": "host"}}
     ordered = _correlation("inner", "temporal_ordered", ["a", "b"], **{"group-by": [key, "host"]})
     return {
         "count": [_correlation("top", "event_count", ["a", "b"], {"gte": 2}, **{"group-by": [key]})],
@@ -107,6 +112,38 @@ def _shapes(key: str) -> dict[str, list[dict[str, Any]]]:
             ordered,
             _correlation("top", "event_count", ["inner"], {"gte": 2}, timespan="20s", **{"group-by": [key]}),
         ],
+        "ordered of one": [_correlation("top", "temporal_ordered", ["a"], **{"group-by": [key]})],
+        "ordered of one chain": [
+            ordered,
+            _correlation("top", "temporal_ordered", ["inner"], timespan="20s", **{"group-by": [key]}),
+        ],
+        "some in order": [
+            _correlation("top", "temporal_ordered", ["a", "b", "c"], {"gte": 2}, **{"group-by": [key]})
+        ],
+        "same in order": [_correlation("top", "temporal_ordered", ["a", "d"], **{"group-by": [key]})],
+        "some of four in order": [_correlation("top", "temporal_ordered", ["a", "d", "b", "c"], {"gte": 3})],
+        "same together by other keys": [
+            _correlation("top", "temporal", ["a", "d"], **{"group-by": ["who"], "aliases": twins})
+        ],
+        "many keys": [
+            _correlation("top", "event_count", ["a"], {"gte": 2}, **{"group-by": [key, *_PLAIN_KEYS]})
+        ],
+        "unknown key": [_correlation("top", "event_count", ["a"], {"gte": 2}, **{"group-by": ["elsewhere"]})],
+        "longer chain": [
+            {**ordered, "correlation": {**ordered["correlation"], "timespan": "30s"}},
+            _correlation("top", "event_count", ["inner", "a"], {"gte": 2}, **{"group-by": [key]}),
+        ],
+        "alias of a chain": [
+            ordered,
+            _correlation(
+                "top", "temporal", ["inner", "c"], timespan="20s", **{"group-by": ["who"], "aliases": nested}
+            ),
+        ],
+        "count of two chains": [
+            ordered,
+            _correlation("more", "temporal", ["b", "c"], **{"group-by": [key, "host"]}),
+            _correlation("top", "event_count", ["inner", "more"], {"gte": 2}, timespan="20s"),
+        ],
         "chain of distinct": [
             ordered,
             _correlation("top", "value_count", ["inner"], {"field": key, "gte": 2}, timespan="20s"),
@@ -128,7 +165,7 @@ def tokens(language: str) -> Iterator[str]:
 def _columns(language: str) -> Mapping[str, Column]:
     text = _TYPES[language][0]
     found = {f"the {one}": Column(one) for one in _TYPES[language]}
-    found |= dict.fromkeys((*_NAMES[language], "host", "kind"), Column(text))
+    found |= dict.fromkeys((*_NAMES[language], *_PLAIN_KEYS), Column(text))
     time = {"kql": "datetime", "spl": "string"}.get(language, "date")
     return {**found, _TIMES[language]: Column(time)}
 
@@ -149,7 +186,8 @@ def docs(token: str, language: str) -> list[dict[str, Any]]:
         }
         for letter in "abc"
     ]
-    return [*bases, *_shapes(_key(token, language))[token.split("/")[2]]]
+    host = {**bases[0], "title": "d", "name": "d", "detection": {"s": {"host": ["h", "x"]}, "condition": "s"}}
+    return [*bases, host, *_shapes(_key(token, language))[token.split("/")[2]]]
 
 
 def rules(token: str, language: str) -> tuple[RuleSet, Rule, Cell]:
