@@ -185,20 +185,26 @@ def test_output_folder_that_cannot_be_written(project: Path) -> None:
 
 def test_a_reason_is_said_once_for_all_of_its_cells(project: Path) -> None:
     rule = project / "sigma/x/same.yml"
-    rule.write_text(rule.read_text().replace("Image|endswith", "NoSuchField|endswith"))
-    said = run("-s", "sysmon", "-s", "defender", code=1).stderr.splitlines()
-    lines = [line for line in said if "SC204" in line]
-    cells = "sysmon/{eql,lucene,spl,kql}, defender/{eql,lucene,spl,kql}"
-    assert [line for line in lines if cells in line] == lines
-    assert len(lines) == 1
-    assert lines[0].startswith("sigma/x/same.yml: SC204 field 'NoSuchField' has no equivalent in ")
-    one = [line for line in run("-t", "kql", code=1).stderr.splitlines() if "SC204" in line]
-    assert len(one) == 1
-    assert " in sysmon/kql" in one[0]
+    rule.write_text(rule.read_text().replace("product: windows", "product: beos"))
+    where = project / "sigma/y/same.yml"
+    where.write_text(where.read_text().replace("Image|endswith", "NoSuchField|endswith"))
+    both = run("-s", "sysmon", "-s", "defender", code=1).stderr.splitlines()
+    sysmon, defender = (f"{source}/{{eql,lucene,spl,kql}}" for source in ("sysmon", "defender"))
+    no_events = "has no events of logsource category process_creation, product beos"
+    assert [line for line in both if ": SC2" in line] == [
+        f"sigma/x/same.yml: SC207 {sysmon}, {defender} {no_events}",
+        "sigma/y/same.yml: SC204 field 'NoSuchField' is not part of Sysmon event 1 (process creation)"
+        f" [{sysmon}]",
+        "sigma/y/same.yml: SC204 field 'NoSuchField' is not part of Defender's process creations"
+        f" (DeviceProcessEvents) [{defender}]",
+    ]
+    one = run("-t", "kql", code=1).stderr.splitlines()
+    assert one[0] == f"sigma/x/same.yml: SC207 sysmon/kql {no_events}"
+    assert one[1].endswith("(process creation) [sysmon/kql]")
     manifest = json.loads((project / "output/manifest.json").read_text())
-    said_there = [entry["refusal"]["message"] for entry in manifest["entries"] if "refusal" in entry]
-    assert len(said_there) == 8
-    assert not any("{" in message for message in said_there)
+    refusals = [entry["refusal"]["message"] for entry in manifest["entries"] if "refusal" in entry]
+    assert len(refusals) == 16
+    assert not any("{" in message for message in refusals)
 
 
 def test_options_that_say_two_things(project: Path) -> None:
