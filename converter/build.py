@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from converter import __version__, output
+from converter.broken import in_file
 from converter.cache import Cache
 from converter.cells import Cell
 from converter.config import Accepted
@@ -78,7 +78,7 @@ def outcomes(
         InternalError: SC900 if a worker process dies.
     """
     emitted = rules.emitted()
-    per_file = Counter(rule.relative for rule in emitted)
+    per_file = in_file(rules)
     tasks = [
         task(rules, rule, rule.name if per_file[rule.relative] > 1 else None)
         for rule in filter(takes, emitted)

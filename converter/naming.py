@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from converter import output
 from converter.rule import Rule
 
 
-def clashes(emitted: Sequence[Rule]) -> Iterator[tuple[Rule, Rule]]:
+def clashes(emitted: Sequence[Rule], per_file: Mapping[str, int]) -> Iterator[tuple[Rule, Rule]]:
     """Yield each rule whose files another one would have, too, and that one.
 
     They are `a.yml` and `a.yaml`, `a.b.yml` beside a rule named b of several in `a.yml`, and rules of one
@@ -17,8 +16,8 @@ def clashes(emitted: Sequence[Rule]) -> Iterator[tuple[Rule, Rule]]:
 
     Args:
         emitted: the rules that are converted (`rules.RuleSet.emitted`).
+        per_file: how many there are in each file (`broken.in_file`).
     """
-    per_file = Counter(rule.relative for rule in emitted)
     owners: dict[str, list[Rule]] = {}
     for rule in emitted:
         if per_file[rule.relative] > 1:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from converter import filters, naming, yamlfile
+from converter import broken, filters, naming, yamlfile
 from converter.checks import problems
 from converter.correlations import generates, referenced
 from converter.errors import RuleError, Said
@@ -35,6 +35,8 @@ class RuleSet:
     """Everything asked for that was read, also what is wrong, as it was before filters: for `check`."""
     ahead: dict[int, Any] = field(default_factory=dict)
     """What was worked out of rules while they were read, by the `id()` of their documents."""
+    served: frozenset[str] = frozenset()
+    """Names and ids that correlations with an error refer to: such rules are not converted on their own."""
     _index: dict[str, Rule] | None = None
 
     def resolve(self, reference: str) -> Rule | None:
@@ -84,7 +86,15 @@ class RuleSet:
         for rule in [*self.library, *self.rules]:
             if rule.kind == "correlation" and not generates(rule):
                 silent.update(id(found) for name in self.references(rule) if (found := self.resolve(name)))
-        return [rule for rule in self.rules if rule.kind != "filter" and id(rule) not in silent]
+        return [
+            rule
+            for rule in self.rules
+            if rule.kind != "filter" and id(rule) not in silent and not self.serves_broken(rule)
+        ]
+
+    def serves_broken(self, rule: Rule) -> bool:
+        """Tell whether a correlation with an error refers to the rule."""
+        return bool(self.served) and not self.served.isdisjoint(broken.names(rule))
 
 
 def load(
@@ -151,6 +161,8 @@ def load(
     result._index = None
     _check_duplicates(result, result.library if whole else ())
     _check_circles(result)
+    result.served = broken.served(result)
+    result.failed_files += [rule.relative for rule in result.rules if result.serves_broken(rule)]
     _check_files(result)
     _apply_filters(result)
     return result
@@ -393,7 +405,7 @@ def _check_duplicates(result: RuleSet, others: Sequence[Rule]) -> None:
 
 def _check_files(result: RuleSet) -> None:
     """Two rules whose queries would have one file: one would replace the other without a word."""
-    for rule, other in list(naming.clashes(result.emitted())):
+    for rule, other in list(naming.clashes(result.emitted(), broken.in_file(result))):
         result.failed_files.append(rule.relative)
         result.rules.remove(rule)
         what = "another file" if other.file != rule.file else "a name of its own"

@@ -117,3 +117,57 @@ def test_broken_rule_that_never_was_good_and_one_that_goes(project: Path) -> Non
     build("-t", "kql", code=0)
     assert stale(project) == []
     assert "kql/sysmon/1.kql" not in files(project)
+
+
+BASES = """\
+title: First
+name: first
+logsource: {category: process_creation, product: windows}
+detection: {selection: {Image: a}, condition: selection}
+---
+title: Second
+name: second
+logsource: {category: process_creation, product: windows}
+detection: {selection: {Image: b}, condition: selection}
+"""
+PAIR = """\
+title: Pair
+id: 88888888-1111-4111-8111-111111111111
+correlation: {type: temporal, rules: [first, second], group-by: [Computer], timespan: 5m}
+"""
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize(("old", "new"), [("temporal", "temporale"), ("timespan: 5m}", "timespan: [")])
+def test_rules_of_a_broken_correlation_are_no_queries_of_their_own(
+    project: Path, together: bool, old: str, new: str
+) -> None:
+    """They only serve it; as queries of their own they would alert on each event."""
+    texts = {"pair.yml": f"{BASES}---\n{PAIR}"} if together else {"bases.yml": BASES, "pair.yml": PAIR}
+    for name, text in texts.items():
+        (project / "sigma" / name).write_text(text)
+    build("-t", "kql", code=0)
+    before = files(project)
+    assert "kql/sysmon/pair.kql" in before
+    (project / "sigma/pair.yml").write_text(texts["pair.yml"].replace(old, new))
+    build("-t", "kql", code=1)
+    assert stale(project) == [("pair.yml", "kql")]
+    after = files(project)
+    assert {path: after.get(path) for path in before if path != "manifest.json"} == {
+        path: data for path, data in before.items() if path != "manifest.json"
+    }
+    assert set(after) == set(before)
+    (project / "sigma/pair.yml").write_text(texts["pair.yml"])
+    build("-t", "kql", code=0)
+    assert files(project) == before
+
+
+def test_names_of_files_do_not_depend_on_a_broken_rule_of_the_same_file(project: Path) -> None:
+    (project / "sigma/two.yml").write_text(BASES)
+    build("-t", "kql", code=0)
+    before = files(project)
+    assert {"kql/sysmon/two.first.kql", "kql/sysmon/two.second.kql"} <= set(before)
+    (project / "sigma/two.yml").write_text(BASES.replace("{Image: b}", "{Image|endswit: b}"))
+    build("-t", "kql", code=1)
+    assert stale(project) == [("two.yml", "kql")]
+    assert set(files(project)) == set(before)
