@@ -23,17 +23,17 @@ def apply(rules: Sequence[Rule], filters: Sequence[Rule]) -> list[Rule]:
 
     Args:
         rules: of any kind; only detection rules are filtered.
-        filters: rules of kind ``filter``.
-
-    Raises:
-        RuleError: SC103 if a filter names no rules or has no condition.
+        filters: rules of kind ``filter`` that `check` takes.
     """
-    for one in filters:
-        _check(one)
     return [_filtered(rule, filters) if rule.kind == "rule" else rule for rule in rules]
 
 
-def _check(one: Rule) -> None:
+def check(one: Rule) -> None:
+    """See that a filter says what it is about.
+
+    Raises:
+        RuleError: SC103 if it names no rules or has no condition.
+    """
     body = one.doc["filter"]
     if not isinstance(body, dict) or body.get("rules") is None:
         raise one.error("SC103", "a filter names its rules, or 'any'", "filter")
@@ -44,18 +44,24 @@ def _check(one: Rule) -> None:
 def _filtered(rule: Rule, filters: Sequence[Rule]) -> Rule:
     doc = rule.doc
     for number, one in enumerate(filters):
-        if _concerns(one, rule):
+        if concerns(one, rule):
             doc = _joined(doc, one.doc["filter"], f"_filter{number}_")
     return rule if doc is rule.doc else replace(rule, doc=doc)
 
 
-def _concerns(one: Rule, rule: Rule) -> bool:
-    """A filter concerns the rules that it names, of its own log source; ``any`` is all of them."""
+def concerns(one: Rule, rule: Rule) -> bool:
+    """Tell whether a filter concerns a rule: it names it, and is of its log source; ``any`` is all of them.
+
+    One that names none, because it is broken, is taken to mean all.
+    """
     mine, theirs = one.doc.get("logsource") or {}, rule.doc.get("logsource") or {}
-    if any(mine.get(key) is not None and mine[key] != theirs.get(key) for key in _LOGSOURCE):
+    if isinstance(mine, dict) and any(
+        mine.get(key) is not None and mine[key] != theirs.get(key) for key in _LOGSOURCE
+    ):
         return False
-    named = one.doc["filter"]["rules"]
-    if named == [] or (isinstance(named, str) and named.lower() == "any"):
+    body = one.doc["filter"]
+    named = body.get("rules") if isinstance(body, dict) else None
+    if named is None or named == [] or (isinstance(named, str) and named.lower() == "any"):
         return True
     names = {str(name) for name in (named if isinstance(named, list) else [named])}
     return bool(names & {str(rule.doc[key]) for key in ("id", "name") if rule.doc.get(key)})

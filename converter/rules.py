@@ -358,14 +358,27 @@ def _rules(file: Path, relative: str, examined: _Examined) -> _Found:
 
 def _apply_filters(result: RuleSet) -> None:
     """Filters of the rules asked for, and of the library where it was loaded, change the rules in place."""
-    given = [rule for rule in [*result.library, *result.rules] if rule.kind == "filter"]
-    if not given:
-        return
-    try:
+    given: list[Rule] = []
+    wrong: list[Rule] = []
+    for rule in [*result.library, *result.rules]:
+        if rule.kind == "filter":
+            try:
+                filters.check(rule)
+            except RuleError as error:
+                result.errors.append(error)
+                wrong.append(rule)
+            else:
+                given.append(rule)
+    for file, held in broken.unfiltered(result, wrong).items():
+        result.failed_files += [rule.relative for rule in held]
+        without = {id(rule) for rule in held}
+        result.rules = [rule for rule in result.rules if id(rule) not in without]
+        shown = ", ".join(rule.file for rule in held[:3]) + (", ..." if len(held) > 3 else "")
+        text = f"rules that it concerns are left out: {shown} ({len(held)} in all)"
+        result.errors.append(RuleError("SC111", text, file=file, hint="mend the filter"))
+    if given:
         result.rules = filters.apply(result.rules, given)
         result.library = filters.apply(result.library, given)
-    except RuleError as error:
-        result.errors.append(error)
     result._index = None
 
 

@@ -62,7 +62,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "SC111": _error(
         "UnknownReference",
-        "A correlation refers to a rule that is not there.",
+        "A correlation refers to a rule that is not there, or a filter that concerns rules has an error.",
         "write the name or id of a rule below the rules folder",
     ),
     "SC112": _error(

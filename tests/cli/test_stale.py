@@ -171,3 +171,51 @@ def test_names_of_files_do_not_depend_on_a_broken_rule_of_the_same_file(project:
     build("-t", "kql", code=1)
     assert stale(project) == [("two.yml", "kql")]
     assert set(files(project)) == set(before)
+
+
+FILTER = """\
+title: Admins
+id: 77777777-1111-4111-8111-111111111111
+logsource: {category: process_creation, product: windows}
+filter:
+    rules: [00000000-1111-4111-8111-111111111111]
+    selection: {User|endswith: admin}
+    condition: not selection
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "held"),
+    [
+        ("User|endswith", "User|endswit", [0]),
+        ("condition: not", "condition: [", [0]),
+        ("    condition: not selection\n", "", [0]),
+        ("    rules: [00000000-1111-4111-8111-111111111111]\n", "", [0, 1, 2]),
+    ],
+)
+def test_rules_of_a_broken_filter_stay_as_they_were(
+    project: Path, old: str, new: str, held: list[int]
+) -> None:
+    """Without it they would find what they must not."""
+    (project / "sigma/filter.yml").write_text(FILTER)
+    build("-t", "kql", code=0)
+    before = files(project)
+    assert b"admin" in before["kql/sysmon/0.kql"]
+    assert b"admin" not in before["kql/sysmon/1.kql"]
+    (project / "sigma/filter.yml").write_text(FILTER.replace(old, new))
+    (project / "sigma/2.yml").write_text((project / "sigma/2.yml").read_text().replace("o2.exe", "x2.exe"))
+    result = build("-t", "kql", code=1)
+    listed = ", ".join(f"sigma/{number}.yml" for number in held)
+    line = f"sigma/filter.yml: SC111 rules that it concerns are left out: {listed} ({len(held)} in all)"
+    assert line in result.stderr
+    assert stale(project) == [(f"{number}.yml", "kql") for number in held]
+    after = files(project)
+    assert {
+        number
+        for number in range(3)
+        if after[f"kql/sysmon/{number}.kql"] == before[f"kql/sysmon/{number}.kql"]
+    } == {0, 1, *held}
+    (project / "sigma/filter.yml").write_text(FILTER)
+    build("-t", "kql", code=0)
+    assert b"x2.exe" in files(project)["kql/sysmon/2.kql"]
+    assert stale(project) == []
