@@ -125,6 +125,9 @@ def _shapes(key: str) -> dict[str, list[dict[str, Any]]]:
         "same together by other keys": [
             _correlation("top", "temporal", ["a", "d"], **{"group-by": ["who"], "aliases": twins})
         ],
+        "four keys": [
+            _correlation("top", "event_count", ["a"], {"gte": 2}, **{"group-by": [key, *_PLAIN_KEYS[:3]]})
+        ],
         "many keys": [
             _correlation("top", "event_count", ["a"], {"gte": 2}, **{"group-by": [key, *_PLAIN_KEYS]})
         ],

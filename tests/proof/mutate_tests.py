@@ -41,7 +41,7 @@ SLOW = {
     "eql": ["test_eql_limits", "test_eql_correlation", "test_eql_properties"],
     "lucene": ["test_lucene_limits", "test_lucene_correlation", "test_lucene_values"],
     "kql": ["test_values", "test_correlation", "test_stages"],
-    "spl": ["test_values", "test_streams"],
+    "spl": ["test_clashes", "test_begins", "test_values", "test_streams"],
 }
 
 

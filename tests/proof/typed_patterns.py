@@ -149,6 +149,8 @@ PATTERNS |= {
     "keyword of a field": {"s": {"|fieldref": "other"}, "condition": "s"},
     "keyword of dashes": {"s": {"|windash": " -b"}, "condition": "not s"},
     "keyword encoded": {"s": {"|base64offset|contains": ["Cmd", "a b"]}, "condition": "s"},
+    "names of operators": {"s": dict.fromkeys(("AND", "OR", "NOT", "TO"), "x"), "condition": "s"},
+    "regex i of a named class": {"s": {"k|re|i": ["^[[:upper:]]b$", "[[:digit:]]?"]}, "condition": "s"},
     "large numbers": {"s": {"n": [10**15, 2**62, -(2**62)]}, "condition": "s"},
     "net as text": {"s": {"k": ["10.0.0.0/8", "fe80::/10", "a/8"]}, "condition": "s"},
     "keywords with stars": {
@@ -225,6 +227,39 @@ _WRITTEN += [
         "\\b[^a]b",
         "(?:\\b|^)a",
         "a(b|$)(c|$)",
+    ),
+]
+_WRITTEN += [
+    *(
+        "(?:a{150}){150}",
+        "(^a){1,1}b",
+        "(?:\\ba){1}b",
+        "(?:ab)(?:-a)\\b",
+        "\\b(?:ab)+",
+        "(?:ab)?\\b-",
+        "x?\\b(?:-|)a",
+    ),
+    *(
+        "(?:(?:a|)(?:b|))\\b-",
+        "\\b(?:a|)(?:-|b)",
+        "^\\b-a$",
+        "^-\\b$",
+        "^\\b$",
+        "-\\b$",
+        "a(?:^b|c)d",
+        "a(?:b$|c)d",
+    ),
+    *(
+        "(?:a^)b",
+        "(a$b|c)",
+        "a(^)?b",
+        "$a",
+        "(?:$)a",
+        "\\Za",
+        "a\\b(?:b|)",
+        "(?:a\\b|-)$",
+        "(?:a*b)\\b",
+        "(?:a$)?b",
     ),
 ]
 WRITTEN = {f"regex {one}": {"s": {"k|re": one}, "condition": "s"} for one in _WRITTEN}

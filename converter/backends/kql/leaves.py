@@ -56,6 +56,8 @@ _REFERENCE = {
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 _WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT", re.ASCII)
+# As in `[[:alpha:]]`, which Python does not know.
+_NAMED_CLASS = re.compile(r"\[:\^?[a-z]+:\]")
 
 
 class Leaves:
@@ -245,7 +247,7 @@ def _finds_nothing(source: str, flags: int) -> bool:
     with warnings.catch_warnings():
         # `[[` and the like: Python warns of a meaning that they may get.
         warnings.simplefilter("ignore", FutureWarning)
-        return re.search(source, "", flags) is not None
+        return re.search(_NAMED_CLASS.sub("a", source), "", flags) is not None
 
 
 def _exact(value: SigmaNumber) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 
 from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
@@ -55,6 +56,8 @@ _COMPARE: Mapping[CompareOperators, str] = {
 _LARGEST = 2**53 - 1
 # What `search` can look for in raw text without knowing how the text was cut into terms.
 _WORDS = re.compile(r"[A-Za-z0-9]+", re.ASCII)
+# As in `[[:alpha:]]`, which Python does not know.
+_NAMED_CLASS = re.compile(r"\[:\^?[a-z]+:\]")
 
 
 def leaf(item: FieldValue, columns: Columns) -> Node:
@@ -270,7 +273,9 @@ def _regex(name: str, value: SigmaRegularExpression) -> Leaf:
 def _matches_empty(source: str) -> bool:
     """Tell whether a pattern may match an empty text, which `field=*` may not find."""
     try:
-        return re.search(source, "") is not None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # Of `[[` and the like.
+            return re.search(_NAMED_CLASS.sub("a", source), "") is not None
     except re.error:
         return True
 
