@@ -7,15 +7,27 @@ knows of filters.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from converter.rule import Rule
+from converter.rule_files import rule_files
 
+_KEY = re.compile(rb"^filter[ \t]*:", re.MULTILINE)
 _LOGSOURCE = ("category", "product", "service")
 _WORD = re.compile(r"[^\s()]+")
 _OPERATORS = {"and", "or", "not", "of", "1", "all"}
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """Yield the rule files below a folder that have a filter, by a look at their text."""
+    for file in rule_files(folder):
+        with suppress(OSError):
+            if file.is_file() and _KEY.search(file.read_bytes()):
+                yield file
 
 
 def apply(rules: Sequence[Rule], filters: Sequence[Rule]) -> list[Rule]:

@@ -1,11 +1,16 @@
-"""Two rules whose queries would have one file, so that the later ones would replace the earlier ones."""
+"""Two rules of one id or name, or whose queries would have one file: one would replace the other."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from converter import output
+from converter.broken import in_file
 from converter.rule import Rule
+
+if TYPE_CHECKING:
+    from converter.rules import RuleSet
 
 
 def clashes(emitted: Sequence[Rule], per_file: Mapping[str, int]) -> Iterator[tuple[Rule, Rule]]:
@@ -28,3 +33,37 @@ def clashes(emitted: Sequence[Rule], per_file: Mapping[str, int]) -> Iterator[tu
     for several in owners.values():
         if len(several) > 1:
             yield from zip(several, several[1:] + several[:1], strict=True)
+
+
+def check_duplicates(result: RuleSet, others: Sequence[Rule]) -> None:
+    """Two rules of one id or name: a reference would reach either, and one output overwrite the other."""
+    owners = {str(one.doc[key]): one for one in others for key in ("id", "name") if one.doc.get(key)}
+    for rule in list(result.rules):
+        for key in ("id", "name"):
+            value = rule.doc.get(key)
+            if not value:
+                continue
+            other = owners.setdefault(str(value), rule)
+            if other is not rule:
+                result.failed_files.append(rule.relative)
+                result.errors.append(
+                    rule.error("SC110", f"{key} '{value}' is also the one of a rule in {other.file}", key)
+                )
+                if rule in result.rules:
+                    result.rules.remove(rule)
+
+
+def check_files(result: RuleSet) -> None:
+    """Two rules whose queries would have one file: one would replace the other without a word."""
+    for rule, other in list(clashes(result.emitted(), in_file(result))):
+        result.failed_files.append(rule.relative)
+        result.rules.remove(rule)
+        what = "another file" if other.file != rule.file else "a name of its own"
+        result.errors.append(
+            rule.error(
+                "SC110",
+                f"its queries would have the files of '{other.title}' in {other.file}",
+                hint=f"give it {what}",
+            )
+        )
+        result._index = None

@@ -104,6 +104,7 @@ def load(
     known: Documents | None = None,
     workers: int = 1,
     ahead: Ahead | None = None,
+    filtered: bool = False,
 ) -> RuleSet:
     """Load every rule of the files and folders.
 
@@ -115,6 +116,8 @@ def load(
         known: documents that need not be read again.
         workers: how many processes may read.
         ahead: what to work out of good rules on the way, where one stands alone in its file.
+        filtered: filters elsewhere in the rules root apply, too: what a rule becomes is not to depend on how
+            many are asked for.
 
     Raises:
         RuleError: only for a path that does not exist (SC107); what is wrong with a rule is in ``errors``.
@@ -151,6 +154,8 @@ def load(
         if found.errors:
             result.errors += found.errors
             result.failed_files.append(file[1])
+    if filtered:
+        _add_filters(result, list(_beside(roots, root, paths, new)), known)
     wanted = [ref for rule in result.rules for ref in result.references(rule)]
     missing = any(result.resolve(ref) is None for ref in wanted)
     for base in roots:
@@ -159,11 +164,11 @@ def load(
             for found in _read(others, known, workers):
                 result.library += found.good
     result._index = None
-    _check_duplicates(result, result.library if whole else ())
+    naming.check_duplicates(result, result.library if whole else ())
     _check_circles(result)
     result.served = broken.served(result)
     result.failed_files += [rule.relative for rule in result.rules if result.serves_broken(rule)]
-    _check_files(result)
+    naming.check_files(result)
     _apply_filters(result)
     return result
 
@@ -356,6 +361,26 @@ def _rules(file: Path, relative: str, examined: _Examined) -> _Found:
     return found
 
 
+def _beside(
+    roots: Iterable[Path],
+    root: Path | None,
+    paths: Sequence[Path],
+    new: Callable[[Path, Iterator[Path]], Iterator[tuple[Path, str]]],
+) -> Iterator[tuple[Path, str]]:
+    """Yield the files of rules roots that were not asked for and have a filter."""
+    for base in roots:
+        whole = any(path.resolve() == base.resolve() for path in paths)
+        if not whole and (base == root or base.name in ROOT_NAMES):
+            yield from new(base, filters.files(base))
+
+
+def _add_filters(result: RuleSet, files: Sequence[tuple[Path, str]], known: Documents | None) -> None:
+    for found in _read(files, known, 1):
+        result.rules += [rule for rule in found.good if rule.kind == "filter"]
+        result.documents += [rule for rule in found.all if rule.kind == "filter"]
+        result.errors += found.errors
+
+
 def _apply_filters(result: RuleSet) -> None:
     """Filters of the rules asked for, and of the library where it was loaded, change the rules in place."""
     given: list[Rule] = []
@@ -395,38 +420,4 @@ def _check_circles(result: RuleSet) -> None:
                 result.failed_files.append(rule.relative)
     if circular:
         result.rules = [rule for rule in result.rules if id(rule) not in circular]
-        result._index = None
-
-
-def _check_duplicates(result: RuleSet, others: Sequence[Rule]) -> None:
-    """Two rules of one id or name: a reference would reach either, and one output overwrite the other."""
-    owners = {str(one.doc[key]): one for one in others for key in ("id", "name") if one.doc.get(key)}
-    for rule in list(result.rules):
-        for key in ("id", "name"):
-            value = rule.doc.get(key)
-            if not value:
-                continue
-            other = owners.setdefault(str(value), rule)
-            if other is not rule:
-                result.failed_files.append(rule.relative)
-                result.errors.append(
-                    rule.error("SC110", f"{key} '{value}' is also the one of a rule in {other.file}", key)
-                )
-                if rule in result.rules:
-                    result.rules.remove(rule)
-
-
-def _check_files(result: RuleSet) -> None:
-    """Two rules whose queries would have one file: one would replace the other without a word."""
-    for rule, other in list(naming.clashes(result.emitted(), broken.in_file(result))):
-        result.failed_files.append(rule.relative)
-        result.rules.remove(rule)
-        what = "another file" if other.file != rule.file else "a name of its own"
-        result.errors.append(
-            rule.error(
-                "SC110",
-                f"its queries would have the files of '{other.title}' in {other.file}",
-                hint=f"give it {what}",
-            )
-        )
         result._index = None

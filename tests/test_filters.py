@@ -85,3 +85,23 @@ def test_filter_without_rules_is_an_error(tmp_path: Path) -> None:
     # It may concern every rule of its log source: none is converted without it.
     assert [error.code for error in loaded.errors] == ["SC103", "SC111"]
     assert loaded.rules == []
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_filters_apply_however_many_rules_are_asked_for(tmp_path: Path, broken: bool) -> None:
+    """A query that is printed to be pasted is the one that a whole build writes."""
+    folder = tmp_path / "sigma"
+    (folder / "x").mkdir(parents=True)
+    (folder / "x/rule.yml").write_text(RULE)
+    text = filter_text("    rules: [rule]\n    selection: {User: admin}\n    condition: not selection\n")
+    other = RULE.replace("1111", "2222").replace("name: rule", "name: other")
+    (folder / "filter.yml").write_text(f"{text.replace('{User', '[{User') if broken else text}---\n{other}")
+    whole = rules.load([folder], filtered=True)
+    part = rules.load([folder / "x"], filtered=True)
+    assert [str(error) for error in part.errors] == [str(error) for error in whole.errors]
+    assert bool(part.errors) == broken
+    assert [rule.doc for rule in part.emitted()] == [
+        r.doc for r in whole.emitted() if r.doc["name"] == "rule"
+    ]
+    assert ("_filter0_selection" in str([rule.doc for rule in part.rules])) != broken
+    assert len(rules.load([folder / "x"]).rules) == 1

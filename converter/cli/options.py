@@ -228,7 +228,8 @@ def load_rules(
     given = list(paths) or [config.rules]
     inside = root is not None and all(path.resolve().is_relative_to(root.resolve()) for path in given)
     try:
-        loaded = loader.load(given, root if inside else None, known=known, workers=workers, ahead=ahead)
+        base = root if inside else None
+        loaded = loader.load(given, base, known=known, workers=workers, ahead=ahead, filtered=True)
     except RuleError as error:  # A path that is not there: no rule's fault.
         hint = "'sigconv init' starts a repository of rules" if not paths else error.hint
         raise UsageError(error.code, error.message, file=error.file, hint=hint) from error
