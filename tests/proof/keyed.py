@@ -90,6 +90,12 @@ def _shapes(key: str) -> dict[str, list[dict[str, Any]]]:
             {**_correlation("top", "event_count", ["a"], {"gte": 2}), "fields": [key, "host"]},
         ],
         "shown in order": [{**_correlation("top", "temporal_ordered", ["a", "b"]), "fields": [key]}],
+        "shown in some order": [
+            {**_correlation("top", "temporal_ordered", ["a", "b", "c"], {"gte": 2}), "fields": [key, "kind"]}
+        ],
+        "shown in the same order": [
+            {**_correlation("top", "temporal_ordered", ["a", "d"]), "fields": [key, "kind"]}
+        ],
         "shown together": [{**_correlation("top", "temporal", ["a", "b"]), "fields": [key, "kind"]}],
         "alias": [
             _correlation("top", "temporal_ordered", ["a", "b"], **{"group-by": ["who"], "aliases": alias})
@@ -132,6 +138,18 @@ def _shapes(key: str) -> dict[str, list[dict[str, Any]]]:
             _correlation("top", "event_count", ["a"], {"gte": 2}, **{"group-by": [key, *_PLAIN_KEYS]})
         ],
         "unknown key": [_correlation("top", "event_count", ["a"], {"gte": 2}, **{"group-by": ["elsewhere"]})],
+        **{
+            f"within {span}": [
+                _correlation("top", "event_count", ["a"], {"gte": 3}, timespan=span, **{"group-by": [key]})
+            ]
+            for span in ("1d", "36h", "2h", "90m", "1m", "61s")
+        },
+        **{
+            f"in order within {span}": [
+                _correlation("top", "temporal_ordered", ["a", "b"], timespan=span, **{"group-by": [key]})
+            ]
+            for span in ("2d", "3h", "5m", "90s")
+        },
         "longer chain": [
             {**ordered, "correlation": {**ordered["correlation"], "timespan": "30s"}},
             _correlation("top", "event_count", ["inner", "a"], {"gte": 2}, **{"group-by": [key]}),

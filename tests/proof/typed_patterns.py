@@ -67,6 +67,8 @@ TEXTS: dict[str, Sequence[str]] = {
         ("cmd", "CMD", "CmD", "cMd"),
     ),
     "signs": (
+        'é\\"',
+        'é\\""',
         "\u2028a\\",
         "\u200eb",
         "\u200eB",
@@ -139,7 +141,7 @@ _WRITTEN = [
 PATTERNS |= {f"{char} in name": {"s": {f"a{char}b": "x"}, "condition": "s"} for char in "\"'\\*`:[]{}.,= "}
 PATTERNS |= {
     "signs": {
-        "s": {"k": ["\u2028a\\", "\u200eb", "\ufeffc", "\xadd\\", "é\\", 'é"', "é\t\\", "\r\n"]},
+        "s": {"k": ["\u2028a\\", "\u200eb", "\ufeffc", "\xadd\\", "é\\", 'é"', "é\t\\", "\r\n", 'é\\"']},
         "condition": "s",
     },
     "signs and stars": {"s": {"k|contains": ["\u2028\\a", "é\\b", "\te"]}, "condition": "not s"},
