@@ -134,6 +134,8 @@ def _shapes(key: str) -> dict[str, list[dict[str, Any]]]:
         "four keys": [
             _correlation("top", "event_count", ["a"], {"gte": 2}, **{"group-by": [key, *_PLAIN_KEYS[:3]]})
         ],
+        "numbers together": [_correlation("top", "temporal", ["e", "f"], **{"group-by": ["host"]})],
+        "numbers in order": [_correlation("top", "temporal_ordered", ["e", "f"], **{"group-by": ["host"]})],
         "many keys": [
             _correlation("top", "event_count", ["a"], {"gte": 2}, **{"group-by": [key, *_PLAIN_KEYS]})
         ],
@@ -208,7 +210,12 @@ def docs(token: str, language: str) -> list[dict[str, Any]]:
         for letter in "abc"
     ]
     host = {**bases[0], "title": "d", "name": "d", "detection": {"s": {"host": ["h", "x"]}, "condition": "s"}}
-    return [*bases, host, *_shapes(_key(token, language))[token.split("/")[2]]]
+    number = "the number" if language == "spl" else "the long"
+    numbered = [
+        {**bases[0], "title": name, "name": name, "detection": {"s": {number: value}, "condition": "s"}}
+        for name, value in (("e", 1), ("f", 2))
+    ]
+    return [*bases, host, *numbered, *_shapes(_key(token, language))[token.split("/")[2]]]
 
 
 def rules(token: str, language: str) -> tuple[RuleSet, Rule, Cell]:

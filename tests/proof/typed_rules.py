@@ -351,6 +351,8 @@ DETECTIONS: dict[str, dict[str, Any]] = {
     "letters past 1000": {"s": {"k|contains": "ab" * 126}, "condition": "s"},
     "long text": {"s": {"k": "x" * 40_000}, "condition": "s"},
     "many texts": {"s": {"k": [f"value {number}" for number in range(1500)]}, "condition": "s"},
+    "1024 texts": {"s": {"k": [f"value {number}" for number in range(1024)]}, "condition": "s"},
+    "1025 texts": {"s": {"k": [f"value {number}" for number in range(1025)]}, "condition": "s"},
     "many contained": {"s": {"k|contains": [f"value {number}" for number in range(1100)]}, "condition": "s"},
     "many nots": {"s": {"k|neq": [f"value {number}" for number in range(70)]}, "condition": "s"},
     "many fields": {"s": {f"f{number}": "x" for number in range(120)}, "condition": "s"},
