@@ -136,6 +136,16 @@ def _shapes(key: str) -> dict[str, list[dict[str, Any]]]:
         ],
         "numbers together": [_correlation("top", "temporal", ["e", "f"], **{"group-by": ["host"]})],
         "numbers in order": [_correlation("top", "temporal_ordered", ["e", "f"], **{"group-by": ["host"]})],
+        "chain and the same": [
+            ordered,
+            _correlation(
+                "top", "temporal_ordered", ["inner", "d"], timespan="20s", **{"group-by": [key, "host"]}
+            ),
+        ],
+        "chain of one": [
+            _correlation("inner", "event_count", ["a"], {"gte": 1}, **{"group-by": [key, "host"]}),
+            _correlation("top", "temporal_ordered", ["inner", "c"], timespan="20s", **{"group-by": [key]}),
+        ],
         "many keys": [
             _correlation("top", "event_count", ["a"], {"gte": 2}, **{"group-by": [key, *_PLAIN_KEYS]})
         ],

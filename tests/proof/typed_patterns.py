@@ -84,6 +84,10 @@ TEXTS: dict[str, Sequence[str]] = {
     "regex of signs": ("é\\x", 'é"x', "\u2028", 'x".', '"x.', 'x"'),
     "keyword encoded": ("xQ21ky", "NtZz", "Q21k", "YSBi", "q21k"),
     "keyword of dashes": ("a -B", "a /b", "a –b", "ab"),
+    **dict.fromkeys(
+        ("signs of patterns", "a sign of patterns"),
+        ("1*2", "1x2", "12", "3?4", "3x4", "5*6?7", "5*6x7", "5x6?7"),
+    ),
     "net as text": ("10.0.0.0/8", "10.1.1.1", "fe80::/10", "a/8", "A/8"),
     "net of seven bits": ("fc00::1", "fd12:3::4", "fe00::1", "fbff::1", "fc0::1", "FDFF::1"),
     "nets of four bits": (
@@ -153,6 +157,8 @@ PATTERNS |= {
     "keyword encoded": {"s": {"|base64offset|contains": ["Cmd", "a b"]}, "condition": "s"},
     "names of operators": {"s": dict.fromkeys(("AND", "OR", "NOT", "TO"), "x"), "condition": "s"},
     "regex i of a named class": {"s": {"k|re|i": ["^[[:upper:]]b$", "[[:digit:]]?"]}, "condition": "s"},
+    "signs of patterns": {"s": {"k": ["1\\*2", "3\\?4", "5\\*6\\?7"]}, "condition": "s"},
+    "a sign of patterns": {"s": {"k": "1\\*2"}, "t": {"k": "3\\?4"}, "condition": "not s and not t"},
     "large numbers": {"s": {"n": [10**15, 2**62, -(2**62)]}, "condition": "s"},
     "net as text": {"s": {"k": ["10.0.0.0/8", "fe80::/10", "a/8"]}, "condition": "s"},
     "keywords with stars": {
