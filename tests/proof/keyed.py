@@ -36,7 +36,10 @@ _TYPES = {
 # Columns that queries make for themselves.
 _NAMES = {
     "kql": "Time Start Rule Value FirstTime LastTime EventCount Bin Bin1 Key Row".split(),  # noqa: SIM905
-    "spl": "time_us stage lane row role step moment value held start_us count left first_time".split(),  # noqa: SIM905
+    "spl": [
+        *"time_us stage lane row role step moment value held start_us count left first_time".split(),  # noqa: SIM905
+        *("last_x", "any_1", "upto_2"),
+    ],
     "eql": ["where", "by"],
     "lucene": ["a b"],
 }
@@ -145,6 +148,18 @@ def _shapes(key: str) -> dict[str, list[dict[str, Any]]]:
         "chain of one": [
             _correlation("inner", "event_count", ["a"], {"gte": 1}, **{"group-by": [key, "host"]}),
             _correlation("top", "temporal_ordered", ["inner", "c"], timespan="20s", **{"group-by": [key]}),
+        ],
+        "two chains together": [
+            ordered,
+            _correlation("more", "temporal_ordered", ["b", "c"], **{"group-by": [key, "host"]}),
+            _correlation("top", "temporal", ["inner", "more"], timespan="20s", **{"group-by": [key]}),
+        ],
+        "two chains in order": [
+            ordered,
+            _correlation("more", "temporal_ordered", ["b", "c"], **{"group-by": [key, "host"]}),
+            _correlation(
+                "top", "temporal_ordered", ["a", "inner", "more"], timespan="20s", **{"group-by": [key]}
+            ),
         ],
         "many keys": [
             _correlation("top", "event_count", ["a"], {"gte": 2}, **{"group-by": [key, *_PLAIN_KEYS]})
