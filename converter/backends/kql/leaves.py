@@ -196,7 +196,7 @@ class Leaves:
         flags = sorted(_FLAGS[flag] for flag in value.flags)
         letters = "".join(letter for letter, _ in flags)
         column = self.as_text(field)
-        test = text.regex(column, (f"(?{letters})" if letters else "") + translate(source))
+        test = text.regex(column, (f"(?{letters})" if letters else "") + translate(source, letters))
         if _finds_nothing(source, sum(flag for _, flag in flags)):
             # It finds the empty string, which a missing one is in Kusto.
             test = all_of([text.empty(column, False), test])

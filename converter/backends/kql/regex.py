@@ -33,22 +33,33 @@ _UP_TO = re.compile(r"\{,[0-9]+\}")
 _FLAGS = re.compile(r"\(\?[ims]*(?:-[ims]+)?[:)]")
 _NAMED = re.compile(r"\(\?(?:P?<|')[A-Za-z_]\w*[>']", re.ASCII)
 _POSIX = re.compile(r"\[:\^?[a-z]+:\]")
+_LEADING = re.compile(r"\(\?([ims]+)\)")
+_TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]|.", re.DOTALL)
+_MAY_BREAK = ("\n", *(f"\\{letter}" for letter in "sWDnRxvV0"))
+"""Of those that `_TOKEN` finds, beside classes."""
 _CODE = re.compile(r"x([0-9A-Fa-f]{2})|x\{([0-9A-Fa-f]{1,6})\}")
 
 
-def translate(pattern: str) -> str:
+def translate(pattern: str, flags: str = "") -> str:
     """Return the pattern in Kusto's syntax.
+
+    Args:
+        pattern: of a rule.
+        flags: of the rule's modifiers: i, m, s.
 
     Raises:
         Refusal: SC202 for what Kusto's engine does not have: lookaround, backreferences, possessive and
-            atomic groups.
+            atomic groups, and `$` before something that may be a line break.
     """
-    return _Translator(pattern).run()
+    return _Translator(pattern, flags).run()
 
 
 class _Translator:
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, flags: str) -> None:
         self._source = pattern
+        if leading := _LEADING.match(pattern):
+            flags += leading[1]
+        self._multiline, self._dotall = "m" in flags, "s" in flags
         self._at = 0
         self._out: list[str] = []
         # Captures are not used: beyond the limit all groups become plain ones.
@@ -63,6 +74,8 @@ class _Translator:
                 self._class()
             elif char == "(":
                 self._group()
+            elif char == "$" and not self._multiline:
+                self._end()
             elif quantifier := _QUANTIFIER.match(self._source, self._at):
                 if quantifier[1] == "+":
                     raise self._refusal("possessive quantifiers")
@@ -85,6 +98,12 @@ class _Translator:
             f"Kusto's regular expressions have no {what}: {self._source!r:.200}",
             hint="SPL's are PCRE and have them",
         )
+
+    def _end(self) -> None:
+        """PCRE's `$` is also before a line break that ends the text; Kusto's is at the end alone."""
+        if not _ends(self._source, self._at + 1, self._dotall):
+            raise self._refusal("lookaround, which '$' before something is")
+        self._take("$", r"\n?\z")
 
     def _group(self) -> None:
         if flags := _FLAGS.match(self._source, self._at):
@@ -139,3 +158,22 @@ class _Translator:
             else:
                 self._take(char, char)
         raise self._refusal("unclosed classes")
+
+
+def _ends(source: str, at: int, dotall: bool) -> bool:
+    """Tell whether nothing behind a place takes a line break: other alternatives are beside it."""
+    depth = 0
+    other = False
+    """In an alternative beside that of the place."""
+    for found in _TOKEN.finditer(source, at):
+        token = found[0]
+        if token == "(":
+            depth += 1
+        elif token == ")":
+            other = other and depth > 0
+            depth = max(depth - 1, 0)
+        elif token == "|" and depth == 0:
+            other = True
+        elif not other and (token[0] == "[" or token in _MAY_BREAK or (token == "." and dotall)):
+            return False
+    return True
