@@ -74,7 +74,7 @@ class settled:
     def __enter__(self) -> None:
         self._before = gc.get_threshold()
         gc.freeze()
-        gc.set_threshold(2_000, 5, 20)
+        gc.set_threshold(1_000, 5, 10)
 
     def __exit__(self, *_: object) -> None:
         gc.set_threshold(*self._before)

@@ -83,7 +83,7 @@ class Rule:
 
 _PARSED: dict[int, tuple[dict[str, Any], SigmaRule]] = {}
 """The last rules that were parsed, by the `id()` of their documents, which are kept so that it is theirs."""
-_MOST = 32
+_MOST = 12
 
 
 def _parsed(doc: dict[str, Any]) -> SigmaRule:

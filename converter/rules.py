@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -247,13 +249,15 @@ def _read(
         ahead.expect(len(fresh))
     each = 1 if ahead is None else ahead.steps
     read: dict[int, _Examined] = {}
-    examine = _Examine(ahead.convert if ahead is not None else None)
-    for _, some in shared_out(examine, parts, min(workers, each * len(fresh) // _ENOUGH)):
+    processes = min(workers, each * len(fresh) // _ENOUGH)
+    examine = _Examine(ahead.convert if ahead is not None else None, processes > 1)
+    for _, some in shared_out(examine, parts, processes):
         read |= some
         if ahead is not None:
             ahead.done(len(some))
     for number, (file, relative) in enumerate(files):
         one = read.pop(number) if number in read else documents.pop(number)
+        one.unpack()
         found = _rules(file, relative, one)
         if known is not None and one.digest and not found.errors:
             known.keep(one.digest, one.documents)
@@ -276,6 +280,17 @@ class _Examined:
     digest: str = ""
     """Of the text that was read, where it was not known."""
     ahead: Any = None
+    packed: bytes = b""
+    """The documents, while other processes work and memory is shared with them."""
+
+    def pack(self) -> None:
+        """Let the documents wait in a tenth of their size."""
+        self.packed, self.documents = zlib.compress(pickle.dumps(self.documents), 1), []
+
+    def unpack(self) -> None:
+        """Have the documents again."""
+        if self.packed:
+            self.documents, self.packed = pickle.loads(zlib.decompress(self.packed)), b""
 
 
 def _look_up(
@@ -307,8 +322,8 @@ def _look_up(
 class _Examine:
     """Reads files and says what is wrong with them; can be sent to another process."""
 
-    def __init__(self, ahead: Callable[[Rule], Any] | None) -> None:
-        self._ahead = ahead
+    def __init__(self, ahead: Callable[[Rule], Any] | None, pack: bool) -> None:
+        self._ahead, self._pack = ahead, pack
 
     def __call__(self, part: Sequence[_File]) -> dict[int, _Examined]:
         """Return what is in the files, by their numbers."""
@@ -332,6 +347,8 @@ class _Examine:
         found.wrong = [(rule.document, error.said()) for rule in rules for error in problems(rule)]
         if self._ahead is not None and len(found.documents) == 1 and rules and not found.wrong:
             found.ahead = self._ahead(rules[0])
+        if self._pack:
+            found.pack()
         return found
 
 
