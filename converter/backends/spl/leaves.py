@@ -36,6 +36,7 @@ from converter.backends.spl.text import (
     literal,
     numeric,
     pattern,
+    pcre,
     plain,
     quoted,
     search_field,
@@ -257,7 +258,7 @@ def _compare(name: str, value: SigmaCompareExpression, columns: Columns) -> Node
 
 
 def _regex(name: str, value: SigmaRegularExpression) -> Leaf:
-    source = str(value.regexp)
+    source = pcre(str(value.regexp))
     flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
     subject = eval_field(name)
     test = match(subject, source, flags)
@@ -323,8 +324,9 @@ def keyword(value: SigmaType) -> Node:
         return join("or", [keyword(one) for one in value.values])
     if isinstance(value, SigmaRegularExpression):
         flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
-        test = match("_raw", str(value.regexp), flags)
-        regex = pattern((f"(?{flags})" if flags else "") + str(value.regexp))
+        source = pcre(str(value.regexp))
+        test = match("_raw", source, flags)
+        regex = pattern((f"(?{flags})" if flags else "") + source)
         return Leaf(test, f"NOT {test}", regex=("_raw", regex), atomic_not=True)
     cased = isinstance(value, SigmaCasedString)
     if isinstance(value, SigmaString):

@@ -104,6 +104,31 @@ def literal(text: str) -> str:
     return _UNPLAIN.sub(lambda found: _hex(found[0]), escaped)
 
 
+_ESCAPED = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)", re.DOTALL)
+
+
+def pcre(regex: str) -> str:
+    r"""Return a rule's regular expression without the escapes that Python has and PCRE refuses.
+
+    Source: pcre.txt, "Backslash": PCRE does not support `\L`, `\l`, `\N{name}`, `\U`, or `\u`.
+
+    Raises:
+        Refusal: SC202 for one outside ASCII: what it is written as depends on how Splunk compiles it.
+    """
+
+    def said(found: re.Match[str]) -> str:
+        escape = found[1]
+        if len(escape) == 5 and (code := int(escape[1:], 16)) < 0x80:
+            return f"\\x{code:02x}"
+        if escape[0] in "uUN":
+            raise Refusal(
+                "SC202", f"PCRE has no escape \\{escape[0]}: {regex!r:.200}", hint="write the sign itself"
+            )
+        return found[0]
+
+    return _ESCAPED.sub(said, regex)
+
+
 def pattern(regex: str) -> str:
     r"""Return a PCRE in double quotes.
 

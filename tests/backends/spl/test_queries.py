@@ -13,6 +13,7 @@ import pytest
 
 from converter.backends.spl import SplBackend
 from converter.engines.spl import SplEngine
+from converter.errors import Refusal
 from converter.plan import BaseRule
 from tests.support import none_base
 
@@ -46,6 +47,8 @@ def only(selection: Any, **state: Any) -> str:
         ({"A": "z", "A|re|i": "x\\.y"}, 'A="z"\n| regex A="(?i)x\\.y"'),
         # SPL resolves an escaped pipe before the pattern is compiled; other escapes stay.
         ({"A|re": r"a\|b\d\\c\"d"}, 'A=*\n| regex A="a\\\\|b\\d\\\\\\\\c\\"d"'),
+        # Python reads \\u, PCRE refuses it.
+        ({"A|re": r"\u0041\\u"}, 'A=*\n| regex A="\\x41\\\\\\\\u"'),
         # S7: a single-character wildcard; search narrows with a star.
         ({"A": "prog?.exe"}, 'A="prog*.exe"\n| where match(A, "(?is)^prog.\\.exe\\z")'),
         # S8: a literal star has no escape in search.
@@ -109,6 +112,15 @@ def test_condition(condition: str, query: str) -> None:
     words = condition.replace("(", " ").replace(")", " ").split()
     used = {name: one for name, one in selections.items() if name in words}
     assert text({**used, "condition": condition}) == query
+
+
+@pytest.mark.parametrize("regex", [r"\u2028", r"\N{EM DASH}", r"\U0001F600"])
+@pytest.mark.parametrize("selection", [{"A|re": "%s"}, {"|re": "%s"}], ids=["field", "keyword"])
+def test_escapes_that_pcre_has_not(regex: str, selection: dict[str, str]) -> None:
+    """Source: pcre.txt: "PCRE does not support \\L, \\l, \\N{name}, \\U, or \\u"."""
+    with pytest.raises(Refusal, match="PCRE has no escape") as refused:
+        only({key: value % regex for key, value in selection.items()})
+    assert refused.value.code == "SC202"
 
 
 def test_the_index_stands_first() -> None:
