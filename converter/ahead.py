@@ -12,7 +12,7 @@ from converter.backends import backend_for
 from converter.cells import Cell
 from converter.convert import Options
 from converter.jobs import Progress
-from converter.records import PackedRecord, lasting, packed, work_out
+from converter.records import Ready, identified, lasting, packed, work_out
 from converter.rule import Rule
 from converter.rules import RuleSet
 
@@ -63,10 +63,10 @@ class Conversions:
     ) -> None:
         self.cells, self._options, self._takes, self._exporting = cells, options, takes, exporting
 
-    def __call__(self, rule: Rule) -> list[tuple[PackedRecord, bool]] | None:
-        """Return a record for each cell, and whether it lasts; None if the rule is not for itself."""
+    def __call__(self, rule: Rule) -> Ready | None:
+        """Convert a rule; None if it is not for itself, or not asked for."""
         if rule.kind != "rule" or not self._takes(rule):
             return None
         alone = RuleSet([rule])
         made = [work_out(alone, rule, None, cell, self._options, self._exporting) for cell in self.cells]
-        return [(packed(record), lasting(record)) for record in made]
+        return Ready(*identified([rule], None), packed(made), tuple(map(lasting, made)))

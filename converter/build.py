@@ -79,10 +79,11 @@ def outcomes(
     """
     emitted = rules.emitted()
     per_file = in_file(rules)
-    tasks = [
-        task(rules, rule, rule.name if per_file[rule.relative] > 1 else None)
-        for rule in filter(takes, emitted)
-    ]
+    tasks = []
+    for rule in filter(takes, emitted):
+        ready = rules.ahead.get(id(rule.doc))
+        suffix = rule.name if per_file[rule.relative] > 1 else None
+        tasks.append(Task(rule, None, ready.source_digest, ready.key) if ready else task(rules, rule, suffix))
     found = work(rules, tasks, cells, options, exporting, cache, workers, progress)
     for one, records in zip(tasks, found, strict=True):
         for cell, record in zip(cells, records, strict=True):

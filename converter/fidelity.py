@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from sigma.conditions import ConditionAND, ConditionItem, ConditionNOT
+from sigma.conditions import ConditionAND, ConditionNOT
 from sigma.types import SigmaString, SpecialChars
 
-from converter.plan import CorrelationPlan, Fidelity, Reason, Tree
+from converter.plan import OPERATORS, CorrelationPlan, Fidelity, Reason, Tree
 
 _ONE = SpecialChars.WILDCARD_SINGLE
 _Comparisons = AbstractSet[tuple[str, str]]
@@ -55,6 +55,8 @@ def of_tree(
         several: fields that can hold several values: one of them says nothing of the others.
         written: what the rule itself compares, of the values that the mapping left as they were.
     """
+    if not losses:
+        return []
     own = written or {}
     found: list[Reason] = []
 
@@ -62,7 +64,7 @@ def of_tree(
         return losses.get(id(getattr(node, "value", None)), ())
 
     def never(node: Any, held: Mapping[str, str]) -> bool:
-        if isinstance(node, ConditionItem) and not isinstance(node, ConditionNOT):
+        if type(node) in OPERATORS and not isinstance(node, ConditionNOT):
             return (any if isinstance(node, ConditionAND) else all)(never(arg, held) for arg in node.args)
         # What is stored of an event may miss the value; then the rule itself may still find it.
         return _differs(node, held) and all(reason.fidelity != NARROWER for reason in lost(node))
@@ -70,7 +72,7 @@ def of_tree(
     def walk(node: Any, negative: bool, held: Mapping[str, str], demanded: _Comparisons) -> None:
         if negative and never(node, held):
             return
-        if isinstance(node, ConditionItem):
+        if type(node) in OPERATORS:
             if isinstance(node, ConditionAND) and not negative:
                 new = _held(node)
                 held = {**held, **{field: new[field] for field in new if field not in several}}
@@ -102,7 +104,7 @@ def _demanded(node: Any, own: Written) -> _Comparisons:
     """Return the rule's own comparisons that a condition demands, each by itself."""
     if isinstance(node, ConditionAND):
         return {one for arg in node.args for one in _demanded(arg, own)}
-    if isinstance(node, ConditionItem):
+    if type(node) in OPERATORS:
         return frozenset()
     found = own.get(id(getattr(node, "value", None)))
     return {found} if found else frozenset()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from sigma.conditions import ConditionFieldEqualsValueExpression, ConditionItem
+from sigma.conditions import ConditionFieldEqualsValueExpression
 from sigma.types import (
     SigmaBool,
     SigmaCIDRExpression,
@@ -19,7 +20,7 @@ from sigma.types import (
 )
 
 from converter.columns import Column, Columns
-from converter.plan import Tree
+from converter.plan import OPERATORS, Tree
 
 # What a field is, from the values that the rule compares it with; Elastic's and Kusto's name for it.
 _TYPES = {
@@ -34,12 +35,12 @@ _TYPES = {
 
 def leaves(tree: Tree) -> Iterator[ConditionFieldEqualsValueExpression]:
     """Yield the field comparisons of a parsed condition, left to right."""
-    stack = [tree]
+    stack: list[Any] = [tree]
     while stack:
         node = stack.pop()
-        if isinstance(node, ConditionFieldEqualsValueExpression):
+        if type(node) is ConditionFieldEqualsValueExpression:
             yield node
-        elif isinstance(node, ConditionItem):
+        elif type(node) in OPERATORS:
             stack.extend(arg for arg in reversed(node.args) if arg is not None)
 
 

@@ -15,7 +15,8 @@ from converter.cells import Cell
 from converter.convert import Options
 from converter.processes import shared_out
 from converter.records import (
-    PackedRecord,
+    PackedRecords,
+    Ready,
     Record,
     Task,
     cell_key,
@@ -33,8 +34,8 @@ Progress = Callable[[int], Callable[[int], None]]
 """Number of conversions to do -> what to call with the number done since."""
 _Todo = tuple[int, list[int]]
 """A rule's position and those of the cells that it is to be converted for."""
-_Done = list[tuple[int, int, PackedRecord, bool]]
-"""Rule, cell, the record packed, and whether it lasts."""
+_Done = list[tuple[int, list[int], PackedRecords, list[bool]]]
+"""A rule's position, its cells', their records packed, and whether each lasts."""
 
 ENOUGH = 200
 """Conversions that there must be for each process, or it takes longer to start than it saves."""
@@ -75,21 +76,21 @@ def work(
     """
     names = [cell_key(cell, options) for cell in cells]
     known = cache.get(one.key for one in tasks if one.key) if cache is not None else {}
-    found: list[list[Record | PackedRecord | None]] = []
+    found: list[_Row] = []
     todo: list[_Todo] = []
-    new: dict[str, dict[str, PackedRecord]] = {}
+    new: dict[str, _Kept] = {}
     for position, one in enumerate(tasks):
-        ready = rules.ahead.pop(id(one.rule.doc), None)
+        ready: Ready | None = rules.ahead.pop(id(one.rule.doc), None)
         if ready is not None:
-            found.append([record for record, _ in ready])
-            kept = {name: record for name, (record, last) in zip(names, ready, strict=True) if last}
-            if one.key and kept:
-                new[one.key] = kept
+            found.append([(range(len(cells)), ready.records)])
+            if one.key and any(ready.lasting):
+                new[one.key] = ready.records, names, ready.lasting
             continue
         mine = known.get(one.key) if one.key else None
         row = [mine.get(name) if mine else None for name in names]
-        found.append([one if one and complete(one, exporting) else None for one in row])
-        missing = [number for number, record in enumerate(found[-1]) if record is None]
+        held = {n: one for n, one in enumerate(row) if one and complete(one, exporting)}
+        found.append([held])
+        missing = [number for number in range(len(cells)) if number not in held]
         if missing:
             todo.append((position, missing))
     if cache is not None:
@@ -103,30 +104,47 @@ def work(
     if chunks:
         job.prepare()
     for _, done in shared_out(job.run, chunks, min(workers, count // ENOUGH)):
-        fresh: dict[str, dict[str, PackedRecord]] = {}
-        for position, number, record, lasts in done:
-            one = tasks[position]
-            found[position][number] = record
-            if one.key and lasts:
-                fresh.setdefault(one.key, {})[names[number]] = record
+        fresh: dict[str, str] = {}
+        for position, numbers, records, lasts in done:
+            key = tasks[position].key
+            found[position].append((numbers, records))
+            if cache is not None and key and any(lasts):
+                theirs = [names[number] for number in numbers]
+                fresh[key] = _newest(known.get(key) or {}, (records, theirs, lasts))
         if cache is not None:
-            cache.put_texts({key: _newest(known.get(key) or {}, new) for key, new in fresh.items()})
+            cache.put_texts(fresh)
         if advance is not None:
-            advance(len(done))
+            advance(sum(len(numbers) for _, numbers, *_ in done))
     return _unpacked(found)
 
 
-def _newest(known: Mapping[str, Record], new: Mapping[str, PackedRecord]) -> str:
+_Row = list[dict[int, Record] | tuple[Sequence[int], PackedRecords]]
+"""What there is of a rule: records of the cache by the numbers of their cells, and packed ones with these."""
+_Kept = tuple[PackedRecords, Sequence[str], Sequence[bool]]
+"""Records, the keys of their cells, and whether each lasts."""
+
+
+def _newest(known: Mapping[str, Record], new: _Kept) -> str:
     """Return a rule's records as JSON; of other pipelines, options and configurations the oldest go."""
-    texts = {name: json.dumps(one, separators=(",", ":")) for name, one in known.items() if name not in new}
-    texts |= {name: text_of(one) for name, one in new.items()}
+    records, names, lasts = new
+    made = zip(names, unpacked(records), lasts, strict=True)
+    fresh = {name: text_of(one) for name, one, last in made if last}
+    texts = {name: json.dumps(one, separators=(",", ":")) for name, one in known.items() if name not in fresh}
+    texts |= fresh
     return "{" + ",".join(f'"{name}":{text}' for name, text in list(texts.items())[-_MOST:]) + "}"
 
 
-def _unpacked(found: Sequence[Sequence[Record | PackedRecord | None]]) -> Iterator[list[Record]]:
+def _unpacked(found: Sequence[_Row]) -> Iterator[list[Record]]:
     kept: dict[object, Any] = {}
     for row in found:
-        yield [lean(unpacked(one), kept) if isinstance(one, tuple) else one for one in row if one]
+        records: dict[int, Record] = {}
+        for part in row:
+            if isinstance(part, dict):
+                records |= part
+            else:
+                numbers, some = part
+                records |= {n: lean(one, kept) for n, one in zip(numbers, unpacked(some), strict=True)}
+        yield [records[number] for number in sorted(records)]
 
 
 class _Job:
@@ -153,8 +171,9 @@ class _Job:
         done: _Done = []
         for position, numbers in chunk:
             one = self.tasks[position]
-            for number in numbers:
-                cell = self.cells[number]
-                record = work_out(self.rules, one.rule, one.suffix, cell, self.options, self.exporting)
-                done.append((position, number, packed(record), lasting(record)))
+            made = [
+                work_out(self.rules, one.rule, one.suffix, self.cells[n], self.options, self.exporting)
+                for n in numbers
+            ]
+            done.append((position, numbers, packed(made), list(map(lasting, made))))
         return done

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -68,9 +69,13 @@ def query_path(
         rule: the rule's name where its file holds several emitted rules, else None.
         query: the query's name where the rule needs several, else None.
     """
-    stem = PurePosixPath(relative).with_suffix("")
     suffix = "".join(f".{_safe(part)}" for part in (rule, query) if part)
-    return str(PurePosixPath(target, source, *stem.parts[:-1], f"{stem.name}{suffix}.{extension}"))
+    return f"{target}/{source}/{_stem(relative)}{suffix}.{extension}"
+
+
+@lru_cache(maxsize=16)  # A rule is converted for all cells in turn.
+def _stem(relative: str) -> str:
+    return str(PurePosixPath(relative).with_suffix(""))
 
 
 def _safe(name: str) -> str:

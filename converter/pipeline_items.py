@@ -45,8 +45,19 @@ def _relevant(where: Cell, names: LogsourceNames) -> tuple[dict[str, Any], tuple
     return _RELEVANT[key]
 
 
-def _chosen(where: Cell, names: LogsourceNames) -> list[tuple[int, Mapping[str, Any], str]]:
+def _chosen(where: Cell, names: LogsourceNames) -> list[_Numbered]:
     """Return the items that may concern a log source, with their numbers and where each is from."""
+    key = (where.source, where.stem, where.version, names)
+    if key not in _CHOSEN:
+        _CHOSEN[key] = _choose(where, names)
+    return _CHOSEN[key]
+
+
+_Numbered = tuple[int, Mapping[str, Any], str]
+_CHOSEN: dict[tuple[object, ...], list[_Numbered]] = {}
+
+
+def _choose(where: Cell, names: LogsourceNames) -> list[_Numbered]:
     items = (where.pipeline or {}).get("transformations") or []
     found = [(number, *pair) for number, pair in enumerate(zip(items, where.origins, strict=True))]
     if _changes_logsource(where):
@@ -135,10 +146,10 @@ class _Item(ProcessingItem):
         field = detection_item.field
         if field is not None and field in self._names:
             return True
-        return any(
-            isinstance(value, SigmaFieldReference) and value.field in self._names
-            for value in detection_item.value
-        )
+        for value in detection_item.value:  # No `any`, and no `isinstance`: it is asked of every item.
+            if type(value) is SigmaFieldReference and value.field in self._names:
+                return True
+        return False
 
 
 class _Chosen(_Item):

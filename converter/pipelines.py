@@ -116,8 +116,10 @@ def _prepared(
     _check_columns(rule, tree, where, columns)
     shown = tuple(column for name in display for column in map_field(rule, where, name) if column in columns)
     base = BaseRule(sigma, rule.name, tree, state, columns, shown)
+    if not losses:
+        return base, []
     several = [name for name, column in columns.items() if column.multi]
-    written = {id(value): (field, text) for value, field, text in own}
+    written = {id(value): (field, _written(value, parts)) for value, field, parts in own}
     return base, fidelity.of_tree(tree, losses, several, written)
 
 
@@ -147,22 +149,29 @@ def _signature(rule: Rule, where: Cell, field: str) -> references.Signature:
 _SIGNATURES: dict[tuple[object, ...], references.Signature] = {}
 
 
-def _comparisons(sigma: SigmaRule) -> Iterator[tuple[SigmaString, str, str]]:
-    """Yield each text that the rule compares, with its field and how it is written, the case aside."""
+_Compared = tuple[SigmaString, str, Sequence[object]]
 
-    def walk(detection: SigmaDetection) -> Iterator[tuple[SigmaString, str, str]]:
+
+def _comparisons(sigma: SigmaRule) -> Iterator[_Compared]:
+    """Yield each text that the rule compares, with its field and its parts."""
+
+    def walk(detection: SigmaDetection) -> Iterator[_Compared]:
         for item in detection.detection_items:
             if isinstance(item, SigmaDetection):
                 yield from walk(item)
             elif item.field is not None:
                 for value in item.value:
                     if isinstance(value, SigmaString):
-                        cased = isinstance(value, SigmaCasedString)
-                        text = repr(value.s)
-                        yield value, item.field, f"as written {text}" if cased else text.lower()
+                        yield value, item.field, value.s
 
     for detection in sigma.detection.detections.values():
         yield from walk(detection)
+
+
+def _written(value: SigmaString, parts: Sequence[object]) -> str:
+    """Return how a text is written, the case aside where it does not count."""
+    text = repr(parts)
+    return f"as written {text}" if isinstance(value, SigmaCasedString) else text.lower()
 
 
 def map_field(rule: Rule, where: Cell, field: str) -> tuple[str, ...]:

@@ -10,13 +10,22 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from sigma.conditions import (
+    ConditionAND,
+    ConditionItem,
+    ConditionNOT,
+    ConditionOR,
+    ConditionValueExpression,
+)
 from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
-from sigma.conditions import ConditionItem, ConditionValueExpression
 from sigma.rule import SigmaRule
 
 from converter.columns import Columns
 
 Tree = ConditionItem | FieldValue | ConditionValueExpression
+OPERATORS = frozenset({ConditionAND, ConditionOR, ConditionNOT})
+"""The types of a tree's inner nodes. pySigma's types are abstract base classes: `isinstance` answers slowly
+where the answer is no, and it is asked of each node."""
 
 
 class Verbatim(str):

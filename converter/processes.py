@@ -95,15 +95,19 @@ class _Team:
         if not forks:
             # In a file: a parent that writes as much to a child's pipe hangs if the child is killed.
             file.write_bytes(pickle.dumps(given))
-        for _ in range(count):
-            ours, theirs = context.Pipe()
-            # A fork inherits our ends too: while it holds them, no process is told that this one has died.
-            started = (given, [*self._busy, ours]) if forks else (str(file), [])
-            process = context.Process(target=_serve, args=(theirs, *started), daemon=True)
-            process.start()
-            theirs.close()
-            self._processes.append(process)
-            self._busy[ours] = 0
+        try:
+            for _ in range(count):
+                ours, theirs = context.Pipe()
+                # A fork inherits our ends too: while it holds them, no process is told that this one died.
+                started = (given, [*self._busy, ours]) if forks else (str(file), [])
+                process = context.Process(target=_serve, args=(theirs, *started), daemon=True)
+                process.start()
+                self._processes.append(process)
+                theirs.close()
+                self._busy[ours] = 0
+        except BaseException:  # Interrupted.
+            self.dismiss()
+            raise
 
     def results(self) -> Iterator[tuple[int, Any]]:
         """Yield results, the other processes' as soon as they are here, and do a part meanwhile."""

@@ -23,8 +23,8 @@ from converter.schedule import schedule
 Record = dict[str, Any]
 """``entry`` (its part of the manifest's entry), ``files`` (path -> text) and, where import formats are made,
 ``item`` (`exporting.item_data`); or ``error``."""
-PackedRecord = tuple[bytes, tuple[bytes, ...]]
-"""All but the texts, and the texts in the order of the entry's queries."""
+PackedRecords = tuple[bytes, tuple[bytes, ...]]
+"""All but the texts, and the texts in the order of the records and their queries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,20 @@ class Task:
     is broken, and the error is worked out each time."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A rule that is converted already."""
+
+    source_digest: str
+    """Of its `Task`."""
+    key: str
+    """The same."""
+    records: PackedRecords
+    """One for each cell."""
+    lasting: tuple[bool, ...]
+    """Which of them follow from the rule alone."""
+
+
 def task(rules: RuleSet, rule: Rule, suffix: str | None) -> Task:
     """Return what identifies a rule's conversion.
 
@@ -51,8 +65,13 @@ def task(rules: RuleSet, rule: Rule, suffix: str | None) -> Task:
         closure = rules.closure(rule)
     except SigconvError:
         return Task(rule, suffix, _digest([rule]), None)
+    return Task(rule, suffix, *identified(closure, suffix))
+
+
+def identified(closure: Sequence[Rule], suffix: str | None) -> tuple[str, str]:
+    """Return a task's `source_digest` and `key`, for a rule and those that it refers to."""
     parts = [repr((one.file, one.relative, one.document, one.doc)) for one in closure]
-    return Task(rule, suffix, _digest(closure), cache.key("rule", repr(suffix), *parts))
+    return _digest(closure), cache.key("rule", repr(suffix), *parts)
 
 
 def _digest(closure: Sequence[Rule]) -> str:
@@ -113,27 +132,36 @@ def converted(conversion: Conversion, suffix: str | None) -> Record:
     return {"entry": entry, "files": files}
 
 
-def packed(record: Record) -> PackedRecord:
-    """Return a record in a third of its size; its texts apart, so that each can wait to be written."""
-    texts = tuple(zlib.compress(text.encode(), 1) for text in record.get("files", {}).values())
-    said = {name: part for name, part in record.items() if name != "files"}
-    return zlib.compress(json.dumps(said, separators=(",", ":")).encode(), 1), texts
+def packed(records: Sequence[Record]) -> PackedRecords:
+    """Return records in a third of their size; their texts apart, so that each can wait to be written."""
+    texts = tuple(_deflated(text) for record in records for text in record.get("files", {}).values())
+    said = [{name: part for name, part in record.items() if name != "files"} for record in records]
+    return _deflated(json.dumps(said, separators=(",", ":"))), texts
 
 
-def text_of(packed: PackedRecord) -> str:
-    """Return a packed record as JSON."""
-    record = unpacked(packed)
+def _deflated(text: str) -> bytes:
+    return zlib.compress(text.encode(), 1, _WINDOW)
+
+
+_WINDOW = 12
+"""Bits: texts are of about a thousand bytes, and to prepare a larger window takes longer than to fill it."""
+
+
+def text_of(record: Record) -> str:
+    """Return a record whose texts are packed as JSON."""
     if "files" in record:
-        record["files"] = {path: text.text() for path, text in record["files"].items()}
+        record = record | {"files": {path: text.text() for path, text in record["files"].items()}}
     return json.dumps(record, separators=(",", ":"))
 
 
-def unpacked(packed: PackedRecord) -> Record:
-    """Return a packed record, its texts still packed."""
-    found: Record = json.loads(zlib.decompress(packed[0]))
-    if "entry" in found:
-        paths = [query["file"] for query in found["entry"]["queries"]]
-        found["files"] = {path: Packed(text) for path, text in zip(paths, packed[1], strict=True)}
+def unpacked(packed: PackedRecords) -> list[Record]:
+    """Return packed records, their texts still packed."""
+    found: list[Record] = json.loads(zlib.decompress(packed[0]))
+    texts = iter(packed[1])
+    for record in found:
+        if "entry" in record:
+            queries = record["entry"]["queries"]
+            record["files"] = {query["file"]: Packed(next(texts)) for query in queries}
     return found
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import sys
 from collections.abc import Hashable, Iterable, Sequence
 from functools import lru_cache
@@ -38,6 +39,12 @@ class _Loader(yaml.CSafeLoader):
             seen.add(key)
         return super().construct_mapping(node, deep)
 
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> Any:
+        """Return the tag of a node; most are texts, which no pattern needs to be tried on to know."""
+        if kind is yaml.ScalarNode and (not implicit[0] or (value and value[0] not in _BEGINNINGS)):
+            return _TEXT
+        return super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
+
     def construct_document(self, node: yaml.Node) -> Any:
         """Make a document; one with anything unusual, or wrong, as PyYAML does, which takes longer."""
         try:
@@ -49,7 +56,7 @@ class _Loader(yaml.CSafeLoader):
         return made
 
     def _made(self, node: yaml.Node, known: dict[int, Any], depth: int) -> Any:
-        if isinstance(node, yaml.ScalarNode):
+        if type(node) is yaml.ScalarNode:
             if node.tag != _TEXT:
                 return self.construct_object(node, deep=True)
             # Keys, log sources, tags and authors stand in hundreds of rules: each is kept once.
@@ -83,6 +90,8 @@ class _Loader(yaml.CSafeLoader):
 _TEXT, _LIST, _MAPPING = (f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map"))
 _SPECIAL_KEYS = tuple(f"tag:yaml.org,2002:{name}" for name in ("merge", "value"))
 _SHORT = 48
+_BEGINNINGS = frozenset(_Loader.yaml_implicit_resolvers)
+"""What plain scalars begin with that may be something else than text: a number, null, a date."""
 
 
 class _Unusual(Exception):
@@ -119,11 +128,12 @@ def read_text(path: Path, name: str, error: type[SigconvError] = RuleError) -> s
         SigconvError: SC107 if it is not a readable UTF-8 file of at most ``MAX_BYTES`` bytes.
     """
     try:
-        if path.is_dir() and os.access(path, os.R_OK):
+        found = path.stat()
+        if stat.S_ISDIR(found.st_mode) and os.access(path, os.R_OK):
             raise error("SC107", "is a directory, not a file", file=name)
-        if path.is_fifo() and not name.startswith("/dev/"):  # To open it would wait for a writer.
+        if stat.S_ISFIFO(found.st_mode) and not name.startswith("/dev/"):  # To open it would wait.
             raise error("SC107", "is a pipe, not a file", file=name)
-        if path.stat().st_size > MAX_BYTES:
+        if found.st_size > MAX_BYTES:
             raise error("SC107", f"larger than {MAX_BYTES >> 20} MiB", file=name)
         data = path.read_bytes()
     except OSError as problem:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from converter.backends.regex_syntax import Alt, Anchor, Chars, Node, Ranges, Repeat, Seq
 
@@ -101,9 +102,13 @@ def effort(node: Node, stop: int = LIMIT) -> int:
     """Return the sum of the sizes of the state sets, or ``stop`` or a little more if it is at least that."""
     positions = _Positions()
     _, first, _ = positions.add(node)
-    steps = _masks(positions.chars)
-    start = 1 << len(positions.chars)
-    follow = [*positions.follow, first]
+    return _spent(tuple(positions.chars), (*positions.follow, first), stop)
+
+
+@lru_cache(maxsize=16)  # EQL and Lucene ask of the same pattern.
+def _spent(chars: Sequence[Ranges], follow: Sequence[int], stop: int) -> int:
+    steps = _masks(chars)
+    start = 1 << len(chars)
     seen, queue, spent = {start}, [start], 0
     while queue:
         state = queue.pop()

@@ -8,7 +8,7 @@ stands as itself: Lucene has no escape for it.
 
 from __future__ import annotations
 
-import re
+import string
 from collections.abc import Sequence
 from enum import Enum
 from typing import Literal, NoReturn
@@ -345,14 +345,13 @@ def _in_class(char: str) -> str:
 
 def literal(text: str) -> str:
     """Return a regex that matches just the text."""
-    return "".join("\\" + char if char in _OPERATORS else char for char in text)
+    return text.translate(_LITERAL)
 
 
-_LETTER_OR_OPERATOR = re.compile(f"([A-Za-z])|[{re.escape(''.join(sorted(_OPERATORS)))}]")
+_LITERAL = {ord(char): f"\\{char}" for char in _OPERATORS}
+_EITHER_CASE = _LITERAL | {ord(c): f"[{c.upper()}{c.lower()}]" for c in string.ascii_letters}
 
 
 def either_case(text: str) -> str:
     """Return a regex that matches the text whatever the case of its ASCII letters."""
-    return _LETTER_OR_OPERATOR.sub(
-        lambda found: f"[{found[0].upper()}{found[0].lower()}]" if found[1] else "\\" + found[0], text
-    )
+    return text.translate(_EITHER_CASE)

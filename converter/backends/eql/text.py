@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from sigma.types import SigmaString, SpecialChars
 
@@ -45,6 +46,7 @@ _RESERVED = frozenset(
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
 
 
+@lru_cache(maxsize=4096)
 def field(name: str, optional: bool = False) -> str:
     """Return a field name, its parts in backquotes where they need it, with ``?`` if optional.
 

@@ -27,7 +27,7 @@ from converter.backends.kql.leaves import Leaves
 from converter.backends.kql.literals import has_case
 from converter.columns import Columns
 from converter.errors import Refusal
-from converter.plan import Tree
+from converter.plan import OPERATORS, Tree
 
 Leaf = ConditionFieldEqualsValueExpression
 
@@ -163,7 +163,7 @@ def used_fields(tree: Tree) -> tuple[list[str], list[Any]]:
     stack: list[Any] = [tree]
     while stack:
         node = stack.pop()
-        if isinstance(node, ConditionItem):
+        if type(node) in OPERATORS:
             stack.extend(reversed(_args(node)))
         elif isinstance(node, Leaf):
             fields[node.field] = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _KEYWORDS = frozenset(
@@ -31,6 +32,7 @@ _REGEX_SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
 _INVISIBLE = "\u2028\u2029\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
 
 
+@lru_cache(maxsize=4096)
 def name(field: str) -> str:
     """Return a column's or table's name: bare if it is an identifier, else ``['...']``."""
     if _IDENTIFIER.fullmatch(field) and field not in _KEYWORDS:

@@ -19,10 +19,12 @@ def plain(value: SigmaString) -> str | None:
     Raises:
         Refusal: SC206 for a placeholder that nothing has expanded.
     """
+    whole = True
     for part in value.s:
         if isinstance(part, Placeholder):
             raise Refusal("SC206", f"the placeholder %{part.name}% has no value")
-    return "".join(map(str, value.s)) if all(isinstance(part, str) for part in value.s) else None
+        whole = whole and isinstance(part, str)
+    return "".join(map(str, value.s)) if whole else None
 
 
 def matches(column: str, value: SigmaString, negated: bool = False) -> Expr:

@@ -7,6 +7,7 @@ regular expressions" (a doubled backslash becomes one before the pattern is comp
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from converter.errors import Refusal
 
@@ -23,7 +24,6 @@ _IN_PATTERN = re.compile(rf'\\.|"|{_UNPLAIN.pattern}', re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 _NUMERIC = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _CIDR = re.compile(r"[0-9A-Fa-f:.]+/\d+", re.ASCII)
-_META = re.compile(r"[\\.^$|?*+()\[\]{}]")
 _SIMPLE = re.compile(r"[\w.-]+", re.ASCII)
 
 
@@ -36,6 +36,7 @@ def _sayable(name: str) -> None:
         )
 
 
+@lru_cache(maxsize=4096)
 def search_field(name: str) -> str | None:
     """Return a field name as `search` takes it, or None if `search` would not take it for a field.
 
@@ -48,6 +49,7 @@ def search_field(name: str) -> str | None:
     return name if _SEARCH_WORD.fullmatch(name) and name.upper() not in _OPERATORS else f'"{name}"'
 
 
+@lru_cache(maxsize=4096)
 def eval_field(name: str) -> str:
     """Return a field name as `eval` and `where` take it: quoted if it is not letters, digits and `_`.
 
@@ -58,6 +60,7 @@ def eval_field(name: str) -> str:
     return name if _EVAL_WORD.fullmatch(name) and name.upper() not in _OPERATORS else f"'{name}'"
 
 
+@lru_cache(maxsize=4096)
 def listed_field(name: str) -> str:
     """Return a field name as `table`, `stats` and `rename` take it.
 
@@ -100,8 +103,7 @@ def like_cidr(text: str) -> bool:
 
 def literal(text: str) -> str:
     """Return a PCRE that matches exactly this text."""
-    escaped = _META.sub(r"\\\g<0>", text)
-    return _UNPLAIN.sub(lambda found: _hex(found[0]), escaped)
+    return text.translate(_LITERAL)
 
 
 _ESCAPED = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)", re.DOTALL)
@@ -151,3 +153,7 @@ def _in_pattern(found: re.Match[str]) -> str:
 
 def _hex(char: str) -> str:
     return f"\\x{ord(char):02x}" if ord(char) < 256 else char
+
+
+_LITERAL = {ord(char): f"\\{char}" for char in r"\.^$|?*+()[]{}"}
+_LITERAL |= {code: _hex(chr(code)) for code in range(256) if _UNPLAIN.match(chr(code))}
