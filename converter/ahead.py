@@ -26,6 +26,7 @@ class Ahead:
         options: Options,
         takes: Callable[[Rule], bool],
         exporting: bool = False,
+        keyed: bool = True,
         progress: Progress | None = None,
     ) -> None:
         """Name what rules are converted for.
@@ -35,9 +36,10 @@ class Ahead:
             options: what the user chose.
             takes: which rules to convert; can be pickled.
             exporting: whether import formats are made from the records.
+            keyed: whether there is a cache.
             progress: see `jobs.Progress`.
         """
-        self.convert = Conversions(cells, options, takes, exporting)
+        self.convert = Conversions(cells, options, takes, exporting, keyed)
         self.steps = len(cells)
         self._progress = progress
         self._advance: Callable[[int], None] | None = None
@@ -59,9 +61,15 @@ class Conversions:
     """Converts one rule for all cells; can be sent to another process."""
 
     def __init__(
-        self, cells: Sequence[Cell], options: Options, takes: Callable[[Rule], bool], exporting: bool
+        self,
+        cells: Sequence[Cell],
+        options: Options,
+        takes: Callable[[Rule], bool],
+        exporting: bool,
+        keyed: bool,
     ) -> None:
-        self.cells, self._options, self._takes, self._exporting = cells, options, takes, exporting
+        self.cells, self._options, self._takes = cells, options, takes
+        self._exporting, self._keyed = exporting, keyed
 
     def __call__(self, rule: Rule) -> Ready | None:
         """Convert a rule; None if it is not for itself, or not asked for."""
@@ -69,4 +77,4 @@ class Conversions:
             return None
         alone = RuleSet([rule])
         made = [work_out(alone, rule, None, cell, self._options, self._exporting) for cell in self.cells]
-        return Ready(*identified([rule], None), packed(made), tuple(map(lasting, made)))
+        return Ready(*identified([rule], None, self._keyed), packed(made), tuple(map(lasting, made)))

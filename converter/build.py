@@ -20,7 +20,7 @@ from converter.exporting import Exports, export_item, plan_exports
 from converter.exports.item import ExportItem
 from converter.jobs import Progress, work
 from converter.output import Content
-from converter.records import Record, Task, error_of, task
+from converter.records import Ready, Record, Task, error_of, task
 from converter.rule import Rule
 from converter.rules import RuleSet
 
@@ -81,9 +81,12 @@ def outcomes(
     per_file = in_file(rules)
     tasks = []
     for rule in filter(takes, emitted):
-        ready = rules.ahead.get(id(rule.doc))
-        suffix = rule.name if per_file[rule.relative] > 1 else None
-        tasks.append(Task(rule, None, ready.source_digest, ready.key) if ready else task(rules, rule, suffix))
+        ready: Ready | None = rules.ahead.get(id(rule.doc))
+        if ready is not None:
+            tasks.append(Task(rule, None, ready.source_digest, ready.key))
+        else:
+            suffix = rule.name if per_file[rule.relative] > 1 else None
+            tasks.append(task(rules, rule, suffix, cache is not None))
     found = work(rules, tasks, cells, options, exporting, cache, workers, progress)
     for one, records in zip(tasks, found, strict=True):
         for cell, record in zip(cells, records, strict=True):

@@ -112,14 +112,10 @@ def _parses(rule: Rule, detection: dict[str, Any], section: str) -> Iterator[Rul
     """Yield the first error of pySigma's own reading of the rule and its condition."""
     from sigma.exceptions import SigmaConditionError, SigmaError
 
-    from converter import fresh
-
     try:
         # The rule itself where it can be: what was parsed is kept for its conversion.
         own = rule.doc.get("detection") is detection
-        parsed = (rule if own else replace(rule, doc={**rule.doc, "detection": detection})).sigma()
-        for condition in parsed.detection.parsed_condition:
-            fresh.parsed(condition)
+        (rule if own else replace(rule, doc={**rule.doc, "detection": detection})).read()
     except SigmaConditionError as problem:
         text = _plain(problem)
         hint = _selection_hint(detection, text)

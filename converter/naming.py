@@ -26,9 +26,9 @@ def clashes(emitted: Sequence[Rule], per_file: Mapping[str, int]) -> Iterator[tu
     owners: dict[str, list[Rule]] = {}
     for rule in emitted:
         if per_file[rule.relative] > 1:
-            path = output.query_path("", "", rule.relative, "", rule.name, None)
+            path = output.query_stem(rule.relative, rule.name, None)
         else:  # The same without the cost of a path: there are thousands.
-            path = rule.relative.rpartition(".")[0] + "."
+            path = rule.relative.rpartition(".")[0]
         owners.setdefault(path, []).append(rule)
     for several in owners.values():
         if len(several) > 1:

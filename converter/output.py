@@ -69,8 +69,12 @@ def query_path(
         rule: the rule's name where its file holds several emitted rules, else None.
         query: the query's name where the rule needs several, else None.
     """
-    suffix = "".join(f".{_safe(part)}" for part in (rule, query) if part)
-    return f"{target}/{source}/{_stem(relative)}{suffix}.{extension}"
+    return f"{target}/{source}/{query_stem(relative, rule, query)}.{extension}"
+
+
+def query_stem(relative: str, rule: str | None, query: str | None) -> str:
+    """Return the path of a query below the folder of its cell, without the extension."""
+    return _stem(relative) + "".join(f".{_safe(part)}" for part in (rule, query) if part)
 
 
 @lru_cache(maxsize=16)  # A rule is converted for all cells in turn.

@@ -63,7 +63,27 @@ def _choose(where: Cell, names: LogsourceNames) -> list[_Numbered]:
     if _changes_logsource(where):
         return found
     given = [dict(names).get(key) for key in _LOGSOURCE]
-    return [one for one in found if not _is_for_others(one[1], given)]
+    told: dict[str, bool] = {}
+    chosen = []
+    for one, conditions in zip(found, _conditions(where), strict=True):
+        if conditions not in told:
+            told[conditions] = _is_for_others(one[1], given)
+        if not told[conditions]:
+            chosen.append(one)
+    return chosen
+
+
+def _conditions(where: Cell) -> list[str]:
+    """Return what each item says of log sources: most say the same as another one."""
+    key = (where.source, where.stem, where.version)
+    if key not in _CONDITIONS:
+        items = (where.pipeline or {}).get("transformations") or []
+        parts = ("rule_conditions", "rule_cond_op", "rule_cond_not")
+        _CONDITIONS[key] = [repr([item.get(part) for part in parts]) for item in items]
+    return _CONDITIONS[key]
+
+
+_CONDITIONS: dict[tuple[str, str, str], list[str]] = {}
 
 
 def may_map(where: Cell, names: LogsourceNames) -> bool:

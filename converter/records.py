@@ -37,8 +37,8 @@ class Task:
     source_digest: str
     """SHA-256 of the rule's content and of every rule that it refers to."""
     key: str | None
-    """Of everything that the rule's queries follow from, but for cell and options; None if a reference of it
-    is broken, and the error is worked out each time."""
+    """Of everything that the rule's queries follow from, but for cell and options; None without a cache,
+    or if a reference of it is broken, and the error is worked out each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Ready:
 
     source_digest: str
     """Of its `Task`."""
-    key: str
+    key: str | None
     """The same."""
     records: PackedRecords
     """One for each cell."""
@@ -55,8 +55,8 @@ class Ready:
     """Which of them follow from the rule alone."""
 
 
-def task(rules: RuleSet, rule: Rule, suffix: str | None) -> Task:
-    """Return what identifies a rule's conversion.
+def task(rules: RuleSet, rule: Rule, suffix: str | None, keyed: bool) -> Task:
+    """Return what identifies a rule's conversion; its key if there is a cache to look in.
 
     The key takes the documents as they are after filters, in the order of their keys and with the types of
     their values, and where they stand, because errors say so.
@@ -65,11 +65,13 @@ def task(rules: RuleSet, rule: Rule, suffix: str | None) -> Task:
         closure = rules.closure(rule)
     except SigconvError:
         return Task(rule, suffix, _digest([rule]), None)
-    return Task(rule, suffix, *identified(closure, suffix))
+    return Task(rule, suffix, *identified(closure, suffix, keyed))
 
 
-def identified(closure: Sequence[Rule], suffix: str | None) -> tuple[str, str]:
+def identified(closure: Sequence[Rule], suffix: str | None, keyed: bool) -> tuple[str, str | None]:
     """Return a task's `source_digest` and `key`, for a rule and those that it refers to."""
+    if not keyed:
+        return _digest(closure), None
     parts = [repr((one.file, one.relative, one.document, one.doc)) for one in closure]
     return _digest(closure), cache.key("rule", repr(suffix), *parts)
 

@@ -60,12 +60,25 @@ class Rule:
         """
         from converter import fresh
 
+        return fresh.rule(self._template())
+
+    def read(self) -> None:
+        """Have pySigma read the rule and its conditions.
+
+        Raises:
+            sigma.exceptions.SigmaError: if the rule is not valid.
+        """
+        from converter import fresh
+
+        fresh.check(self._template())
+
+    def _template(self) -> SigmaRule:
         known = _PARSED.get(id(self.doc))
         if known is None or known[0] is not self.doc:
             known = _PARSED[id(self.doc)] = self.doc, _parsed(self.doc)
             while len(_PARSED) > _MOST:
                 del _PARSED[next(iter(_PARSED))]
-        return fresh.rule(known[1])
+        return known[1]
 
     def error(self, code: str, message: str, *path: str | int, hint: str | None = None) -> RuleError:
         """Return an error that stands at the key ``path`` of this rule."""

@@ -92,7 +92,8 @@ def test_an_exception_that_asks_for_what_the_rule_demands(condition: str, lossy:
     )
     name, _, kind = lossy.partition(":")
     value = rule.detection.detections[name].detection_items[0].value[0]
-    written = {id(one): (field, text) for one, field, text in pipelines._comparisons(rule)}
+    texts = pipelines._comparisons(rule)
+    written = {id(one): (field, pipelines._written(one, parts)) for one, field, parts in texts}
     reasons = {id(value): (Reason(Fidelity(kind), kind),)}
     tree = rule.detection.parsed_condition[0].parsed
     assert str(fidelity.combine(fidelity.of_tree(tree, reasons, (), written))) == expected

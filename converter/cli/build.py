@@ -216,7 +216,7 @@ def build(
     if replay is not None and cache is not None and alone and not check:
         _patch_if_few_changed(replay, folder, config, cells, options, cache)
     with _progress() as progress:
-        ahead = Ahead(cells, options, selection.takes, bool(wanted), progress)
+        ahead = Ahead(cells, options, selection.takes, bool(wanted), cache is not None, progress)
         config, rules = load_rules(paths, documents, workers, ahead)
     for read in (documents, known):
         if read is not None:

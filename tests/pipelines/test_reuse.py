@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
-from sigma.conditions import ConditionItem
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sigma.conditions import ConditionItem, SigmaCondition
+from sigma.exceptions import SigmaConditionError
 from sigma.rule import SigmaRule
 
 from converter import fresh, modifiers, pipeline_items, pipelines, rule, rules, yamlfile
@@ -102,6 +105,37 @@ def test_condition_is_read_as_pysigma_reads_it(condition: str) -> None:
     kept = {id(part) for part in parts(template)}
     assert kept
     assert not kept & {id(part) for part in parts(copied)}
+
+
+def tree_of(node: Any) -> Any:
+    """Return a tree of a condition's text: names, quantifiers and patterns are its leaves."""
+    if isinstance(node, ConditionItem):
+        return type(node).__name__, [tree_of(arg) for arg in node.args]
+    return node
+
+
+WORDS = """
+a/sel_1/sel-2/1/all/any/them/sel_*/_x/nota/orb/android/all_x/1-x/not/and/or/of/1 of sel_*/all of them
+any of _x*/not a/and b/or c/a and b
+"""
+words = st.sampled_from(WORDS.strip().replace("\n", "/").split("/"))
+
+
+@settings(max_examples=2000, derandomize=True, deadline=None)
+@given(st.lists(words, min_size=1, max_size=6).map(" ".join))
+def test_flat_conditions_are_read_as_the_grammar_of_pysigma_reads_them(text: str) -> None:
+    if fresh._FLAT.fullmatch(text):
+        theirs = SigmaCondition(text, None).parse(postprocess=False)  # type: ignore[arg-type]
+        assert tree_of(fresh._flat(text)) == tree_of(theirs)
+
+
+def test_flat_conditions_are_common() -> None:
+    flat = ["a", "not a", "a and not 1 of b_*", "1 of them or c", "all of sel_*", "a or not b or c"]
+    assert all(fresh._FLAT.fullmatch(text) for text in flat)
+    others = ["a and b or c", "(a)", "nota", "1 of a-b", "a  and b", "a AND b", "", "not not a", "all", "a\n"]
+    assert not any(fresh._FLAT.fullmatch(text) for text in others)
+    with pytest.raises(SigmaConditionError):
+        fresh._read("a AND b")
 
 
 def parts(one: SigmaRule) -> Iterator[object]:
