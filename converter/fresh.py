@@ -28,7 +28,9 @@ from sigma.types import SigmaExpansion, SigmaRegularExpression, SigmaString, Sig
 
 _Made = TypeVar("_Made")
 _CONTAINERS = (list, dict, set)
-_ADDED = re.compile(r"(not )?(_cond_[a-z]{10}) and \((.*)\)", re.DOTALL)
+_NAME = r"(?!not|and|or|(?:1|any|all)\b)[A-Za-z0-9_-]+"
+"""A selection that no grammar could take for an operator."""
+_ADDED = re.compile(rf"(not )?({_NAME}) and \((.*)\)", re.DOTALL)
 """How pySigma's `add_condition` writes its selection before the condition."""
 
 
@@ -196,7 +198,7 @@ def _read(text: str) -> Any:
     return SigmaCondition(text, None).parse(postprocess=False)  # type: ignore[arg-type]
 
 
-_TERM = r"(?:not )?(?:(?:1|any|all) of [A-Za-z0-9*_]+|(?!not|and|or|(?:1|any|all)\b)[A-Za-z0-9_-]+)"
+_TERM = rf"(?:not )?(?:(?:1|any|all) of [A-Za-z0-9*_]+|{_NAME})"
 _FLAT = re.compile(f"{_TERM}(?:(?: and {_TERM})+|(?: or {_TERM})+)?")
 
 

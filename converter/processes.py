@@ -68,13 +68,13 @@ def shared_out(
 class settled:
     """While it is entered, the garbage collector looks at new objects only: what is there already stays.
 
-    It looks often: parsed rules refer to each other in circles, and several processes share the memory.
+    It looks once in 10,000: parsed rules refer to each other in circles, and to look more often is felt.
     """
 
     def __enter__(self) -> None:
         self._before = gc.get_threshold()
         gc.freeze()
-        gc.set_threshold(1_000, 5, 10)
+        gc.set_threshold(10_000, 10, 10)
 
     def __exit__(self, *_: object) -> None:
         gc.set_threshold(*self._before)

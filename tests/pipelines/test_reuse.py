@@ -122,11 +122,19 @@ words = st.sampled_from(WORDS.strip().replace("\n", "/").split("/"))
 
 
 @settings(max_examples=2000, derandomize=True, deadline=None)
-@given(st.lists(words, min_size=1, max_size=6).map(" ".join))
-def test_flat_conditions_are_read_as_the_grammar_of_pysigma_reads_them(text: str) -> None:
-    if fresh._FLAT.fullmatch(text):
-        theirs = SigmaCondition(text, None).parse(postprocess=False)  # type: ignore[arg-type]
-        assert tree_of(fresh._flat(text)) == tree_of(theirs)
+@given(
+    st.lists(words, min_size=1, max_size=6).map(" ".join),
+    st.sampled_from(["{}", "_x and ({})", "not a and ({})"]),
+)
+def test_conditions_are_read_as_the_grammar_of_pysigma_reads_them(inner: str, around: str) -> None:
+    text = around.format(inner)
+    try:
+        theirs = tree_of(SigmaCondition(text, None).parse(postprocess=False))  # type: ignore[arg-type]
+    except SigmaConditionError:
+        with pytest.raises(SigmaConditionError):
+            fresh._read(text)
+    else:
+        assert tree_of(fresh._read(text)) == theirs
 
 
 def test_flat_conditions_are_common() -> None:
