@@ -8,6 +8,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -173,3 +174,30 @@ def test_other_forms_of_lucene(options: tuple[str, ...], fidelity: str) -> None:
     done = CliRunner().invoke(main, arguments, catch_exceptions=False)
     found = json.loads(done.stdout)["results"]
     assert [(one["status"], one["fidelity"]) for one in found] == [("agrees", fidelity)] * 3
+
+
+MIXED = """\
+title: A script
+name: script
+logsource: {product: windows, category: ps_script}
+detection: {s: {ScriptBlockText|contains: 'Get-A '}, condition: s}
+---
+title: A process
+name: process
+logsource: {product: windows, category: process_creation}
+detection: {s: {CommandLine|contains: '-a'}, condition: s}
+---
+title: A process after a script
+correlation: {type: temporal_ordered, rules: [script, process], group-by: [Computer], timespan: 5m}
+"""
+
+
+@pytest.mark.parametrize("target", ["spl", "kql", "lucene"])
+def test_rules_of_two_channels_whose_records_have_other_times(tmp_path: Path, target: str) -> None:
+    """Sysmon's records have UtcTime, PowerShell's only the time of the record."""
+    (tmp_path / "mixed.yml").write_text(MIXED)
+    (found,) = run.verify(
+        rules.load([tmp_path]), [pipelines.cell("sysmon", target)], ROOT / "tests" / "rules"
+    )
+    assert found.status == "agrees", found.detail
+    assert found.hits > 20

@@ -15,6 +15,7 @@ SYSMON_CHANNEL = "Microsoft-Windows-Sysmon/Operational"
 
 SYSTEM_KEYS = frozenset(
     {
+        "@timestamp",
         "ActivityID",
         "Channel",
         "Computer",
@@ -112,12 +113,17 @@ def utc_time(event: Mapping[str, Any]) -> datetime | None:
 
 
 def record_time(event: Mapping[str, Any]) -> datetime:
-    """Return the record's time: TimeCreated, else UtcTime and `WRITE_DELAY`, else the epoch."""
+    """Return the record's time: TimeCreated, else UtcTime and `WRITE_DELAY`, else the epoch.
+
+    A record with neither may have its time under a collector's name, ``@timestamp``.
+    """
     for key in _TIME_KEYS:
         if event.get(key) and (moment := parse_time(event[key])):
             return moment
     own = utc_time(event)
-    return own + WRITE_DELAY.get(event_id(event) or 0, timedelta()) if own else _EPOCH
+    if own is not None:
+        return own + WRITE_DELAY.get(event_id(event) or 0, timedelta())
+    return parse_time(event.get("@timestamp") or "") or _EPOCH
 
 
 def without(event: Mapping[str, Any], empty: frozenset[str]) -> dict[str, Any]:

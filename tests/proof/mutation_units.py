@@ -26,7 +26,7 @@ from converter.rule import Rule
 from converter.rules import RuleSet
 from tests.language_expected import runnable
 from tests.language_table import Case, cases
-from tests.proof import forms, keyed, pinned, sourced, typed
+from tests.proof import configured, forms, keyed, pinned, sourced, typed
 from tests.proof.stream_cells import stream_cell
 from tests.proof.stream_rules import Chain
 from tests.support import ROOT, SHARED, none_base
@@ -127,6 +127,8 @@ def _of_token(kind: str, token: str, language: str) -> Iterator[Unit]:
         yield from _plan_unit(f"{kind}/{token}", language, *keyed.rules(token, language))
     elif token.startswith("sourced/"):
         yield from _plan_unit(f"{kind}/{token}", language, *sourced.rules(token, language))
+    elif token.startswith("configured/"):
+        yield from _plan_unit(f"{kind}/{token}", language, *configured.rules(token, language))
     else:
         yield from _plan_unit(f"{kind}/{token}", language, *_of_chain(pinned.chain(token), language))
 

@@ -6,8 +6,9 @@ is written only if an engine bears it out: a correlation's alerts over random st
 before you commit it. `test_pinned.py` compares: a change of what is emitted shows in a second.
 
 A token names a correlation, ``random/TYPE/NUMBER`` of `stream_rules` or ``table/TYPE/CONDITION/BASES`` of the
-table of docs/correlations.md; or a rule of `typed`, `keyed`, `forms` or `sourced`. They are chosen so that
-together they reach what all of these reach in the backends (``--choose``) and notice what mutants change.
+table of docs/correlations.md; or a rule of `typed`, `keyed`, `forms`, `sourced` or `configured`. They are
+chosen so that together they reach what all of these reach in the backends (``--choose``) and notice what
+mutants change.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from random import Random
 from converter.convert import Conversion
 from converter.errors import Refusal
 from converter.plan import Draft
-from tests.proof import forms, keyed, sourced, table, typed
+from tests.proof import configured, forms, keyed, sourced, table, typed
 from tests.proof.stream_cells import LANGUAGES
 from tests.proof.stream_rules import TYPES, Chain, random_chain
 from tests.proof.streams import batch, compare, converted
@@ -35,7 +36,7 @@ RANDOM = 90
 """Random correlations of each type that there are to choose from."""
 _HEAD, _NEXT = "=== ", "--- "
 _DRAFTS = {"typed": typed, "form": forms}
-_CONVERSIONS = {"keyed": keyed, "sourced": sourced}
+_CONVERSIONS = {"keyed": keyed, "sourced": sourced, "configured": configured}
 
 
 @cache
@@ -51,6 +52,7 @@ def candidates(language: str) -> list[str]:
     """Return all tokens."""
     correlations = [*_table(), *(f"random/{kind}/{number}" for kind in TYPES for number in range(RANDOM))]
     events = [*typed.tokens(language), *forms.tokens(language), *sourced.tokens()]
+    events += configured.tokens(language)
     return [*correlations, *keyed.tokens(language), *events]
 
 
@@ -121,8 +123,8 @@ def problems(token: str, language: str, made: Conversion | list[Draft]) -> list[
         return _DRAFTS[family].problems(token, language, made)
     if family == "keyed":
         return keyed.problems(token, language, made)
-    if family == "sourced":
-        return sourced.problems(token, language)
+    if family in ("sourced", "configured"):
+        return (sourced if family == "sourced" else configured).problems(token, language)
     rules = chain(token)
     streams = batch(Random(f"pinned/{token}"), rules, STREAMS, ties=made.cell.target != "eql")
     return compare(rules, made, streams)[0]

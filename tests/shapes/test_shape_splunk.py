@@ -36,6 +36,16 @@ def test_time_is_the_records_and_not_utc_time():
     assert SHAPE.store(RAW, 0).doc["UtcTime"] == "2020-10-18 07:30:46.319"
 
 
+def test_time_of_a_record_under_a_collectors_name():
+    script = {"EventID": 4104, "Channel": "Microsoft-Windows-PowerShell/Operational"}
+    given = script | {"@timestamp": "2020-10-18T07:30:46.319Z"}
+    doc = SHAPE.store(given, 0).doc
+    assert doc["_time"] == 1603006246.319
+    assert "@timestamp" not in doc
+    # A copy's own time, where a record has one, is when it was collected.
+    assert SHAPE.store(RAW | {"@timestamp": "2026-01-01T00:00:00Z"}, 0).doc["_time"] == 1603006247.819
+
+
 def test_an_empty_text_makes_no_field():
     assert "DestinationHostname" not in SHAPE.store(RAW, 0).doc
     assert "DestinationHostname" not in SHAPE.view(RAW)
