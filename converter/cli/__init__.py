@@ -5,6 +5,7 @@ Everything else is imported inside the commands, so that `--help` and a usage er
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import click
@@ -24,6 +25,9 @@ from converter.cli.test import test
 from converter.cli.verify import verify
 from converter.errors import ExitCode, SigconvError
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""A disk that is full, or broken, where standard output or a report goes."""
+
 
 class _Group(click.Group):
     """A group whose commands' SigconvErrors are one line and an exit code, and whose own defects are 3."""
@@ -37,6 +41,9 @@ class _Group(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in _FULL:
+                click.echo(f"SC603 the output cannot be written: {error.strerror}", err=True)
+                ctx.exit(ExitCode.USAGE)
             import traceback
 
             traceback.print_exc()
