@@ -26,7 +26,7 @@ from converter.rule import Rule
 from converter.rules import RuleSet
 from tests.language_expected import runnable
 from tests.language_table import Case, cases
-from tests.proof import configured, forms, keyed, pinned, sourced, typed
+from tests.proof import configured, forms, fuzzed, keyed, pinned, sourced, typed
 from tests.proof.stream_cells import stream_cell
 from tests.proof.stream_rules import Chain
 from tests.support import ROOT, SHARED, none_base
@@ -114,8 +114,8 @@ def _shipped(language: str) -> list[Unit]:
 
 
 def _of_token(kind: str, token: str, language: str) -> Iterator[Unit]:
-    if token.startswith(("typed/", "form/")):
-        family = typed if token.startswith("typed/") else forms
+    if token.startswith(("typed/", "form/", "fuzz/")):
+        family: Any = {"typed": typed, "form": forms, "fuzz": fuzzed}[token.partition("/")[0]]
         with suppress(Refusal):
             family.base(token, language)
 

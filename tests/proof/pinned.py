@@ -6,9 +6,9 @@ is written only if an engine bears it out: a correlation's alerts over random st
 before you commit it. `test_pinned.py` compares: a change of what is emitted shows in a second.
 
 A token names a correlation, ``random/TYPE/NUMBER`` of `stream_rules` or ``table/TYPE/CONDITION/BASES`` of the
-table of docs/correlations.md; or a rule of `typed`, `keyed`, `forms`, `sourced` or `configured`. They are
-chosen so that together they reach what all of these reach in the backends (``--choose``) and notice what
-mutants change.
+table of docs/correlations.md; or a rule of `typed`, `keyed`, `forms`, `fuzzed`, `sourced` or `configured`.
+They are chosen so that together they reach what all of these reach in the backends (``--choose``) and notice
+what mutants change.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cache
 from random import Random
+from typing import Any
 
 from converter.convert import Conversion
 from converter.errors import Refusal
 from converter.plan import Draft
-from tests.proof import configured, forms, keyed, sourced, table, typed
+from tests.proof import configured, forms, fuzzed, keyed, sourced, table, typed
 from tests.proof.stream_cells import LANGUAGES
 from tests.proof.stream_rules import TYPES, Chain, random_chain
 from tests.proof.streams import batch, compare, converted
@@ -35,7 +36,7 @@ STREAMS = 6
 RANDOM = 90
 """Random correlations of each type that there are to choose from."""
 _HEAD, _NEXT = "=== ", "--- "
-_DRAFTS = {"typed": typed, "form": forms}
+_DRAFTS: dict[str, Any] = {"typed": typed, "form": forms, "fuzz": fuzzed}
 _CONVERSIONS = {"keyed": keyed, "sourced": sourced, "configured": configured}
 
 
@@ -52,7 +53,7 @@ def candidates(language: str) -> list[str]:
     """Return all tokens."""
     correlations = [*_table(), *(f"random/{kind}/{number}" for kind in TYPES for number in range(RANDOM))]
     events = [*typed.tokens(language), *forms.tokens(language), *sourced.tokens()]
-    events += configured.tokens(language)
+    events += [*configured.tokens(language), *fuzzed.tokens()]
     return [*correlations, *keyed.tokens(language), *events]
 
 
