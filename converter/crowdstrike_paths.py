@@ -278,13 +278,14 @@ class BaseName(FieldMappingTransformationBase):
             (at for at, part in enumerate(parts) if isinstance(part, str) and "\\" in part), default=-1
         )
         if last < 0:
-            opened = parts[0] is _MANY and _MANY not in parts[1:]
-            return value if opened or (self.loss != "none" and self._takes_part(parts)) else None
+            if parts[0] is _MANY and common.names_no_folder(shown := _without_leading(parts)):
+                return value if shown == parts else common.string(value, list(shown))
+            return value if self.loss != "none" and self._takes_part(parts) else None
         before, _, text = str(parts[last]).rpartition("\\")
         name: _Parts = [part for part in (text, *parts[last + 1 :]) if part != ""]
         if not name or name == [_MANY]:
             return None
-        if _MANY in name and self.loss != "narrower":
+        if not common.names_no_folder(name) and self.loss != "narrower":
             return None
         whole = parts[:last] == [_MANY] and not before
         if not whole and self.loss == "none":
@@ -293,7 +294,18 @@ class BaseName(FieldMappingTransformationBase):
 
     def _takes_part(self, parts: _Parts) -> bool:
         """Tell whether a pattern without a backslash is taken: a bare name, or a part of a path."""
-        return _MANY not in parts if self.loss == "broader" else True
+        return not {_MANY, _ONE} & set(parts) if self.loss == "broader" else True
+
+
+def _without_leading(parts: _Parts) -> _Parts:
+    """Return a pattern that begins with a star without the single characters behind it.
+
+    A drive or a server stands before every name: characters enough, and the last may be the backslash.
+    """
+    at = 1
+    while at < len(parts) and parts[at] is _ONE and at <= 3:
+        at += 1
+    return [parts[0], *parts[at:]]
 
 
 def _parts(value: SigmaString) -> _Parts:

@@ -21,11 +21,11 @@ from sigma.types import SigmaExists, SigmaNull, SigmaString, SigmaType, SpecialC
 
 from converter import detection_items as common
 from converter.detection_items import Part
+from converter.path_transformations import keys_of_default
 
 _MANY = SpecialChars.WILDCARD_MULTI
 _ONE = SpecialChars.WILDCARD_SINGLE
 _Parts = list[str | SpecialChars]
-_DEFAULT = "\\(Default)"
 
 
 @dataclass
@@ -70,7 +70,7 @@ class RegistryKeyAndValue(FieldMappingTransformationBase):
                 item, value, "key and value are stored apart, the default value without a name"
             )
         make = _Maker(self, item, value)
-        parts = [part if isinstance(part, SpecialChars) else str(part) for part in value.s]
+        parts = _joined([part if isinstance(part, SpecialChars) else str(part) for part in value.s])
         ways = list(make.ways(parts))
         return ways[0] if len(ways) == 1 else common.linked(ways, ConditionOR)
 
@@ -95,7 +95,7 @@ class _Maker:
                 yield self._all(self._leaf(self.of.key, parts), self._named())
             if self.of.keys:
                 yield self._all(self._leaf(self.of.key, parts), self._operation(self.of.keys))
-        defaults = [key for key in _without_default(parts) if key != parts]
+        defaults = [key for key in map(list, keys_of_default(parts)) if key != parts]
         if not self.of.joined:
             for before, after in _cuts(parts):
                 whole = list(after) == [_MANY]
@@ -141,25 +141,6 @@ class _Maker:
 def _is_cut(key: _Parts, parts: _Parts) -> bool:
     """Tell whether a pattern is the other without ``\\*`` at its end: any name, or none, may follow."""
     return parts[-1] is _MANY and _joined([*key, "\\", _MANY]) == parts
-
-
-def _without_default(parts: _Parts) -> list[_Parts]:
-    """Return the patterns of keys whose default value, ``key\\(Default)``, fits a pattern."""
-    made: list[_Parts] = []
-    tail = [_MANY] if parts[-1] is _MANY else []
-    head = parts[:-1] if tail else parts
-    if tail:
-        made.append(parts)
-    last = head[-1] if head else ""
-    if isinstance(last, str):
-        lower = last.lower()
-        if tail and last.endswith("\\"):
-            made.append([*head[:-1], last[:-1]])
-        if lower.endswith(_DEFAULT.lower()):
-            made.append([*head[:-1], last[: -len(_DEFAULT)]])
-        elif not tail and head[:-1] == [_MANY] and _DEFAULT.lower().endswith(lower):
-            made.append([_MANY])
-    return [_joined(one) for one in made]
 
 
 def _joined(parts: _Parts) -> _Parts:

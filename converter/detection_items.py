@@ -19,6 +19,7 @@ from sigma.types import (
     SigmaRegularExpression,
     SigmaString,
     SigmaType,
+    SpecialChars,
 )
 
 from converter.errors import Refusal
@@ -64,6 +65,19 @@ def value_text(value: SigmaType) -> str:
         case SigmaExpansion():
             return " or ".join(value_text(one) for one in value.values)
     return str(value)
+
+
+def names_no_folder(name: Sequence[object]) -> bool:
+    """Tell whether a pattern for what follows a path's last written backslash is one for the file's name.
+
+    A wildcard behind a part of it could be another backslash: ``a?b.exe`` is also ``b.exe`` in a folder
+    ``a``. First, a star takes the folders in and the name's begin too; no path has two backslashes together,
+    nor one at its end.
+    """
+    rest = list(name[1:])
+    while rest and rest[-1] is SpecialChars.WILDCARD_SINGLE:
+        rest.pop()
+    return all(isinstance(part, str) for part in rest)
 
 
 def typed(value: str | int | bool) -> SigmaType:

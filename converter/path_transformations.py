@@ -143,6 +143,7 @@ class FileNameOnly(DetectionItemTransformation):
                     first is _MANY
                     and text.startswith("\\")
                     and not _has_backslash([text[1:], *rest])
+                    and common.names_no_folder(_clean([text[1:], *rest]))
                     and isinstance(value, SigmaString)
                 ):
                     values.append(common.string(value, [text[1:], *rest]))
@@ -185,14 +186,23 @@ class RegistryRoots(DetectionItemTransformation):
             if written is not None:
                 many = [written] if isinstance(written, str) else written
                 ways = [[*parts[:at], f"{one}\\{rest}", *parts[at + 1 :]] for one in many]
-        last = ways[0][-1]
-        if self.default != ["(Default)"] and isinstance(last, str) and last.lower().endswith("\\(default)"):
-            ways = [
-                [*way[:-1], str(way[-1])[: -len("(Default)")] + name] for way in ways for name in self.default
-            ]
+        if self.default != ["(Default)"]:
+            ways = [one for way in ways for one in self._with_defaults(way)]
         if ways == [parts]:
             return [value]
         return [common.string(value, way) for way in ways]
+
+    def _with_defaults(self, parts: _Parts) -> Iterator[_Parts]:
+        """Yield the patterns for default values as they are named, and the one for all other values."""
+        for name in self.default:
+            if name != "(Default)":
+                for key in keys_of_default(parts, f"\\{name}"):
+                    yield (
+                        [*key[:-1], f"{key[-1]}\\{name}"] if isinstance(key[-1], str) else [*key, f"\\{name}"]
+                    )
+        only_default = isinstance(parts[-1], str) and parts[-1].lower().endswith("\\(default)")
+        if "(Default)" in self.default or not only_default:
+            yield parts
 
 
 @dataclass
@@ -219,7 +229,7 @@ class RegistryDefaults(DetectionItemTransformation):
         if not isinstance(value, SigmaString):
             return here
         splitting = SplitPath(self.root, self.key, "first")
-        keys = [list(parts) for parts in _before_default(_parts(value)) if splitting.can(list(parts))]
+        keys = [list(parts) for parts in keys_of_default(_parts(value)) if splitting.can(list(parts))]
         if not keys:
             return here
         values: list[SigmaType] = [common.string(value, parts) for parts in keys]
@@ -230,8 +240,13 @@ class RegistryDefaults(DetectionItemTransformation):
         return common.linked([here, alone], ConditionOR)
 
 
-def _before_default(parts: _Parts) -> Iterator[tuple[str | SpecialChars, ...]]:
-    """Give the patterns for a key that a pattern matches with ``\\(Default)`` behind it."""
+def keys_of_default(parts: _Parts, stored: str | None = None) -> Iterator[tuple[str | SpecialChars, ...]]:
+    """Give the patterns for a key that a pattern matches with ``\\(Default)`` behind it.
+
+    Args:
+        parts: the pattern.
+        stored: what the platform has behind the key; a pattern that takes this as well finds it itself.
+    """
     cuts: list[tuple[_Parts, _Parts]] = []
     for at, part in enumerate(parts):
         if part is _MANY:
@@ -247,7 +262,9 @@ def _before_default(parts: _Parts) -> Iterator[tuple[str | SpecialChars, ...]]:
         )
         key = _clean(left)
         ends = key[-1] if key else ""
-        if re.fullmatch(pattern, "\\(Default)", re.IGNORECASE) and not str(ends).endswith("\\"):
+        if not re.fullmatch(pattern, "\\(Default)", re.IGNORECASE) or str(ends).endswith("\\"):
+            continue
+        if stored is None or (key and not re.fullmatch(pattern, stored, re.IGNORECASE)):
             found[key] = None
     # What a pattern with a star behind it matches needs no other.
     yield from (key for key in found if not key or key[-1] is _MANY or (*key, _MANY) not in found)

@@ -124,8 +124,10 @@ class Builder:
             yield ""
             return
         made = list(islice(together(values), 400))
-        user = [f"QUARTZ\\{value}" for value in made] if self.sysmon and field in defaults.USERS else []
-        yield from (value for value in (*made, *user) if self.storable(field, value))
+        yield from (value for value in made if self.storable(field, value))
+        if self.sysmon and field in defaults.USERS:
+            ways = (way for value in made for way in (f"QUARTZ\\{value}", f"{str(value).strip()}\\mira"))
+            yield from (way for way in ways if self.storable(field, way))
         if self.sysmon:
             whole = (text for value in made for text in plausible.completed(field, str(value)))
             yield from (text for text in whole if self.storable(field, text))

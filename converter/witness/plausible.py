@@ -46,7 +46,9 @@ def holds(field: str, text: str) -> bool:
     if field == "Details":
         return (text != "" and not _LIKE_DATA.search(text)) or _DATA.fullmatch(text) is not None
     if field in FILES:
-        return "\\" in text or text.lower() in _NO_FILE
+        if "\\" not in text:
+            return text.lower() in _NO_FILE
+        return not text.endswith("\\") and "\\\\" not in text[1:]
     return True
 
 

@@ -207,7 +207,7 @@ class Single:
         return made
 
     def _free(self, field: str) -> bool:
-        return not (self.builder.sysmon and field in (*defaults.FIXED, "EventID", "Computer"))
+        return not (self.builder.sysmon and field in (*defaults.FIXED, "EventID", "Computer", "TargetObject"))
 
     def events(self) -> list[dict[str, Any]]:
         """Return the rule's witnesses, without their time, each once."""

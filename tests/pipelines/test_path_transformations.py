@@ -122,7 +122,10 @@ def test_a_wrong_option_is_refused():
 
 @pytest.mark.parametrize(
     ("value", "name"),
-    [("*\\a.exe", "a.exe"), ("*\\a*.exe", "axx.exe"), ("*", "anything"), (r"*\\*.exe", "z.exe")],
+    [
+        *(("*\\a.exe", "a.exe"), ("*", "anything"), (r"*\\*.exe", "z.exe")),
+        *((r"*\\?.exe", "z.exe"), ("*\\a.ex?", "a.exf")),
+    ],
 )
 def test_a_file_name(value, name):
     parsed = tree({"type": "file_name_only"}, {"Path": value})
@@ -130,7 +133,14 @@ def test_a_file_name(value, name):
     assert not holds(parsed, {"Path": "y.dll" if value != "*" else None})
 
 
-@pytest.mark.parametrize("value", ["C:\\a.exe", "*\\b\\a.exe", "a.exe", "*a.exe", "*\\a.exe*\\b"])
+# A wildcard behind a part of the name can be a backslash: `*\\a?b.exe` is also `b.exe` in a folder `a`.
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("C:\\a.exe", "*\\b\\a.exe", "a.exe", "*a.exe", "*\\a.exe*\\b"),
+        *("*\\a*.exe", "*\\a?b.exe", "*\\a*", r"*\\*a*", r"*\\??.exe"),
+    ],
+)
 def test_more_than_a_file_name_is_refused(value):
     with pytest.raises(Refusal, match="only the name"):
         tree({"type": "file_name_only"}, {"Path": value})
@@ -151,6 +161,50 @@ def test_default_values_without_a_path():
             # With a path the path alone decides.
             path = f"{root}\\{key}\\Other"
             assert holds(parsed, {"r": root, "k": key, "p": path}) == matches(pattern, path), pattern
+
+
+@pytest.mark.parametrize("default", [["", "(Default)"], [""], ["(Default)"]])
+def test_default_values_without_a_name(default):
+    """A default value's path ends in a backslash where the platform gives it an empty name."""
+    item = {"type": "registry_roots", "roots": {"HKLM": "HKEY_LOCAL_MACHINE"}, "default": default}
+    keys = ["HKLM\\A", "HKLM\\A\\Run", "HKCU\\Run\\A"]
+    patterns = [
+        "*\\Run\\*",
+        "*\\Run*",
+        "HKLM\\*",
+        "*(Default)",
+        "HKLM\\A\\(Default)",
+        "*\\A\\*",
+        "*efault*",
+        "*",
+    ]
+    patterns += [
+        "*\\Run",
+        "HKLM\\A\\(D*t)",
+        "*\\(Defaul?)",
+        "*Run\\x*",
+        "?KLM\\A*",
+        "*\\Run\\(Default)*",
+        "HKLM\\A\\(D*",
+    ]
+    patterns += [
+        "*\\Run\\?",
+        "*\\A\\Other",
+        "*\\Run\\(default)",
+        "*n\\(Default)*",
+        "*\\*\\(Default)",
+    ]
+    for pattern in patterns:
+        parsed = tree(item, {"p": pattern.replace("\\*", "\\\\*").replace("\\?", "\\\\?")})
+        for key in keys:
+            stored = key.replace("HKLM", "HKEY_LOCAL_MACHINE")
+            wanted = matches(pattern.lower(), f"{key}\\(Default)".lower())
+            if pattern == "?KLM\\A*":  # The roots of such a pattern are not known.
+                continue
+            for name in default:
+                assert holds(parsed, {"p": f"{stored}\\{name}"}) == wanted, (pattern, key, name)
+            other = matches(pattern.lower(), f"{key}\\Other".lower())
+            assert holds(parsed, {"p": f"{stored}\\Other"}) == other, (pattern, key)
 
 
 CASE = {"type": "by_case", "by": "Kind", "cases": {"in": "a", "out": "b"}}
@@ -253,3 +307,39 @@ def test_a_host_in_a_url(stored):
     assert holds(tree({"type": "url_host"}, {"F|endswith": ".example"}), {"F": stored})
     assert not holds(tree({"type": "url_host"}, {"F": "other.example"}), {"F": stored})
     assert not holds(tree({"type": "url_host"}, {"F|endswith": ".exam"}), {"F": stored})
+
+
+WHOLE = (
+    *("C:\\a.exe", "C:\\xa.exe", "C:\\a\\b.exe", "C:\\d\\axb.exe", "C:\\ab.exe", "C:\\a\\x\\b.exe"),
+    *(
+        "D:\\e\\b.exe",
+        "C:\\a.exf",
+        "\\\\s\\d\\a.exe",
+        "C:\\d\\xb.exe",
+        "C:\\b.exe",
+        "C:\\z\\a",
+        "C:\\a\\z.dll",
+    ),
+)
+EXACT = ("*\\a.exe", "*a.exe", "*b.exe", "*\\a.ex?", r"*\\*.exe", r"*\\?b.exe", "*?b.exe", "*??b.exe")
+OF_FOLDERS = ("*\\a?b.exe", "*a?b.exe", "*\\a*.exe", "*a*b.exe", "*\\a*", "*x?b.exe", "*?a?b.exe")
+
+
+@pytest.mark.parametrize("value", [*EXACT, *OF_FOLDERS])
+def test_a_base_name_says_what_the_path_says(value):
+    """What the item without a loss takes selects the same paths; what it leaves is for the narrower one."""
+
+    def selected(loss):
+        parsed = tree({"type": "base_name", "to": "Name", "loss": loss}, {"Path": value})
+        docs = [{"Name": path.rpartition("\\")[2], "Path": "not mapped"} for path in WHOLE]
+        return [path for path, doc in zip(WHOLE, docs, strict=True) if holds(parsed, doc)]
+
+    signs = {"*": ".*", "?": "."}
+    pattern = "".join(signs.get(char, re.escape(char)) for char in value.replace("\\\\", "\\"))
+    meant = [path for path in WHOLE if re.fullmatch(pattern, path)]
+    assert meant
+    if value in EXACT:
+        assert selected("none") == meant
+    else:
+        assert selected("none") == []
+        assert set(selected("narrower")) < set(meant)
