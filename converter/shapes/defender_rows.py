@@ -36,7 +36,10 @@ _INTEGRITY = {
     "S-1-16-12288": "High",
     "S-1-16-16384": "System",
 }
-_ROOTS = {"HKLM": "HKEY_LOCAL_MACHINE", "HKCR": "HKEY_LOCAL_MACHINE\\SOFTWARE\\Classes"}
+_ROOTS = {
+    **{"HKLM": "HKEY_LOCAL_MACHINE", "HKCU": "HKEY_CURRENT_USER"},
+    "HKCR": "HKEY_LOCAL_MACHINE\\SOFTWARE\\Classes",
+}
 _KERNEL_FILE = "Microsoft-Windows-Kernel-File"
 _PATHS = {"TargetFilename", "SourceFilename"}
 _SOME = 2

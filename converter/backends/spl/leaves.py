@@ -251,7 +251,7 @@ def _compare(name: str, value: SigmaCompareExpression, columns: Columns) -> Node
     said = field and f"{field}{operator}{written}"
     test = f"tonumber({subject}){operator}{written}"
     leaf = Leaf(where=test, where_not=f"isnull(tonumber({subject})) OR NOT {test}", search=said)
-    if said is None or (column is not None and column.type == "number"):
+    if said is None or (column is not None and column.type == "number" and not column.null):
         return leaf
     # `search` compares text that is no number as text: "-" would be less than 5.
     return Leaf(where=leaf.where, where_not=leaf.where_not, weaker=Leaf("", "", search=said))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from converter.backends.spl import SplBackend
+from converter.columns import Column
 from converter.engines.base import Stored
 from converter.engines.spl import SplEngine, split
 from converter.errors import Refusal
@@ -68,6 +70,21 @@ def test_a_value_selects_what_it_means(
     upper = [one.upper() for one in plain if one.isascii()]
     texts = [*plain, *values, *others, *(f"x{one}y" for one in plain), *upper]
     agree(detection, [*({"F": text} for text in texts), {"G": "x"}, {"F": "x", "G": "never"}])
+
+
+@pytest.mark.parametrize("operator", ["lt", "lte", "gt", "gte"])
+@pytest.mark.parametrize("negated", [False, True])
+def test_a_text_for_no_value_is_no_number(operator: str, negated: bool) -> None:
+    """`search` compares it as a text: "null" would be greater than any number."""
+    detection = {"s": {f"F|{operator}": 1024}, "condition": "not s" if negated else "s"}
+    base = none_base(detection, "spl")
+    base = replace(base, columns={"F": Column("number", null="null")})
+    (draft,) = SplBackend().event(base)
+    events = [{"F": "null"}, {"F": "5"}, {"F": "1024"}, {"F": "2000"}, {}]
+    found = sorted(SplEngine().load(stored(events), {}).run(draft.text).events)
+    matches = compile_detection(detection)
+    numbers = [{name: int(text) for name, text in event.items() if text != "null"} for event in events]
+    assert found == [number for number, event in enumerate(numbers) if matches(event)], draft.text
 
 
 @settings(max_examples=200, derandomize=True, deadline=None)
