@@ -61,16 +61,16 @@ class RegistryKeyAndValue(FieldMappingTransformationBase):
         return common.group(detection_item, [self._one(detection_item, one) for one in detection_item.value])
 
     def _one(self, item: SigmaDetectionItem, value: SigmaType) -> Part:
-        if isinstance(value, SigmaNull | SigmaExists) or (
-            isinstance(value, SigmaString) and list(value.s) == [_MANY]
-        ):
-            return common.item(item, self.key, value)
-        if not isinstance(value, SigmaString):
+        parts: _Parts = []
+        if isinstance(value, SigmaString):
+            parts = _joined([part if isinstance(part, SpecialChars) else str(part) for part in value.s])
+        elif not isinstance(value, SigmaNull | SigmaExists):
             raise common.refuse(
                 item, value, "key and value are stored apart, the default value without a name"
             )
+        if not isinstance(value, SigmaString) or parts in ([], [_MANY]):
+            return common.item(item, self.key, value)
         make = _Maker(self, item, value)
-        parts = _joined([part if isinstance(part, SpecialChars) else str(part) for part in value.s])
         ways = list(make.ways(parts))
         return ways[0] if len(ways) == 1 else common.linked(ways, ConditionOR)
 

@@ -178,6 +178,8 @@ class RegistryRoots(DetectionItemTransformation):
         if not isinstance(value, SigmaString):
             return [value]
         parts = _parts(value)
+        if not parts:  # No path is empty: there is no root to write, and no default value to find.
+            return [value]
         at = 1 if len(parts) > 1 and parts[0] is _MANY else 0
         ways: list[_Parts] = [parts]
         if isinstance(parts[at], str):
