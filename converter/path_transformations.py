@@ -242,6 +242,9 @@ class RegistryDefaults(DetectionItemTransformation):
         return common.linked([here, alone], ConditionOR)
 
 
+_DEFAULT = "\\(default)"
+
+
 def keys_of_default(parts: _Parts, stored: str | None = None) -> Iterator[tuple[str | SpecialChars, ...]]:
     """Give the patterns for a key that a pattern matches with ``\\(Default)`` behind it.
 
@@ -249,14 +252,17 @@ def keys_of_default(parts: _Parts, stored: str | None = None) -> Iterator[tuple[
         parts: the pattern.
         stored: what the platform has behind the key; a pattern that takes this as well finds it itself.
     """
+    last = parts[-1] if parts else ""
+    if isinstance(last, str) and not _DEFAULT.endswith(last[-len(_DEFAULT) :].lower()):
+        return
     cuts: list[tuple[_Parts, _Parts]] = []
     for at, part in enumerate(parts):
         if part is _MANY:
             cuts.append((parts[: at + 1], parts[at:]))
         elif isinstance(part, str):
-            cuts += [
-                ([*parts[:at], part[:cut]], [part[cut:], *parts[at + 1 :]]) for cut in range(len(part) + 1)
-            ]
+            # What stands for the default value begins with a backslash, or with a wildcard.
+            places = [*(found.start() for found in re.finditer(r"\\", part)), len(part)]
+            cuts += [([*parts[:at], part[:cut]], [part[cut:], *parts[at + 1 :]]) for cut in places]
     found: dict[tuple[str | SpecialChars, ...], None] = {}
     for left, right in cuts:
         pattern = "".join(

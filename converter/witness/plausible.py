@@ -58,6 +58,8 @@ def completed(field: str, text: str) -> Iterator[str]:
         yield f"HKLM\\SOFTWARE\\Quartz{'' if text.startswith(chr(92)) else chr(92)}{text}"
         yield f"HKLM{'' if text.startswith(chr(92)) else chr(92)}{text}"
     elif field in FILES:
+        text = f"{text}qz7.exe" if text.endswith("\\") else text
+        yield text
         yield f"D:\\Depot{'' if text.startswith(chr(92)) else chr(92)}{text}"
     elif field in HASHES:
         parts = [_padded(*one.groups()) for one in _HASH.finditer(text)]

@@ -57,7 +57,7 @@ VALUES: list[tuple[str, Any]] = [
 ]
 
 
-EVERY = 23
+EVERY = 61
 
 
 def wrong(where: Cell, every: int) -> list[str]:

@@ -9,7 +9,7 @@ pytest.importorskip("eql", reason="the engines need sigconv[verify]")
 from tests.proof import fuzzed
 from tests.proof.stream_cells import LANGUAGES
 
-FEW = 100
+FEW = 40
 
 
 def run(language: str, numbers: range) -> None:
