@@ -128,7 +128,7 @@ class DevicePath(DetectionItemTransformation):
         return [SigmaRegularExpression(f"{found['begin']}{volume}{rest}", set(value.flags))]
 
     def _ways(self, value: SigmaString) -> list[_Parts] | None:
-        drive, rest = _drive(_parts(value))
+        drive, rest = _drive(common.parts(value))
         if drive is None or (drive.isalpha() and self.letters == "none"):
             return None
         return [[_REDIRECTOR, *rest]] if drive == "\\" else [[*volume, *rest] for volume in _VOLUMES]
@@ -167,13 +167,13 @@ def _demand(node: object) -> list[tuple[str | None, str]]:
 def _letter(value: object) -> str | None:
     if not isinstance(value, SigmaString):
         return None
-    drive, _ = _drive(_parts(value))
+    drive, _ = _drive(common.parts(value))
     return drive.lower() if drive is not None and drive.isalpha() else None
 
 
 def _named(item: SigmaDetectionItem) -> bool:
     """Tell whether a value names a volume as the kernel does, and no other stands for it on any drive."""
-    drives = [_drive(_parts(value)) for value in item.value if isinstance(value, SigmaString)]
+    drives = [_drive(common.parts(value)) for value in item.value if isinstance(value, SigmaString)]
     anywhere = [rest for drive, rest in drives if drive == "?" and item.value_linking is not ConditionAND]
     return any(_KERNEL.search(_text(value)) and _beyond_volume(value) not in anywhere for value in item.value)
 
@@ -183,12 +183,12 @@ def _text(value: SigmaType) -> str:
         return str(value.regexp).replace("\\\\", "\\")
     if not isinstance(value, SigmaString):
         return ""
-    return "".join("\0" if isinstance(part, SpecialChars) else part for part in _parts(value))
+    return "".join("\0" if isinstance(part, SpecialChars) else part for part in common.parts(value))
 
 
 def _beyond_volume(value: SigmaType) -> _Parts | None:
     """Return what follows the name of a volume whose number has one or two places, from the backslash on."""
-    parts = _parts(value) if isinstance(value, SigmaString) else []
+    parts = common.parts(value) if isinstance(value, SigmaString) else []
     for places in (1, 2):
         if parts[: 1 + places] == [_VOLUME, *[_ONE] * places]:
             rest = parts[1 + places :]
@@ -271,7 +271,7 @@ class BaseName(FieldMappingTransformationBase):
             return value
         if not isinstance(value, SigmaString):
             return None
-        parts = _parts(value)
+        parts = common.parts(value)
         if parts in ([], [_MANY]):
             return value
         last = max(
@@ -306,10 +306,6 @@ def _without_leading(parts: _Parts) -> _Parts:
     while at < len(parts) and parts[at] is _ONE and at <= 3:
         at += 1
     return [parts[0], *parts[at:]]
-
-
-def _parts(value: SigmaString) -> _Parts:
-    return [part if isinstance(part, SpecialChars) else str(part) for part in value.s]
 
 
 TYPES: dict[str, type[Transformation]] = {"device_path": DevicePath, "base_name": BaseName}

@@ -63,7 +63,7 @@ class RegistryKeyAndValue(FieldMappingTransformationBase):
     def _one(self, item: SigmaDetectionItem, value: SigmaType) -> Part:
         parts: _Parts = []
         if isinstance(value, SigmaString):
-            parts = _joined([part if isinstance(part, SpecialChars) else str(part) for part in value.s])
+            parts = _joined(common.parts(value))
         elif not isinstance(value, SigmaNull | SigmaExists):
             raise common.refuse(
                 item, value, "key and value are stored apart, the default value without a name"

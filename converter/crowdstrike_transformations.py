@@ -179,10 +179,6 @@ def _in_any(item: SigmaDetectionItem, value: SigmaType, fields: list[str]) -> Pa
     return common.linked([common.item(item, field, value) for field in fields], linking)
 
 
-def _parts(value: SigmaString) -> _Parts:
-    return [part if isinstance(part, SpecialChars) else str(part) for part in value.s]
-
-
 TYPES: dict[str, type[Transformation]] = {
     "well_known_accounts": WellKnownAccounts,
     "address_families": AddressFamilies,

@@ -87,6 +87,11 @@ def typed(value: str | int | bool) -> SigmaType:
     return SigmaNumber(value) if isinstance(value, int) else string(SigmaString(), [value])
 
 
+def parts(value: SigmaString) -> list[str | SpecialChars]:
+    """Return the texts and wildcards of a string."""
+    return [part if isinstance(part, SpecialChars) else str(part) for part in value.s]
+
+
 def string(like: SigmaString, parts: Sequence[object]) -> SigmaString:
     """Return a string of literal texts and wildcards, cased if ``like`` is; nothing in it is parsed."""
     made = type(like)("")

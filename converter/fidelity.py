@@ -55,8 +55,6 @@ def of_tree(
         several: fields that can hold several values: one of them says nothing of the others.
         written: what the rule itself compares, of the values that the mapping left as they were.
     """
-    if not losses:
-        return []
     own = written or {}
     found: list[Reason] = []
 

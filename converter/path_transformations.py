@@ -80,7 +80,7 @@ class SplitPath(FieldMappingTransformationBase):
             return common.item(item, self.before, value)
         if not isinstance(value, SigmaString):
             raise common.refuse(item, value, "the path is stored in two fields")
-        alternatives = list(dict.fromkeys(self._cuts(_parts(value))))
+        alternatives = list(dict.fromkeys(self._cuts(common.parts(value))))
         if not alternatives:
             raise common.refuse(item, value, "it holds no backslash, and the stored path has one")
         wanted: list[common.Part] = []
@@ -135,7 +135,7 @@ class FileNameOnly(DetectionItemTransformation):
             if isinstance(value, SigmaNull | SigmaExists):
                 values.append(value)
                 continue
-            parts = _parts(value) if isinstance(value, SigmaString) else []
+            parts = common.parts(value) if isinstance(value, SigmaString) else []
             match parts:
                 case [only] if only is _MANY:
                     values.append(value)
@@ -177,7 +177,7 @@ class RegistryRoots(DetectionItemTransformation):
             return [way for one in value.values for way in self._alternatives(one)]
         if not isinstance(value, SigmaString):
             return [value]
-        parts = _parts(value)
+        parts = common.parts(value)
         if not parts:  # No path is empty: there is no root to write, and no default value to find.
             return [value]
         at = 1 if len(parts) > 1 and parts[0] is _MANY else 0
@@ -231,7 +231,7 @@ class RegistryDefaults(DetectionItemTransformation):
         if not isinstance(value, SigmaString):
             return here
         splitting = SplitPath(self.root, self.key, "first")
-        keys = [list(parts) for parts in keys_of_default(_parts(value)) if splitting.can(list(parts))]
+        keys = [list(parts) for parts in keys_of_default(common.parts(value)) if splitting.can(list(parts))]
         if not keys:
             return here
         values: list[SigmaType] = [common.string(value, parts) for parts in keys]
@@ -347,7 +347,7 @@ class RegistryData(DetectionItemTransformation):
             return self._no_data(item) if "empty" in self.take else None
         if not isinstance(value, SigmaString):
             return None
-        inner = [part for part in _parts(value) if part is not _MANY]
+        inner = [part for part in common.parts(value) if part is not _MANY]
         text = inner[0] if len(inner) == 1 and isinstance(inner[0], str) else ""
         if "number" in self.take:
             if found := _NUMBER.fullmatch(text):
@@ -387,10 +387,6 @@ def _pairs(
     found: Sequence[list[SigmaType]], item: SigmaDetectionItem
 ) -> Iterator[tuple[list[SigmaType], SigmaType]]:
     yield from zip(found, item.value, strict=True)
-
-
-def _parts(value: SigmaString) -> _Parts:
-    return [part if isinstance(part, SpecialChars) else str(part) for part in value.s]
 
 
 def _clean(parts: _Parts) -> tuple[str | SpecialChars, ...]:

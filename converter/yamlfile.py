@@ -43,6 +43,7 @@ class _Loader(yaml.CSafeLoader):
         """Return the tag of a node; most are texts, which no pattern needs to be tried on to know."""
         if kind is yaml.ScalarNode and (not implicit[0] or (value and value[0] not in _BEGINNINGS)):
             return _TEXT
+        # PyYAML's stubs leave the loader's own methods without types.
         return super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
 
     def construct_document(self, node: yaml.Node) -> Any:

@@ -22,7 +22,7 @@ def run() -> None:
         code = None
     if not isinstance(code, int | None):
         sys.exit(code)
-    atexit._run_exitfuncs()
+    atexit._run_exitfuncs()  # What `os._exit` leaves out. It has no public name.
     try:
         sys.stdout.flush()
         sys.stderr.flush()

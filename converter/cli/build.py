@@ -216,7 +216,14 @@ def build(
     if replay is not None and cache is not None and alone and not check:
         _patch_if_few_changed(replay, folder, config, cells, options, cache)
     with _progress() as progress:
-        ahead = Ahead(cells, options, selection.takes, bool(wanted), cache is not None, progress)
+        ahead = Ahead(
+            cells,
+            options,
+            selection.takes,
+            exporting=bool(wanted),
+            keyed=cache is not None,
+            progress=progress,
+        )
         config, rules = load_rules(paths, documents, workers, ahead)
     for read in (documents, known):
         if read is not None:

@@ -71,8 +71,6 @@ def store(data: Mapping[str, Any], platform: str, family: Store) -> Store:
     def made(event: Event, id: int) -> Stored:  # noqa: A002
         if not event.get("Channel") and event.get("Provider_Name") != windows.SYSMON:
             event = {**(data.get("unnamed") or {}), **{key: one for key, one in event.items() if one != ""}}
-            if time := event.pop("@timestamp", None):  # A collector's name for the record's time.
-                event["TimeCreated"] = time
         record = _record(event, data.get("records") or ())
         if platform == "kusto" and windows.channel(record) == stored.get("channel"):
             return _row(record, id, stored)

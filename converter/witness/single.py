@@ -57,6 +57,10 @@ _OTHER_ID = {
 }
 
 
+_ALWAYS = defaults.FIXED | {"EventID", "Computer", "TargetObject"}
+"""What each record has: of the registry's, too, none is without the path."""
+
+
 class Single:
     """A rule, what satisfies it, and events made from it."""
 
@@ -207,7 +211,7 @@ class Single:
         return made
 
     def _free(self, field: str) -> bool:
-        return not (self.builder.sysmon and field in (*defaults.FIXED, "EventID", "Computer", "TargetObject"))
+        return not (self.builder.sysmon and field in _ALWAYS)
 
     def events(self) -> list[dict[str, Any]]:
         """Return the rule's witnesses, without their time, each once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -13,8 +14,9 @@ from tests.support import ROOT
 PROGRAM = [sys.executable, "-m", "converter.cli"]
 
 
-def run(*words: str, **given: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*PROGRAM, *words], cwd=ROOT, text=True, stderr=subprocess.PIPE, **given)  # type: ignore[call-overload, no-any-return]
+def run(*words: str, stdout: int | IO[str] = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+    command = [*PROGRAM, *words]
+    return subprocess.run(command, cwd=ROOT, text=True, stdout=stdout, stderr=subprocess.PIPE, check=False)
 
 
 @pytest.mark.parametrize(
@@ -22,14 +24,14 @@ def run(*words: str, **given: object) -> subprocess.CompletedProcess[str]:
     [(("--version",), 0), (("check", "sigma"), 0), (("build", "no-such.yml"), 2), (("list", "nonsense"), 2)],
 )
 def test_exit_code(words: tuple[str, ...], code: int) -> None:
-    assert run(*words, stdout=subprocess.PIPE).returncode == code
+    assert run(*words).returncode == code
 
 
 MANY = ("list", "fields", "-s", "sysmon", "-t", "kql")
 
 
 def test_everything_is_printed_before_the_end() -> None:
-    done = run(*MANY, stdout=subprocess.PIPE)
+    done = run(*MANY)
     assert done.returncode == 0
     assert len(done.stdout) > 20_000
     assert done.stdout.endswith("\n")

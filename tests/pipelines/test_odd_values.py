@@ -82,7 +82,7 @@ def wrong(where: Cell, every: int) -> list[str]:
                     convert(RuleSet([rule]), rule, where, Options("any"))
                 except Refusal:
                     continue
-                except Exception as error:
+                except Exception as error:  # Whatever else: each is to be told, not only the first.
                     found.append(f"{facts.logsource}: {key}: {value!r:.40}: {error}")
     return found
 

@@ -129,6 +129,7 @@ words = st.sampled_from(WORDS.strip().replace("\n", "/").split("/"))
 def test_conditions_are_read_as_the_grammar_of_pysigma_reads_them(inner: str, around: str) -> None:
     text = around.format(inner)
     try:
+        # Without detections: only the grammar reads it.
         theirs = tree_of(SigmaCondition(text, None).parse(postprocess=False))  # type: ignore[arg-type]
     except SigmaConditionError:
         with pytest.raises(SigmaConditionError):

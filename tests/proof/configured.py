@@ -12,13 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from converter import pipelines, settings
-from converter.convert import Conversion, Options, convert
 from converter.rule import Rule
 from converter.rules import RuleSet
-from converter.verify.run import verify_rule
-from tests.support import ROOT
 
-_ANY = Options("any")
 _PLATFORMS = {"eql": "elastic", "lucene": "elastic", "spl": "splunk", "kql": "kusto"}
 _EVENTS = "XmlWinEventLog:Microsoft-Windows"
 _CHANNELS = {f"{_EVENTS}-Sysmon/Operational": "sysmon", f"{_EVENTS}-PowerShell/Operational": "ps(1)"}
@@ -84,21 +80,3 @@ def rules(token: str, language: str) -> tuple[RuleSet, Rule, pipelines.Cell]:
     found = [Rule(doc, "t.yml", Path("t.yml"), "t.yml", number) for number, doc in enumerate(docs)]
     where = pipelines.cell(source, language, settings=settings.read(table, platform, source, "t.toml"))
     return RuleSet(found), found[-1], where
-
-
-def converted(token: str, language: str) -> Conversion:
-    """Return the queries of a token.
-
-    Raises:
-        Refusal: if the cell cannot say it.
-    """
-    return convert(*rules(token, language), _ANY)
-
-
-def problems(token: str, language: str) -> list[str]:
-    """Run a rule's query over its witnesses; return where it does not select what the rule means."""
-    every, rule, cell = rules(token, language)
-    (found,) = verify_rule(every, rule, [cell], ROOT / "tests" / "rules", _ANY)
-    if found.status != "agrees":
-        return [f"{found.status}: {found.reason}", *found.detail]
-    return [] if found.hits else ["no witness is selected"]

@@ -17,6 +17,7 @@ from converter.plan import BaseRule, Draft, Fidelity
 from converter.shapes import none as none_shape
 from tests.language_expected import selects
 from tests.language_table import Case, cases
+from tests.proof.judged import label_lines
 from tests.support import none_base
 
 FORMS: Mapping[str, Mapping[str, str]] = {
@@ -59,9 +60,7 @@ def outcome(token: str, language: str, backends: Any = backend_for) -> tuple[str
         drafts = backends(language, **FORMS[token.split("/")[1]]).event(base(token, language))
     except Refusal as refusal:
         return f"refused {refusal.code}", None
-    reasons = [reason for draft in drafts for reason in draft.reasons]
-    lines = [str(combine(reasons)), *(f"{reason.fidelity}: {reason.text}" for reason in reasons)]
-    return "\n".join([*lines, *(draft.text.rstrip("\n") for draft in drafts)]), drafts
+    return "\n".join([*label_lines(drafts), *(draft.text.rstrip("\n") for draft in drafts)]), drafts
 
 
 def problems(token: str, language: str, drafts: Sequence[Draft]) -> list[str]:

@@ -19,10 +19,10 @@ from typing import Any
 from converter.backends import backend_for
 from converter.engines import engine_for
 from converter.errors import EngineError, Refusal
-from converter.fidelity import combine
 from converter.matcher import compile_detection
 from converter.plan import BaseRule, Draft
 from converter.shapes import none as none_shape
+from tests.proof.judged import disagreement, label_lines
 from tests.support import none_base
 
 COUNT = 1500
@@ -145,9 +145,7 @@ def outcome(token: str, language: str, backends: Any = backend_for) -> tuple[str
         drafts = backends(language).event(base(token, language))
     except Refusal as refusal:
         return f"refused {refusal.code}", None
-    reasons = [reason for draft in drafts for reason in draft.reasons]
-    lines = [str(combine(reasons)), *(f"{reason.fidelity}: {reason.text}" for reason in reasons)]
-    return "\n".join([*lines, *(draft.text.rstrip("\n") for draft in drafts)]), drafts
+    return "\n".join([*label_lines(drafts), *(draft.text.rstrip("\n") for draft in drafts)]), drafts
 
 
 def events(token: str) -> list[dict[str, Any]]:
@@ -231,14 +229,7 @@ def problems(token: str, language: str, drafts: Sequence[Draft]) -> list[str]:
         return [str(error)]
     matches = compile_detection(detection(token), empty_is_missing=language == "kql")
     wanted = {number for number, event in enumerate(seen) if matches(event)}
-    label = combine(reason for draft in drafts for reason in draft.reasons)
-    missed, extra = sorted(wanted - got), sorted(got - wanted)
-    if label == "narrower" or (not missed and (not extra or label == "broader")):
-        return []
-    return [
-        f"{label}: misses {[given[one] for one in missed[:2]]}, adds {[given[one] for one in extra[:2]]}: "
-        f"{detection(token)}: {drafts[0].text[:600]}"
-    ]
+    return [f"{detection(token)}: {one}" for one in disagreement(drafts, given, wanted, got)]
 
 
 def main() -> None:
@@ -252,7 +243,7 @@ def main() -> None:
         token = f"fuzz/{number}"
         try:
             text, drafts = outcome(token, arguments.language)
-        except Exception as error:
+        except Exception as error:  # A defect; the other rules are still tried.
             counts["error"] += 1
             print(f"{token}: {error!r}: {detection(token)}")
             continue

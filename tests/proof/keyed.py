@@ -35,10 +35,13 @@ _TYPES = {
 }
 # Columns that queries make for themselves.
 _NAMES = {
-    "kql": "Time Start Rule Value FirstTime LastTime EventCount Bin Bin1 Key Row".split(),  # noqa: SIM905
+    "kql": [
+        *("Time", "Start", "Rule", "Value", "FirstTime", "LastTime", "EventCount"),
+        *("Bin", "Bin1", "Key", "Row"),
+    ],
     "spl": [
-        *"time_us stage lane row role step moment value held start_us count left first_time".split(),  # noqa: SIM905
-        *("last_x", "any_1", "upto_2"),
+        *("time_us", "stage", "lane", "row", "role", "step", "moment", "value"),
+        *("held", "start_us", "count", "left", "first_time", "last_x", "any_1", "upto_2"),
     ],
     "eql": ["where", "by"],
     "lucene": ["a b"],

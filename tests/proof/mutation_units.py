@@ -26,7 +26,7 @@ from converter.rule import Rule
 from converter.rules import RuleSet
 from tests.language_expected import runnable
 from tests.language_table import Case, cases
-from tests.proof import configured, forms, fuzzed, keyed, pinned, sourced, typed
+from tests.proof import configured, keyed, pinned, sourced
 from tests.proof.stream_cells import stream_cell
 from tests.proof.stream_rules import Chain
 from tests.support import ROOT, SHARED, none_base
@@ -113,22 +113,22 @@ def _shipped(language: str) -> list[Unit]:
     return found
 
 
+_RULES = {"keyed": keyed.rules, "sourced": sourced.rules, "configured": configured.rules}
+
+
 def _of_token(kind: str, token: str, language: str) -> Iterator[Unit]:
-    if token.startswith(("typed/", "form/", "fuzz/")):
-        family: Any = {"typed": typed, "form": forms, "fuzz": fuzzed}[token.partition("/")[0]]
+    family = token.partition("/")[0]
+    if family in pinned.DRAFTS:
+        made = pinned.DRAFTS[family]
         with suppress(Refusal):
-            family.base(token, language)
+            made.base(token, language)
 
         def outcome(backend_for: Any) -> Any:
-            return family.outcome(token, language, backend_for)[0].split("\n")
+            return made.outcome(token, language, backend_for)[0].split("\n")
 
         yield Unit(f"{kind}/{token}", language, outcome)
-    elif token.startswith("keyed/"):
-        yield from _plan_unit(f"{kind}/{token}", language, *keyed.rules(token, language))
-    elif token.startswith("sourced/"):
-        yield from _plan_unit(f"{kind}/{token}", language, *sourced.rules(token, language))
-    elif token.startswith("configured/"):
-        yield from _plan_unit(f"{kind}/{token}", language, *configured.rules(token, language))
+    elif family in _RULES:
+        yield from _plan_unit(f"{kind}/{token}", language, *_RULES[family](token, language))
     else:
         yield from _plan_unit(f"{kind}/{token}", language, *_of_chain(pinned.chain(token), language))
 

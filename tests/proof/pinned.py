@@ -22,9 +22,13 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from converter.convert import Conversion
+from converter.cells import Cell
+from converter.convert import Conversion, Options, convert
 from converter.errors import Refusal
 from converter.plan import Draft
+from converter.rule import Rule
+from converter.rules import RuleSet
+from converter.verify.run import verify_rule
 from tests.proof import configured, forms, fuzzed, keyed, sourced, table, typed
 from tests.proof.stream_cells import LANGUAGES
 from tests.proof.stream_rules import TYPES, Chain, random_chain
@@ -36,8 +40,9 @@ STREAMS = 6
 RANDOM = 90
 """Random correlations of each type that there are to choose from."""
 _HEAD, _NEXT = "=== ", "--- "
-_DRAFTS: dict[str, Any] = {"typed": typed, "form": forms, "fuzz": fuzzed}
-_CONVERSIONS = {"keyed": keyed, "sourced": sourced, "configured": configured}
+DRAFTS: dict[str, Any] = {"typed": typed, "form": forms, "fuzz": fuzzed}
+_IN_CELLS = {"sourced": sourced.rules, "configured": configured.rules}
+_ANY = Options("any")
 
 
 @cache
@@ -90,11 +95,13 @@ def tokens(language: str) -> list[str]:
 def outcome(token: str, language: str) -> tuple[str, Conversion | list[Draft] | None]:
     """Convert a rule; return what is compared, and the conversion if it is not refused."""
     family = token.partition("/")[0]
-    if family in _DRAFTS:
-        return _DRAFTS[family].outcome(token, language)
+    if family in DRAFTS:
+        return DRAFTS[family].outcome(token, language)
     try:
-        if family in _CONVERSIONS:
-            made = _CONVERSIONS[family].converted(token, language)
+        if family in _IN_CELLS:
+            made = convert(*_IN_CELLS[family](token, language), _ANY)
+        elif family == "keyed":
+            made = keyed.converted(token, language)
         else:
             made = converted(chain(token), language)
     except Refusal as refusal:
@@ -121,14 +128,22 @@ def problems(token: str, language: str, made: Conversion | list[Draft]) -> list[
     """Run a conversion; return where it does not select what the matcher does."""
     family = token.partition("/")[0]
     if not isinstance(made, Conversion):
-        return _DRAFTS[family].problems(token, language, made)
+        return DRAFTS[family].problems(token, language, made)
     if family == "keyed":
         return keyed.problems(token, language, made)
-    if family in ("sourced", "configured"):
-        return (sourced if family == "sourced" else configured).problems(token, language)
+    if family in _IN_CELLS:
+        return _verified(*_IN_CELLS[family](token, language))
     rules = chain(token)
     streams = batch(Random(f"pinned/{token}"), rules, STREAMS, ties=made.cell.target != "eql")
     return compare(rules, made, streams)[0]
+
+
+def _verified(every: RuleSet, rule: Rule, cell: Cell) -> list[str]:
+    """Run a rule's query over its witnesses; return where it does not select what the rule means."""
+    (found,) = verify_rule(every, rule, [cell], ROOT / "tests" / "rules", _ANY)
+    if found.status != "agrees":
+        return [f"{found.status}: {found.reason}", *found.detail]
+    return [] if found.hits else ["no witness is selected"]
 
 
 def write(language: str, wanted: Sequence[str]) -> int:

@@ -10,14 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from converter import pipelines
-from converter.convert import Conversion, Options, convert
 from converter.rule import Rule
 from converter.rules import RuleSet
-from converter.verify.run import verify_rule
 from tests.proof.coverage import TWELVE
-from tests.support import ROOT
 
-_ANY = Options("any")
 RULES: dict[str, tuple[str, dict[str, Any]]] = {
     "a folder of a drive": (
         "process_creation",
@@ -80,21 +76,3 @@ def rules(token: str, language: str) -> tuple[RuleSet, Rule, pipelines.Cell]:
     }
     rule = Rule(doc, "t.yml", Path("t.yml"), "t.yml", 0)
     return RuleSet([rule]), rule, pipelines.cell(source, language)
-
-
-def converted(token: str, language: str) -> Conversion:
-    """Return the queries of a token.
-
-    Raises:
-        Refusal: if the cell cannot say it.
-    """
-    return convert(*rules(token, language), _ANY)
-
-
-def problems(token: str, language: str) -> list[str]:
-    """Run a rule's query over its witnesses; return where it does not select what the rule means."""
-    every, rule, cell = rules(token, language)
-    (found,) = verify_rule(every, rule, [cell], ROOT / "tests" / "rules", _ANY)
-    if found.status != "agrees":
-        return [f"{found.status}: {found.reason}", *found.detail]
-    return [] if found.hits else ["no witness is selected"]

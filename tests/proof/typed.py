@@ -18,11 +18,11 @@ from converter.columns import Column
 from converter.engines import engine_for
 from converter.engines.base import Session, Stored
 from converter.errors import EngineError, Refusal
-from converter.fidelity import combine
 from converter.inference import infer_columns
 from converter.matcher import compile_detection
 from converter.plan import BaseRule, Draft
 from converter.shapes import none as none_shape
+from tests.proof.judged import disagreement, label_lines
 from tests.proof.typed_patterns import TEXTS
 from tests.proof.typed_rules import DETECTIONS, NOT_STORABLE, OPERATIONS, VALUES, WIDTHS, WORLDS
 from tests.support import none_base
@@ -77,9 +77,7 @@ def outcome(token: str, language: str, backends: Any = backend_for) -> tuple[str
         drafts = backends(language, **WORLDS[token.split("/")[1]].options).event(made)
     except Refusal as refusal:
         return f"refused {refusal.code}", None
-    reasons = [reason for draft in drafts for reason in draft.reasons]
-    lines = [str(combine(reasons)), *(f"{reason.fidelity}: {reason.text}" for reason in reasons)]
-    return "\n".join([*lines, *(_short(draft.text.rstrip("\n")) for draft in drafts)]), drafts
+    return "\n".join([*label_lines(drafts), *(_short(draft.text.rstrip("\n")) for draft in drafts)]), drafts
 
 
 def _short(text: str) -> str:
@@ -125,14 +123,7 @@ def _wrong(token: str, language: str, drafts: Sequence[Draft], session: Session)
     matches = compile_detection(detection(token), empty_is_missing=language == "kql")
     wanted = {number for number, event in enumerate(given) if matches(event)}
     got = {number for draft in drafts for number in session.run(draft.text).events}
-    label = combine(reason for draft in drafts for reason in draft.reasons)
-    missed, extra = sorted(wanted - got), sorted(got - wanted)
-    if label == "narrower" or (not missed and (not extra or label == "broader")):
-        return []
-    return [
-        f"{label}: misses {[given[one] for one in missed[:4]]}, adds {[given[one] for one in extra[:4]]}: "
-        f"{drafts[0].text[:300]}"
-    ]
+    return disagreement(drafts, given, wanted, got)
 
 
 def _stored(
