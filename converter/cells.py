@@ -17,7 +17,8 @@ from typing import Any
 from sigma.exceptions import SigmaError
 from sigma.processing.pipeline import ProcessingPipeline
 
-from converter import placeholders, transformations, yamlfile
+from converter import assumptions, placeholders, transformations, yamlfile
+from converter.assumptions import SUFFIX, Assumption
 from converter.columns import Column, Columns
 from converter.custom import declared, located, mapped
 from converter.errors import PipelineError
@@ -58,6 +59,8 @@ class Cell:
     """Our pipeline's file; a transformation of another origin is the user's."""
     declare: str = ""
     """Where the user can declare a field that the column list does not know."""
+    assumptions: tuple[Assumption, ...] = ()
+    """What is assumed of the vendor's ingest."""
     proof: Cell | None = None
     """The same cell with the events where the vendor's ingest puts them: what `verify` runs. None if that
     is this cell itself."""
@@ -94,9 +97,7 @@ def variants(source: str, target: str) -> list[str]:
         return []
     platform = PLATFORMS[target]
     files = (folder() / source).glob(f"{platform}-*.yml")
-    return sorted(
-        path.stem.removeprefix(f"{platform}-") for path in files if not path.name.endswith(".columns.yml")
-    )
+    return sorted(path.stem.removeprefix(f"{platform}-") for path in files if "." not in path.stem)
 
 
 def cell(
@@ -163,9 +164,13 @@ def _stock(source: str, target: str, variant: str, known: Documents | None) -> C
         known.keep(yamlfile.digest(texts[0]), [pipeline])
         known.keep(yamlfile.digest(texts[1]), [lists])
     columns = {key: _column(value) for key, value in lists["columns"].items()}
+    beside = path.with_name(stem + SUFFIX)
+    if beside.is_file():
+        texts.append(yamlfile.read_text(beside, beside.name, PipelineError))
     digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()
     origins = (name,) * len(pipeline.get("transformations") or ())
-    return Cell(source, target, pipeline, columns, digest, variant, origins, name)
+    assumed = assumptions.parse(texts[2], f"pipelines/{source}/{beside.name}") if len(texts) > 2 else ()
+    return Cell(source, target, pipeline, columns, digest, variant, origins, name, assumptions=assumed)
 
 
 def _stem(target: str, variant: str) -> str:
@@ -230,4 +235,5 @@ def _merged(
         tuple(origins),
         stock.own,
         f"tool.sigconv.source.{stock.source}.{PLATFORMS[stock.target]}.fields",
+        stock.assumptions,
     )

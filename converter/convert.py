@@ -8,7 +8,7 @@ from typing import Any
 
 from sigma.exceptions import SigmaError
 
-from converter import correlations, fidelity, inference, pipelines
+from converter import assumptions, correlations, fidelity, inference, pipelines
 from converter.backends import backend_for
 from converter.backends.base import LanguageBackend
 from converter.errors import InternalError, Refusal, SigconvError
@@ -150,7 +150,8 @@ def _plan(
         section.expression,
         tuple(shown),
     )
-    return plan, fidelity.of_members(plan, losses)
+    grouped = [column for member in members for key in (*member.group_by, *member.values) for column in key]
+    return plan, [*fidelity.of_members(plan, losses), *assumptions.of_columns(grouped, cell.assumptions)]
 
 
 def _completing(rules: RuleSet, rule: Rule) -> Rule:

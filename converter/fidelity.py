@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Any
 
 from sigma.conditions import ConditionAND, ConditionNOT
@@ -14,24 +15,26 @@ from converter.plan import OPERATORS, CorrelationPlan, Fidelity, Reason, Tree
 
 _ONE = SpecialChars.WILDCARD_SINGLE
 _Comparisons = AbstractSet[tuple[str, str]]
-EXACT, BROADER, NARROWER = Fidelity.EXACT, Fidelity.BROADER, Fidelity.NARROWER
+EXACT, ASSUMED = Fidelity.EXACT, Fidelity.ASSUMED
+BROADER, NARROWER = Fidelity.BROADER, Fidelity.NARROWER
+ORDER = (EXACT, ASSUMED, BROADER, NARROWER)
+"""From the best to the worst."""
 
 
 def combine(reasons: Iterable[Reason]) -> Fidelity:
     """Return the fidelity of a whole: what may both miss and return more is narrower."""
-    found = {reason.fidelity for reason in reasons}
-    return NARROWER if NARROWER in found else BROADER if BROADER in found else EXACT
+    return max((reason.fidelity for reason in reasons), key=ORDER.index, default=EXACT)
 
 
 def acceptable(fidelity: Fidelity, limit: str) -> bool:
     """Tell whether a fidelity is within ``--fidelity``: ``exact``, ``broader`` or ``any``."""
-    return fidelity == EXACT or limit == "any" or (limit == "broader" and fidelity == BROADER)
+    return fidelity == EXACT or limit == "any" or (limit == "broader" and fidelity != NARROWER)
 
 
 def turned(reason: Reason) -> Reason:
     """Return the reason as it stands under ``not``: broader inside is narrower outside, and the reverse."""
-    other = {EXACT: EXACT, BROADER: NARROWER, NARROWER: BROADER}[reason.fidelity]
-    return Reason(other, reason.text if other == EXACT else f"{reason.text}, under 'not'")
+    other = {BROADER: NARROWER, NARROWER: BROADER}.get(reason.fidelity)
+    return reason if other is None else replace(reason, fidelity=other, text=f"{reason.text}, under 'not'")
 
 
 Written = Mapping[int, tuple[str, str]]
@@ -136,7 +139,8 @@ def of_members(plan: CorrelationPlan, per_member: Sequence[Sequence[Reason]]) ->
         for reason in reasons:
             if reason.fidelity == BROADER and not (counting or temporal):
                 what = ", ".join(sorted(ops)) or "'not'"
-                reason = Reason(NARROWER, f"{reason.text} (in '{member.name}', counted with {what})")
+                text = f"{reason.text} (in '{member.name}', counted with {what})"
+                reason = replace(reason, fidelity=NARROWER, text=text)
             result.append(reason)
     return list(dict.fromkeys(result))
 

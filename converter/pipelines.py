@@ -18,7 +18,7 @@ from sigma.processing.transformations import (
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaLogSource, SigmaRule
 from sigma.types import SigmaCasedString, SigmaFieldReference, SigmaString
 
-from converter import demands, fidelity, fresh, pipeline_items, placeholders, references
+from converter import assumptions, demands, fidelity, fresh, pipeline_items, placeholders, references
 from converter.cells import NONE, PLATFORMS, Cell, cell, folder, sources, variants
 from converter.columns import Columns
 from converter.errors import Refusal
@@ -116,11 +116,12 @@ def _prepared(
     _check_columns(rule, tree, where, columns)
     shown = tuple(column for name in display for column in map_field(rule, where, name) if column in columns)
     base = BaseRule(sigma, rule.name, tree, state, columns, shown)
+    assumed = assumptions.of_tree(tree, where.assumptions, names_of(rule))
     if not losses:
-        return base, []
+        return base, assumed
     several = [name for name, column in columns.items() if column.multi]
     written = {id(value): (field, _written(value, parts)) for value, field, parts in own}
-    return base, fidelity.of_tree(tree, losses, several, written)
+    return base, [*fidelity.of_tree(tree, losses, several, written), *assumed]
 
 
 def _references(sigma: SigmaRule) -> Iterator[tuple[str, str]]:
@@ -330,7 +331,11 @@ def _losses(sigma: SigmaRule, pipeline: ProcessingPipeline) -> dict[int, tuple[R
         for item in detection.detection_items:
             if isinstance(item, SigmaDetectionItem):
                 reasons = tuple(
-                    Reason(Fidelity(lossy[key]["fidelity"]), lossy[key]["reason"])
+                    Reason(
+                        Fidelity(lossy[key]["fidelity"]),
+                        lossy[key]["reason"],
+                        lossy[key].get("relaxation", ""),
+                    )
                     for key in applied(item)
                     if key in lossy
                 )

@@ -36,6 +36,8 @@ class Fidelity(StrEnum):
     """How an emitted query relates to the rule's meaning (DESIGN.md, Fidelity)."""
 
     EXACT = "exact"
+    ASSUMED = "assumed"
+    """Exact if the assumptions that its reasons name hold (pipelines/*/*.assumptions.yml)."""
     BROADER = "broader"
     """It may return more, never less."""
     NARROWER = "narrower"
@@ -48,6 +50,9 @@ class Reason:
 
     fidelity: Fidelity
     text: str
+    relaxation: str = ""
+    """Of a broader or narrower one: the name of what the reference matcher does to the rule so that it means
+    just what the query selects (converter/verify/relaxations.py)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,10 @@ def _check_lossy(data: Mapping[str, Any], wrong: Any) -> None:
         PipelineError: SC302.
     """
     for key, entry in ((data.get("vars") or {}).get("lossy") or {}).items():
-        good = isinstance(entry, dict) and set(entry) == {"fidelity", "reason"}
-        if not good or entry["fidelity"] not in {"exact", "broader", "narrower"}:
+        good = isinstance(entry, dict) and {"fidelity", "reason"} <= set(entry) <= {
+            "fidelity",
+            "reason",
+            "relaxation",
+        }
+        if not good or entry["fidelity"] not in {"exact", "assumed", "broader", "narrower"}:
             raise wrong("an entry of 'lossy' has 'fidelity' and 'reason'", "vars", "lossy", key)

@@ -11,9 +11,10 @@ Cell = tuple[str, str]
 """Source and target."""
 _WIDE = 4
 """More cells than this are shown as marks: as words they are wider than a terminal."""
-_MARKS = {"exact": "=", "broader": "+", "narrower": "-", "refused": "x"}
+_MARKS = {"exact": "=", "assumed": "~", "broader": "+", "narrower": "-", "refused": "x"}
 _MEANINGS = {
     "exact": "exact",
+    "assumed": "assumed (exact if the assumptions in its header hold)",
     "broader": "broader (may return more)",
     "narrower": "narrower (may miss)",
     "refused": "refused",

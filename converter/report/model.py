@@ -25,7 +25,7 @@ from converter.rules import RuleSet
 from converter.ruletests import RuleTest
 from converter.yamlfile import read_text
 
-FIDELITIES = ("exact", "broader", "narrower", "refused")
+FIDELITIES = ("exact", "assumed", "broader", "narrower", "refused")
 VERDICTS = ("agrees", "disagrees", "error", "refused", "outdated", "not verified")
 _HEAT = (1, 2, 4, 8)
 """The least number of rules for each shade of the heat map."""

@@ -76,7 +76,7 @@ class Verdict:
             reasons: the fidelity of each of its reasons; with a broader one beside a narrower one the
                 query may both miss and return more.
         """
-        if fidelity == Fidelity.EXACT:
+        if fidelity in (Fidelity.EXACT, Fidelity.ASSUMED):
             return self._first("missed", self.missed) or self._first("returned too much", self.extra)
         if fidelity == Fidelity.BROADER:
             wrong = self._first("missed", self.missed)

@@ -32,7 +32,7 @@ TWELVE = ("sysmon", "defender", "crowdstrike")
 SOURCES = (*TWELVE, "windows-security")
 TARGETS = ("eql", "lucene", "spl", "kql")
 REASONS = Path(__file__).parent / "coverage_reasons.yml"
-CONVERTED = ("exact", "broader", "narrower")
+CONVERTED = ("exact", "assumed", "broader", "narrower")
 
 
 @dataclass(frozen=True, slots=True)

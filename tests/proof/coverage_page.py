@@ -20,8 +20,8 @@ _HEAD = """\
 Written by `python -m tests.proof.coverage`; do not edit. It needs the folder `../shared` with the public
 rules (SigmaHQ, {rules} of them for Windows). Every rule is converted for every cell.
 
-A cell of a table says how many of the category's rules are `exact` / `broader` / `narrower` / refused
-([what these mean](semantics.md)). `broader` is accepted unless `--fidelity exact` asks for less, `narrower`
+A cell of a table says how many of the category's rules are `exact` / `assumed` / `broader` / `narrower` /
+refused ([what these mean](semantics.md)). `assumed` and `broader` are accepted unless `--fidelity exact` asks for less, `narrower`
 only with `--fidelity any`. Categories that a source refuses as a whole stand below its table.
 
 A `*` marks a share of converted rules below the one that the project's facts give as reachable, which look at
@@ -103,10 +103,14 @@ def _shipped(shipped: Sequence[Shipped]) -> Iterator[str]:
     counted: dict[str, Counter[str]] = defaultdict(Counter)
     for one in shipped:
         counted[one.cell][one.result] += 1
-    yield "| Cell | exact | broader | refused |"
-    yield "|---|--:|--:|--:|"
+    yield "| Cell | exact | assumed | broader | refused |"
+    yield "|---|--:|--:|--:|--:|"
     for cell, counts in counted.items():
-        yield f"| {cell} | {counts['exact']} | {counts['broader']} | {counts['refused']} |"
+        yield (
+            "| "
+            + " | ".join([cell, *(str(counts[key]) for key in ("exact", "assumed", "broader", "refused"))])
+            + " |"
+        )
     yield ""
     rows: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for one in shipped:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from converter.backends.spl import clashes, counts, order, presence
 from converter.backends.spl.keywords import keyword_reasons
@@ -45,7 +46,7 @@ def draft(plan: CorrelationPlan) -> Draft:
     for source, _ in rows.rules.values():
         # What a lost or an added event does depends on the condition of the correlation: narrower is safe.
         reasons += [
-            one if one.fidelity == Fidelity.EXACT else Reason(Fidelity.NARROWER, one.text)
+            replace(one, fidelity=Fidelity.NARROWER) if one.fidelity == Fidelity.BROADER else one
             for one in keyword_reasons(source.tree)
         ]
     text = script.text()

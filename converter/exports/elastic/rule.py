@@ -26,7 +26,7 @@ from converter.exports.identity import rule_id
 from converter.exports.item import ExportItem, ExportQuery
 from converter.plan import Fidelity
 
-_FIDELITIES = (Fidelity.EXACT, Fidelity.BROADER, Fidelity.NARROWER)
+_FIDELITIES = (Fidelity.EXACT, Fidelity.ASSUMED, Fidelity.BROADER, Fidelity.NARROWER)
 TARGETS = ("eql", "lucene")
 
 

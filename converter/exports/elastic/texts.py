@@ -11,6 +11,7 @@ from converter.plan import Fidelity
 
 _MEANING = {
     Fidelity.EXACT: "The query selects exactly what the Sigma rule means.",
+    Fidelity.ASSUMED: "The query selects exactly what the Sigma rule means if the assumptions below hold.",
     Fidelity.BROADER: "The query may return more than the Sigma rule means, never less.",
     Fidelity.NARROWER: "The query may miss events that the Sigma rule means.",
 }
