@@ -1,7 +1,7 @@
 """What is assumed of a vendor's software because no public material shows it: one list for each pipeline.
 
-The list is ``pipelines/<source>/<platform>.assumptions.yml``, beside the pipeline and its column list. A query
-that depends on an assumption is labelled ``assumed``, never ``exact``, and its header names the assumption.
+The list is ``pipelines/<source>/<platform>.assumptions.yml``, beside the pipeline and its column list. A
+query that depends on an assumption is labelled ``assumed``, never ``exact``, and its header names it.
 ``docs/semantics.md`` lists them all.
 """
 

@@ -21,8 +21,9 @@ Written by `python -m tests.proof.coverage`; do not edit. It needs the folder `.
 rules (SigmaHQ, {rules} of them for Windows). Every rule is converted for every cell.
 
 A cell of a table says how many of the category's rules are `exact` / `assumed` / `broader` / `narrower` /
-refused ([what these mean](semantics.md)). `assumed` and `broader` are accepted unless `--fidelity exact` asks for less, `narrower`
-only with `--fidelity any`. Categories that a source refuses as a whole stand below its table.
+refused ([what these mean](semantics.md)). `assumed` and `broader` are accepted unless `--fidelity exact` asks
+for less, `narrower` only with `--fidelity any`. Categories that a source refuses as a whole stand below its
+table.
 
 A `*` marks a share of converted rules below the one that the project's facts give as reachable, which look at
 fields alone and were counted on more rules. Whether marked or not, each refusal has its reason here, and each
