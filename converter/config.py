@@ -11,13 +11,15 @@ from typing import Any
 
 from converter import settings
 from converter.errors import UsageError
+from converter.exports.attack import VERSIONS
 from converter.settings import Settings
 
 _KEYS = {
     *("rules", "tests", "output", "accept-refusals"),
-    *("sources", "targets", "pipelines", "variants", "placeholders", "source"),
+    *("sources", "targets", "pipelines", "variants", "placeholders", "source", "export"),
 }
 _PLATFORMS = ("elastic", "splunk", "kusto")
+_EXPORT_KEYS = ("elastic-attack", "sentinel-nrt")
 _ACCEPT_KEYS = {"rule", "source", "target", "code", "reason"}
 
 
@@ -43,6 +45,16 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class Wishes:
+    """What ``[tool.sigconv.export]`` says about import files."""
+
+    elastic_attack: str = ""
+    """Version of MITRE ATT&CK of Elastic's rules: 19 for stacks from 9.5 on; empty: the format's own."""
+    sentinel_nrt: bool = False
+    """Whether Sentinel gets near-real-time rules where a query can be one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """What a project sets once; options of the command line win over it."""
 
@@ -60,6 +72,7 @@ class Config:
     placeholders: Mapping[str, list[str | int | float]] = field(default_factory=dict)
     settings: Mapping[tuple[str, str], Settings] = field(default_factory=dict)
     """(source, platform) -> what is said about it."""
+    export: Wishes = Wishes()
     file: str = ""
     """The name of the file that it is from."""
 
@@ -122,6 +135,7 @@ def _config(table: Mapping[str, Any], file: Path) -> Config:
         variants=_texts(table, "variants", file),
         placeholders=_placeholders(table.get("placeholders", {}), file),
         settings=_settings(table.get("source", {}), file),
+        export=_wishes(table.get("export", {}), file),
         file=file.name,
     )
 
@@ -158,6 +172,21 @@ def _settings(value: Any, file: Path) -> dict[tuple[str, str], Settings]:
                 )
             found[source, platform] = settings.read(table, platform, key, file.name)
     return found
+
+
+def _wishes(value: Any, file: Path) -> Wishes:
+    if not isinstance(value, dict):
+        raise UsageError("SC601", "'export' is a table", file=file.name)
+    if unknown := sorted(set(value) - set(_EXPORT_KEYS)):
+        raise UsageError(
+            "SC601", f"'export.{unknown[0]}' is unknown", file=file.name, hint=", ".join(_EXPORT_KEYS)
+        )
+    attack, near = value.get("elastic-attack", ""), value.get("sentinel-nrt", False)
+    if attack not in ("", *VERSIONS):
+        raise UsageError("SC601", f"'export.elastic-attack' is one of {', '.join(VERSIONS)}", file=file.name)
+    if not isinstance(near, bool):
+        raise UsageError("SC601", "'export.sentinel-nrt' is true or false", file=file.name)
+    return Wishes(attack, near)
 
 
 def _near(path: Path) -> Path:

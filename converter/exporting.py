@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from sigma.types import SigmaFieldReference
 from converter import output
 from converter.cells import Cell
 from converter.columns import Column
+from converter.config import Wishes
 from converter.convert import Conversion
 from converter.errors import InternalError, SigconvError, UsageError
 from converter.exports import FORMATS, exporter
@@ -23,6 +24,7 @@ from converter.rule import Rule
 from converter.rules import RuleSet
 from converter.schedule import schedule
 
+NO_WISHES = Wishes()
 Key = tuple[str, str]
 """What a part belongs to: format and source."""
 
@@ -177,6 +179,7 @@ def make(
     cells: Sequence[tuple[str, str]],
     items: Sequence[ExportItem],
     accepts: Callable[[tuple[str, ...], str, str, str], bool] = lambda *_: False,
+    wishes: Wishes = NO_WISHES,
 ) -> Exports:
     """Return each format's part of each rule; what one rule cannot be is an error and stops no other.
 
@@ -185,11 +188,13 @@ def make(
         cells: source and target that this run converted for.
         items: what it converted.
         accepts: keys of the rule (id or name, and file), source, format, code -> is the refusal known?
+        wishes: of the configuration.
 
     Raises:
         UsageError: SC607 for a format that takes none of the targets: it would lose all of its files.
     """
     result = Exports(tuple(dict.fromkeys(formats)))
+    items = [replace(one, attack=wishes.elastic_attack, near_real_time=wishes.sentinel_nrt) for one in items]
     for name in result.formats:
         maker = exporter(name)
         per_rule: dict[tuple[str, str, str], list[ExportItem]] = {}

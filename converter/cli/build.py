@@ -248,7 +248,11 @@ def build(
         )
     items = [outcome.item for outcome in found if outcome.item is not None]
     exports = make(
-        wanted, ran, items, lambda *refusal: any(known.covers(*refusal) for known in config.accepted)
+        wanted,
+        ran,
+        items,
+        lambda *refusal: any(known.covers(*refusal) for known in config.accepted),
+        config.export,
     )
     failures = [outcome.error for outcome in found if outcome.error is not None and not outcome.accepted]
     refusals = build_text.errors(exports, found)

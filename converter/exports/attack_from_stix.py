@@ -1,6 +1,6 @@
-"""Make attack.json from MITRE's STIX bundle.
+"""Make attack-<version>.json from MITRE's STIX bundle.
 
-``python -m converter.exports.attack_from_stix FILE [SOURCE] > converter/exports/attack.json``
+``python -m converter.exports.attack_from_stix FILE [SOURCE] > converter/exports/attack-18.json``
 
 FILE is ``enterprise-attack-<version>.json`` of https://github.com/mitre-attack/attack-stix-data. Only ids,
 names, tactics and what took the place of what was revoked are kept; no descriptions. SOURCE is what the table
@@ -31,6 +31,7 @@ _ORDER = (
     "execution",
     "persistence",
     "privilege-escalation",
+    "defense-evasion",
     "stealth",
     "defense-impairment",
     "credential-access",

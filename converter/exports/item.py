@@ -65,6 +65,10 @@ class ExportItem:
     """The columns of the rule's ``fields``: what its author wants to see of a hit."""
     columns: Mapping[str, Column]
     """All columns of the cell."""
+    attack: str = ""
+    """The version of ATT&CK that the configuration wants for Elastic; empty: the format's own."""
+    near_real_time: bool = False
+    """Whether the configuration wants rules of Sentinel that run each minute, where a query can."""
 
     @property
     def id(self) -> str:

@@ -11,13 +11,13 @@ import pytest
 from converter.exports import attack, attack_from_stix
 from tests.support import ROOT, shared
 
-TABLE = ROOT / "converter" / "exports" / "attack.json"
+TABLES = {of: ROOT / "converter" / "exports" / f"attack-{of}.json" for of in attack.VERSIONS}
 
 
-def seen(*tags: str) -> list[tuple[str, list[tuple[str, list[str]]]]]:
+def seen(*tags: str, of: str = attack.NEWEST) -> list[tuple[str, list[tuple[str, list[str]]]]]:
     return [
         (tactic.id, [(one.id, [sub.id for sub in one.subtechniques]) for one in tactic.techniques])
-        for tactic in attack.threat(tags)
+        for tactic in attack.threat(tags, of)
     ]
 
 
@@ -100,13 +100,16 @@ def test_what_is_not_known_is_told() -> None:
     assert attack.unknown(tags) == ["attack.s0029", "cve.2021-1", "attack.nosuch"]
 
 
-def test_the_table_is_whole_and_small() -> None:
-    """ATT&CK 19, enterprise: 15 tactics, 222 techniques, 475 sub-techniques."""
-    table = json.loads(TABLE.read_text())
+@pytest.mark.parametrize(
+    ("of", "version", "sizes"), [("18", "18.1", (14, 216, 475)), ("19", "19", (15, 222, 475))]
+)
+def test_the_table_is_whole_and_small(of: str, version: str, sizes: tuple[int, int, int]) -> None:
+    """Tactics, techniques and sub-techniques of enterprise ATT&CK: MITRE's pages of updates."""
+    table = json.loads(TABLES[of].read_text())
     subs = [key for key in table["techniques"] if "." in key]
-    assert (len(table["tactics"]), len(table["techniques"]) - len(subs), len(subs)) == (15, 222, 475)
-    assert attack.version() == "19"
-    assert TABLE.stat().st_size < 200_000
+    assert (len(table["tactics"]), len(table["techniques"]) - len(subs), len(subs)) == sizes
+    assert attack.version(of) == version
+    assert TABLES[of].stat().st_size < 200_000
     assert "reproduced and distributed with the permission of The MITRE Corporation" in table["notice"]
     shorts = {short for _, short in table["tactics"].values()}
     for key, (name, tactics) in table["techniques"].items():
@@ -189,4 +192,4 @@ def test_the_table_from_stix(tmp_path: Path) -> None:
     # T1050 was replaced by what was replaced itself; a circle ends nowhere.
     assert made["revoked"] == {"T1050": "T1059.001", "T1086": "T1059.001"}
     assert made["former_tactics"] == {}
-    assert list(made) == list(json.loads(TABLE.read_text()))
+    assert list(made) == list(json.loads(TABLES["18"].read_text()))

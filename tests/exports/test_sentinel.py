@@ -208,7 +208,7 @@ def test_the_columns_of_defenders_tables_are_in_the_list() -> None:
 
 def test_the_tactics_of_attack_have_names_in_sentinel() -> None:
     tags = [f"attack.{name}" for name in ("stealth", "defense-impairment", "command-and-control", "impact")]
-    names = [tactic_name(one.name) for one in threat(tags)]
+    names = [tactic_name(one.name) for one in threat(tags, facts.ATTACK)]
     assert set(names) == {"DefenseEvasion", "CommandAndControl", "Impact"}
     rule = properties(simple(target="kql", tags=[*tags, "attack.t1021.002", "attack.t1021.003"]))
     assert rule["tactics"].count("DefenseEvasion") == 1

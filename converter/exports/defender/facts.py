@@ -12,6 +12,9 @@ SEVERITY = {
 """Sigma level -> severity of an alert (microsoft.graph.security.alertTemplate: the four values)."""
 NO_LEVEL = "medium"
 
+ATTACK = "18"
+"""The version of ATT&CK of the Defender portal, whose coverage page is Sentinel's."""
+
 LOOKBACKS = ((3_600, 4 * 3_600), (3 * 3_600, 12 * 3_600), (12 * 3_600, 48 * 3_600), (86_400, 30 * 86_400))
 """Seconds between two runs -> seconds that a run reads: hourly 4 hours, every 3 hours 12, every 12 hours 48,
 daily 30 days. The service fixes them (Microsoft's "Create and manage custom detections rules")."""

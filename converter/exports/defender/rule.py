@@ -118,22 +118,17 @@ def _entities(held: Rows) -> dict[str, list[dict[str, str]]]:
 
 
 def _tactics(item: ExportItem) -> list[dict[str, Any]]:
-    """Return the tactics with their techniques; tactics that Microsoft has under one name are one."""
-    found: dict[str, dict[str, list[str]]] = {}
-    for tactic in threat(item.texts("tags")):
-        techniques = found.setdefault(tactic_name(tactic.name), {})
-        for technique in tactic.techniques:
-            known = techniques.setdefault(technique.id, [])
-            known += [sub.id for sub in technique.subtechniques if sub.id not in known]
     return [
         {
-            "tactic": tactic,
+            "tactic": tactic_name(tactic.name),
             "techniques": [
-                {"technique": technique, "subTechniques": subs} if subs else {"technique": technique}
-                for technique, subs in techniques.items()
+                {"technique": one.id, "subTechniques": [sub.id for sub in one.subtechniques]}
+                if one.subtechniques
+                else {"technique": one.id}
+                for one in tactic.techniques
             ],
         }
-        for tactic, techniques in found.items()
+        for tactic in threat(item.texts("tags"), facts.ATTACK)
     ]
 
 

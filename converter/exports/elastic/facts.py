@@ -14,6 +14,10 @@ fills in for each severity; its ranges are 0-21, 22-47, 48-73 and 74-100 (Kibana
 NO_LEVEL = "medium"
 """The level of a rule that says none."""
 
+ATTACK = "18"
+"""The version of ATT&CK of a rule's `threat`: elastic/detection-rules checks it against 18.1 (its etc/ holds
+attack-v18.1.0.json.gz), and gives stacks from 9.5 on rules with 19 (attack.py, MITRE_V19_MIN_STACK)."""
+
 LATE = 240
 """Seconds that a run looks back beyond the windows, for events that arrive late: Elastic's own prebuilt rules
 run every 5 minutes and look back 9 (elastic/detection-rules)."""

@@ -48,7 +48,7 @@ def _rule(item: ExportItem, query: ExportQuery) -> dict[str, Any]:
     what = _what(item, query)
     level = str(item.rule.get("level") or facts.NO_LEVEL).lower()
     severity, risk = facts.SEVERITY.get(level, facts.SEVERITY[facts.NO_LEVEL])
-    tactics = threat(item.texts("tags"))
+    tactics = threat(item.texts("tags"), item.attack or facts.ATTACK)
     rule: dict[str, Any] = {
         "rule_id": rule_id(item, query.name),
         "name": item.title + (f" ({query.name})" if query.name else ""),

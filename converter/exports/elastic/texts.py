@@ -82,7 +82,7 @@ def tags(item: ExportItem, tactics: Sequence[Tactic]) -> list[str]:
     if item.rule.get("status"):
         found.append(f"Status: {item.rule['status']}")
     found.append(f"Fidelity: {item.fidelity}")
-    return list(dict.fromkeys([*found, *unknown(item.texts("tags"))]))
+    return list(dict.fromkeys([*found, *unknown(item.texts("tags"), item.attack or facts.ATTACK)]))
 
 
 def _bullets(lines: Sequence[str]) -> str:

@@ -16,9 +16,11 @@ SEVERITY = {
 NO_LEVEL = "medium"
 """The level of a rule that says none."""
 
-FORMER_TACTICS = {"Stealth": "DefenseEvasion", "DefenseImpairment": "DefenseEvasion"}
-"""Tactics of ATT&CK 19 that the schema's enumeration (API version 2025-09-01) does not have: it has the one
-that was divided into them."""
+ATTACK = "18"
+"""The version of ATT&CK that Microsoft's "Understand security coverage by the MITRE ATT&CK framework" names
+("currently aligned to the MITRE ATT&CK framework, version 18"). Its tactics are those of the schema's
+enumeration. The service refuses a technique that serves none of a rule's tactics (Azure-Sentinel,
+NoTechniquesWithoutMatchingTactics)."""
 API_VERSION = "2025-09-01"
 """Of Microsoft.SecurityInsights/alertRules (Azure/azure-resource-manager-schemas)."""
 

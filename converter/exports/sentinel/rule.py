@@ -60,7 +60,7 @@ def _analytic(item: ExportItem, query: ExportQuery) -> Analytic:
         raise Refusal(
             "SC210", f"Sentinel takes queries of {facts.QUERY_MAX} characters, and this one has {len(body)}"
         )
-    tactics = threat(item.texts("tags"))
+    tactics = threat(item.texts("tags"), facts.ATTACK)
     level = str(item.rule.get("level") or "").lower()
     return Analytic(
         item=item,
@@ -74,7 +74,7 @@ def _analytic(item: ExportItem, query: ExportQuery) -> Analytic:
         query=body,
         frequency=frequency,
         period=period,
-        tactics=list(dict.fromkeys(tactic_name(one.name) for one in tactics)),
+        tactics=[tactic_name(one.name) for one in tactics],
         techniques=sorted(
             {sub.id for one in tactics for tech in one.techniques for sub in tech.subtechniques or (tech,)}
         ),
@@ -84,9 +84,8 @@ def _analytic(item: ExportItem, query: ExportQuery) -> Analytic:
 
 
 def tactic_name(name: str) -> str:
-    """Return Microsoft's name of a tactic: CommandAndControl; DefenseEvasion for what it was divided into."""
-    joined = "".join(word[0].upper() + word[1:] for word in name.split())
-    return facts.FORMER_TACTICS.get(joined, joined)
+    """Return Microsoft's name of a tactic: CommandAndControl."""
+    return "".join(word[0].upper() + word[1:] for word in name.split())
 
 
 def _schedule(item: ExportItem, query: ExportQuery) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from typing import Any
 from uuid import UUID
 
 from converter.errors import Refusal
-from converter.exports.attack import threat
+from converter.exports.attack import written
 from converter.exports.identity import rule_id
 from converter.exports.item import ExportItem, ExportQuery
 from converter.exports.splunk import facts
@@ -126,16 +126,10 @@ def _suppression(item: ExportItem, query: ExportQuery) -> dict[str, str]:
 
 def _enterprise_security(item: ExportItem, query: ExportQuery, title: str) -> dict[str, str]:
     level = _level(item)
-    techniques = [
-        one.id
-        for tactic in threat(item.texts("tags"))
-        for technique in tactic.techniques
-        for one in (technique.subtechniques or (technique,))
-    ]
     found = {
         "action.correlationsearch.enabled": "1",
         "action.correlationsearch.label": line(title),
-        "action.correlationsearch.annotations": _json({"mitre_attack": list(dict.fromkeys(techniques))}),
+        "action.correlationsearch.annotations": _json({"mitre_attack": written(item.texts("tags"))}),
         "action.notable": "1",
         "action.notable.param.rule_title": _no_token(line(title)),
         "action.notable.param.rule_description": _no_token(line(_description(item))),
