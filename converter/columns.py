@@ -25,6 +25,13 @@ class Column:
     via: str | None = None
     """Kusto: how the value is got out of other columns: a key of the backend's accessors, or ``=`` and an
     expression in KQL that has the column's type, such as ``=tostring(parse_json(AdditionalFields).X)``."""
+    analyzer: str | None = None
+    """Elastic: of a text field that Elasticsearch's ``pattern`` analyzer takes apart, the Java regular
+    expression of what stands between its tokens, which are lower-cased; None: the standard analyzer."""
+    ignore_above: int | None = None
+    """Elastic: the longest value, in characters, that a keyword field indexes; ``_source`` keeps all."""
+    long: bool = False
+    """Elastic: the source writes values that are longer than ``ignore_above``."""
     key: bool = True
     """Whether the value stands for the rule's: false where it is a part of it, such as the name of a file
     without its folder. Events cannot be grouped, nor values counted, by a part."""

@@ -25,7 +25,7 @@ from sigma.types import (
 
 from converter.backends.dispatch import ByType
 from converter.backends.eql import correlation, regex, text
-from converter.backends.eql.expression import Leaf, Node, Values, both, either, negation, query
+from converter.backends.eql.expression import Leaf, Node, Values, both, either, guarded, negation, query
 from converter.backends.eql.fields import Scope
 from converter.backends.lucene_networks import CANONICAL
 from converter.backends.numbers import numeral, whole
@@ -81,7 +81,7 @@ class EqlBackend(ByType, UpstreamEqlBackend):
             raise Refusal("SC203", "the condition is nested too deeply") from error
         if node is None:
             raise Refusal("SC209", "nothing is left of the condition")
-        return node, tuple(dict.fromkeys(scope.reasons))
+        return guarded(node), tuple(dict.fromkeys(scope.reasons))
 
     # What follows are pySigma's methods, each returning a Node.
 

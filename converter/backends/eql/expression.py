@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ WIDTH = 100
 STEP = "  "
 SHORT = 48
 """Lists of values up to this long fill their lines."""
+_NAMED = re.compile(r"\?(?:`[^`]*`|[\w@.])+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,43 @@ def negation(arg: Node) -> Node:
     if isinstance(arg, Leaf) and arg.negated:
         return Leaf(arg.negated, arg.text)
     return Not(arg)
+
+
+def guarded(node: Node, held: frozenset[str] = frozenset()) -> Node:
+    """Return the condition so that its negations hold too where no index maps an optional field.
+
+    Elasticsearch then takes ``?field`` for null, and neither ``null : "x"`` nor its opposite is true; only
+    ``null == null`` is.
+
+    Args:
+        node: a condition.
+        held: optional fields that must have a value for the condition to matter.
+    """
+    match node:
+        case And(args):
+            held = held.union(*map(_optional, args))
+            return both([guarded(arg, held) for arg in args])
+        case Or(args):
+            return either([guarded(arg, held) for arg in args])
+        case Not(And(args) as inner) if _optionals(inner) - held:
+            return either([guarded(negation(arg), held) for arg in args])
+        case Not(Values() | Leaf() as inner):
+            missing = [Leaf(f"{name} == null", f"{name} != null") for name in sorted(_optional(inner) - held)]
+            return either([*missing, node]) if missing else node
+    return node
+
+
+def _optional(node: Node) -> frozenset[str]:
+    """Return the optional field, as EQL writes it, of which a leaf demands a value."""
+    if isinstance(node, Leaf) and not node.text.endswith(" == null"):
+        return frozenset(_NAMED.findall(node.text.partition(" ")[0]))
+    return frozenset(_NAMED.findall(node.field)) if isinstance(node, Values) else frozenset()
+
+
+def _optionals(node: Node) -> frozenset[str]:
+    if isinstance(node, And | Or):
+        return frozenset().union(*map(_optionals, node.args))
+    return _optionals(node.arg) if isinstance(node, Not) else _optional(node)
 
 
 def _join(kind: type[And] | type[Or], args: Iterable[Node]) -> Node:

@@ -17,6 +17,7 @@ from converter.backends.lucene.expression import (
     Node,
     Not,
     Or,
+    Phrase,
     Regex,
     Text,
     Value,
@@ -54,6 +55,8 @@ def _write(node: Node) -> dict[str, Any]:
             return {"term": {name: {"value": text}}}
         case Compare(name, op, number):
             return {"range": {name: {_OPERATORS[op]: number}}}
+        case Phrase(name, words):
+            return {"match_phrase": {name: {"query": " ".join(words)}}}
         case Regex(str(name)):
             return _regexp(name, node)
         case Text(str(name)):

@@ -32,6 +32,14 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Phrase:
+    """Words of an analysed field that follow each other, each as the analyser leaves it."""
+
+    field: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Regex:
     """A regex in Lucene's flavour over the whole value."""
 
@@ -87,8 +95,8 @@ class Not:
     item: Node
 
 
-Leaf = Text | Regex | Value | Compare | Exists
-Node = Text | Regex | Value | Compare | Exists | And | Or | Not
+Leaf = Text | Phrase | Regex | Value | Compare | Exists
+Node = Text | Phrase | Regex | Value | Compare | Exists | And | Or | Not
 
 
 def both(items: Sequence[Node]) -> Node:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from typing import Literal
 
 from sigma.types import SigmaRegularExpression, SigmaRegularExpressionFlag, SigmaString
 
 from converter.backends.eql import addresses
-from converter.backends.lucene import limits
+from converter.backends.lucene import limits, words
 from converter.backends.lucene.expression import (
     ANY,
     Compare,
@@ -39,10 +40,7 @@ _FAMILIES = {
     **{name: name for name in ("ip", "boolean", "date", "flattened")},
 }
 _NUMERAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
-_WORD = re.compile(r"[A-Za-z0-9]+")
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
-# Elasticsearch's standard analyzer cuts longer words in two.
-_MAX_WORD = 255
 
 
 class Scope:
@@ -59,10 +57,11 @@ class Scope:
         self.negated = False
         self.reasons: list[Reason] = []
 
-    def lose(self, fidelity: Fidelity, why: str) -> None:
+    def lose(self, fidelity: Fidelity, why: str, relaxation: str = "") -> None:
         """Note what a part of the condition loses; under ``not`` broader becomes narrower and the reverse."""
         other = {Fidelity.BROADER: Fidelity.NARROWER, Fidelity.NARROWER: Fidelity.BROADER}
-        self.reasons.append(Reason(other.get(fidelity, fidelity) if self.negated else fidelity, why))
+        label = other.get(fidelity, fidelity) if self.negated else fidelity
+        self.reasons.append(Reason(label, why, relaxation))
 
     def field(self, name: str) -> Target:
         """Return a field.
@@ -175,20 +174,17 @@ class Target:
         return node
 
     def _analysed(self, parts: tuple[Part, ...], cased: bool) -> Node:
-        """Look for the words of the text: each is within a token of the field, wherever it stands."""
-        words = dict.fromkeys(
-            word.lower() for part in parts if isinstance(part, str) for word in _WORD.findall(part)
-        )
-        if not words or any(len(word) > _MAX_WORD for word in words):
+        """Look for the words of the text, as phrases where they are whole."""
+        analyser = words.ANALYSERS.get(self.column.analyzer)
+        if analyser is None:
+            raise self.refused(f"text, as its analyser {self.column.analyzer} is not known here")
+        found = words.conditions(self.name, parts, analyser)
+        if not found or words.longest(parts, analyser) > (analyser.longest or math.inf):
             raise self.refused(f"{shown(parts)!r:.100}, which has no words to look for")
-        # One word, anywhere, is found as it is meant: tokens hold letters and digits as they stand together.
-        word = parts[1] if len(parts) == 3 and (parts[0], parts[2]) == (ANY, ANY) else None
-        if cased or not isinstance(word, str) or not _WORD.fullmatch(word):
-            self.scope.lose(
-                Fidelity.BROADER,
-                f"the field {self.name} is analysed text: its words are found in any order and place",
-            )
-        return both([Text(self.name, (ANY, word, ANY), folds=False) for word in words])
+        if cased or not words.is_exact(parts, analyser):
+            why = f"the field {self.name} is analysed text: only the words of a value are looked for"
+            self.scope.lose(Fidelity.BROADER, why, "words")
+        return both(found)
 
     def _addresses(self, parts: tuple[Part, ...]) -> Node:
         pattern = "".join(part if isinstance(part, str) else "*" if part is ANY else "?" for part in parts)

@@ -18,6 +18,7 @@ from converter.backends.lucene.expression import (
     Not,
     Or,
     Part,
+    Phrase,
     Regex,
     Text,
     Value,
@@ -96,7 +97,7 @@ def _or(node: Or) -> str:
     groups: dict[str | None, list[Node]] = {}
     order: list[tuple[str | None, Node]] = []
     for item in node.items:
-        name = item.field if isinstance(item, Text | Regex | Value | Compare) else None
+        name = item.field if isinstance(item, Text | Phrase | Regex | Value | Compare) else None
         if name is None:
             order.append((None, item))
             continue
@@ -134,7 +135,9 @@ def _one_field(node: Or) -> bool:
 
 
 def _common_field(items: Sequence[Node]) -> str | None:
-    names = {item.field if isinstance(item, Text | Regex | Value | Compare) else None for item in items}
+    names = {
+        item.field if isinstance(item, Text | Phrase | Regex | Value | Compare) else None for item in items
+    }
     name = names.pop() if len(names) == 1 else None
     return None if name is None else text.field(name)
 
@@ -155,6 +158,8 @@ def _value(node: Node) -> str:
                 else "?"
                 for index, part in enumerate(node.parts)
             )
+        case Phrase():
+            return text.term(" ".join(node.words))
         case Regex():
             return _regex(node.pattern)
         case Value():

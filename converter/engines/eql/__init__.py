@@ -1,8 +1,12 @@
 """EQL: parsed by Elastic's `eql`, evaluated to Elasticsearch's documented semantics, patterns on Lucene.
 
-Not Elasticsearch itself, so not shown here: fields that no index maps (beyond what the column lists
-say), ``text`` fields, ``ignore_above``, normalizers, ``_shard_doc`` as tiebreaker, result size (the
-search API returns 10 by default) and paging.
+A field that an index has only after the first event that carries it is not mapped where none of the loaded
+events does: ``?field`` is then the literal null, of which nothing holds but ``== null``, nor does its ``not``
+(elastic/elasticsearch x-pack/plugin/eql, analysis/Analyzer.java, ResolveOrReplaceOptionalRefs; a filter whose
+condition folds to null is pruned to nothing, optimizer/Optimizer.java).
+
+Not Elasticsearch itself, so not shown here: ``text`` fields, normalizers, ``_shard_doc`` as tiebreaker,
+result size (the search API returns 10 by default) and paging.
 """
 
 from __future__ import annotations
@@ -32,7 +36,8 @@ class EqlSession:
         timestamp_field: str,
         tiebreaker_field: str | None,
     ) -> None:
-        self._schema = Schema(tables)
+        carried = {name for event in events for name, value in event.doc.items() if value is not None}
+        self._schema = Schema(tables, carried)
         hits = []
         for position, event in enumerate(events):
             raw = event.doc.get(timestamp_field)
@@ -45,7 +50,7 @@ class EqlSession:
                 ) from error
             tie = event.doc.get(tiebreaker_field) if tiebreaker_field else None
             order = (time, 0, int(tie), position) if tie is not None else (time, 1, 0, position)
-            hits.append(Hit(order, event.id, event.doc))
+            hits.append(Hit(order, event.id, self._schema.indexed(event.doc)))
         self._hits = sorted(hits, key=lambda hit: hit.ordinal)
 
     def run(self, text: str) -> Result:

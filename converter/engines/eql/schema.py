@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -40,14 +40,24 @@ Doc = Mapping[str, Any]
 
 
 class Schema:
-    """The fields of all indices that a query runs over."""
+    """The fields of all indices that a query runs over.
 
-    def __init__(self, tables: Mapping[str, Columns]) -> None:
+    Args:
+        tables: the columns of each index.
+        carried: fields that some event of these indices has; None: all. A field that an index is given by
+            the first event that carries it (``Column.optional``) is not mapped without one.
+    """
+
+    def __init__(self, tables: Mapping[str, Columns], carried: Container[str] | None = None) -> None:
+        self._carried = carried
+        self._limits: dict[str, int] = {}
         self._types: dict[str, set[str]] = {name: {kind} for name, kind in _ALWAYS.items()}
         self._optional: set[str] = set()
         for columns in tables.values():
             for name, column in columns.items():
                 self._types.setdefault(name, set()).add(column.type)
+                if column.ignore_above and column.type == "keyword":
+                    self._limits[name] = column.ignore_above
                 if column.optional and name not in _ALWAYS:
                     self._optional.add(name)
 
@@ -65,6 +75,8 @@ class Schema:
             raise invalid(f"unknown column [{field.name}]")
         if field.name in self._optional and not field.optional:
             raise invalid(f"unknown column [{field.name}]: not in every index, write ?{field.name}")
+        if field.name in self._optional and self._carried is not None and field.name not in self._carried:
+            return None
         families = {FAMILIES.get(kind) for kind in types}
         if len(families) > 1:
             raise invalid(f"cannot use field [{field.name}]: mapped as several types, {sorted(types)}")
@@ -72,6 +84,14 @@ class Schema:
         if family is None:
             raise invalid(f"cannot use field [{field.name}] of type {sorted(types)[0]}")
         return family
+
+    def indexed(self, doc: Doc) -> Doc:
+        """Return a document without what its keyword fields do not index (``ignore_above``).
+
+        EQL compares what is indexed: a value that is in ``_source`` alone is missing.
+        """
+        cut = {name: _within(doc[name], limit) for name, limit in self._limits.items() if name in doc}
+        return doc if all(cut[name] is doc[name] for name in cut) else {**doc, **cut}
 
     def known(self, field: Field) -> None:
         """Check that the column list has the field at all, even if it is written with ``?``.
@@ -81,6 +101,13 @@ class Schema:
         """
         if field.name not in self._types:
             raise invalid(f"unknown column [{field.name}]: not in the column list")
+
+
+def _within(value: Any, limit: int) -> Any:
+    if isinstance(value, list | tuple):
+        kept = [one for one in value if not isinstance(one, str) or len(one) <= limit]
+        return value if len(kept) == len(value) else kept
+    return None if isinstance(value, str) and len(value) > limit else value
 
 
 def values(doc: Doc, name: str, family: str) -> list[Any]:

@@ -48,6 +48,10 @@ def dsl_query(body: Any, maker: Maker, *, lenient: bool = False) -> Any:
 def _leaf(kind: str, field: str, parameters: Mapping[str, Any], maker: Maker) -> Any:
     if kind == "range":
         return _known(maker, field, lambda: _range(field, parameters, maker))
+    if kind == "match_phrase":
+        _only(parameters, "query")
+        phrase = text_of(parameters["query"])
+        return _known(maker, field, lambda: maker.term(field, phrase, quoted=True))
     _only(parameters, "value", "case_insensitive")
     fold = bool(parameters.get("case_insensitive", False))
     value = text_of(parameters["value"])

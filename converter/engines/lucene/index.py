@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from converter.columns import Columns
@@ -16,6 +17,9 @@ INTEGERS = frozenset({"long", "integer", "short", "byte", "unsigned_long"})
 FLOATS = frozenset({"double", "float", "half_float", "scaled_float"})
 EXISTS = " exists"
 """A field of our own that holds the names of a document's fields, as Elasticsearch's `_field_names`."""
+IGNORED = "_ignored"
+"""Elasticsearch's own field: the names of a document's fields with values that are not indexed because of
+``ignore_above`` or ``ignore_malformed`` (Elasticsearch reference, "_ignored field"), searched by term."""
 MAX_TERM_BYTES = 32_766
 """Lucene's limit; Elasticsearch's wildcard fields have none."""
 
@@ -45,22 +49,59 @@ class Fields:
     """The fields of an index: names to types, sub-fields among them."""
 
     def __init__(self, columns: Columns, events: Iterable[Stored]) -> None:
-        self.types: dict[str, str] = {}
+        self.types: dict[str, str] = {IGNORED: "keyword"}
         self.caseless: set[str] = set()
         self.copies: dict[str, str] = {}
+        self.separators: dict[str, str] = {}
+        self.limits: dict[str, int] = {}
         for event in events:
             # What no column declares is mapped dynamically, as a keyword.
             self.types.update(dict.fromkeys(event.doc, "keyword"))
         for name, column in columns.items():
             self.types[name] = column.type
+            if column.analyzer:
+                self.separators[name] = column.analyzer
+            if column.ignore_above and column.type == "keyword":
+                self.limits[name] = column.ignore_above
             if column.caseless and column.caseless != name:
                 self.types[column.caseless] = "keyword"
                 self.caseless.add(column.caseless)
                 self.copies[name] = column.caseless
 
+    def analyzer(self) -> Any:
+        """Return the Lucene analyzer of the text fields, each with its own."""
+        return analyzer(tuple(sorted(self.separators.items())))
+
     def normalized(self, field: str, text: str) -> str:
         """Return query text as the field's normalizer changes it."""
         return lowercase(text) if field in self.caseless else text
+
+
+@cache
+def analyzer(separators: tuple[tuple[str, str], ...]) -> Any:
+    """Return Elasticsearch's standard analyzer, and its pattern analyzer for the fields that are named.
+
+    Its PatternAnalyzer is Lucene's PatternTokenizer and LowerCaseFilter, without stop words unless they are
+    configured (elastic/elasticsearch modules/analysis-common, PatternAnalyzer.java).
+
+    Args:
+        separators: field and Java regular expression of what stands between its tokens.
+    """
+    import jpype
+
+    jvm.start()
+    package = "org.apache.lucene.analysis."
+    standard = jpype.JClass(package + "standard.StandardAnalyzer")()
+    own = jpype.JClass("java.util.HashMap")()
+    for name, pattern in separators:
+        settings = jpype.JClass("java.util.HashMap")()
+        settings.put(jvm.java_string("pattern"), jvm.java_string(pattern))
+        settings.put(jvm.java_string("group"), jvm.java_string("-1"))
+        builder = jpype.JClass(package + "custom.CustomAnalyzer").builder()
+        builder = builder.withTokenizer(jvm.java_string("pattern"), settings)
+        made = builder.addTokenFilter(jvm.java_string("lowercase"), jpype.JClass("java.util.HashMap")())
+        own.put(jvm.java_string(name), made.build())
+    return jpype.JClass(package + "miscellaneous.PerFieldAnalyzerWrapper")(standard, own)
 
 
 def values(value: Any) -> list[Any]:
@@ -75,19 +116,18 @@ def build(events: Sequence[Stored], fields: Fields, ignore_above: int | None) ->
     Args:
         events: of one Elasticsearch index.
         fields: its fields.
-        ignore_above: characters beyond which a keyword is not indexed.
+        ignore_above: characters beyond which a keyword of no limit of its own is not indexed.
     """
     import jpype
 
     jvm.start()
     java = jpype.JClass
     directory = java("org.apache.lucene.store.ByteBuffersDirectory")()
-    analyzer = java("org.apache.lucene.analysis.standard.StandardAnalyzer")()
-    config = java("org.apache.lucene.index.IndexWriterConfig")(analyzer)
+    config = java("org.apache.lucene.index.IndexWriterConfig")(fields.analyzer())
     # Without merges Lucene's numbers of the documents are the positions of the events.
     config.setMergePolicy(java("org.apache.lucene.index.NoMergePolicy").INSTANCE)
     writer = java("org.apache.lucene.index.IndexWriter")(directory, config)
-    make = _Maker(ignore_above)
+    make = _Maker(fields.limits, ignore_above)
     for event in events:
         document = java("org.apache.lucene.document.Document")()
         for name, value in event.doc.items():
@@ -109,8 +149,10 @@ def _add(document: Any, make: _Maker, fields: Fields, name: str, given: list[Any
             field = make.field(name, kind, value)
         except (ValueError, OverflowError, TypeError):
             # logs@settings, of all data streams logs-*: ignore_malformed, so the field is not indexed.
+            document.add(make.ignored(name))
             continue
         if field is None:
+            document.add(make.ignored(name))
             continue
         present = True
         document.add(field)
@@ -130,10 +172,11 @@ def text_of(value: Any) -> str:
 class _Maker:
     """Makes Lucene fields."""
 
-    def __init__(self, ignore_above: int | None) -> None:
+    def __init__(self, limits: Mapping[str, int], ignore_above: int | None) -> None:
         import jpype
 
         document = "org.apache.lucene.document."
+        self.limits = limits
         self.ignore_above = ignore_above
         self.string = jpype.JClass(document + "StringField")
         self.text = jpype.JClass(document + "TextField")
@@ -151,6 +194,10 @@ class _Maker:
             self.names[name] = self.string(EXISTS, jvm.java_string(name), self.no)
         return self.names[name]
 
+    def ignored(self, name: str) -> Any:
+        """Return the entry of a field whose value is not indexed."""
+        return self.string(IGNORED, jvm.java_string(name), self.no)
+
     def field(self, name: str, kind: str, value: Any) -> Any:
         if not isinstance(value, (str, int, float)):
             return self._made(name, kind, value)
@@ -163,7 +210,8 @@ class _Maker:
         java_name = jvm.java_string(name)
         if kind in WHOLE:
             text = text_of(value)
-            if kind == "keyword" and self.ignore_above and len(text) > self.ignore_above:
+            limit = self.limits.get(name, self.ignore_above)
+            if kind == "keyword" and limit and len(text) > limit:
                 return None
             if len(text.encode("utf-8", "replace")) > MAX_TERM_BYTES:
                 raise ValueError("longer than a term can be")

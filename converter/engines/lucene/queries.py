@@ -13,6 +13,7 @@ from converter.engines.lucene.index import (
     ANALYSED,
     EXISTS,
     FLOATS,
+    IGNORED,
     INTEGERS,
     WHOLE,
     Fields,
@@ -33,7 +34,6 @@ class Maker:
 
     Args:
         fields: the index's fields.
-        analyzer: Lucene's StandardAnalyzer, of `text` fields.
         max_regex_length: `index.max_regex_length`.
     """
 
@@ -57,9 +57,7 @@ class Maker:
         self._occur = java(search + "BooleanClause$Occur")
         self._long, self._double = java(document + "LongPoint"), java(document + "DoublePoint")
         self._ip = java(document + "InetAddressPoint")
-        self._analysed = java("org.apache.lucene.util.QueryBuilder")(
-            java("org.apache.lucene.analysis.standard.StandardAnalyzer")()
-        )
+        self._analysed = java("org.apache.lucene.util.QueryBuilder")(fields.analyzer())
         self._java_error = jpype.JException
 
     def every(self) -> Any:
@@ -102,7 +100,7 @@ class Maker:
         if "*" not in pattern:
             return [pattern] if pattern in self.fields.types else []
         match = re.compile(translate(pattern.replace("[", "[[]").replace("?", "[?]"))).match
-        return [name for name in self.fields.types if match(name)]
+        return [name for name in self.fields.types if name != IGNORED and match(name)]
 
     def exists(self, field: str) -> Any:
         """Return the documents that have a value in a field, or in any field of an object."""
