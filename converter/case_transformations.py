@@ -305,14 +305,17 @@ class NullText(DetectionItemTransformation):
 class JsonText(FieldMappingTransformationBase):
     """Look for a property of an object that is stored as its JSON text, without blanks outside texts.
 
-    ``field``: the field with the text. ``property``: the property, a text or a number; without it only
-    parts of texts (``contains``) can be looked for, anywhere. ``prefix``: what the stored value has before
-    the rule's.
+    ``field``: the field with the text. ``property``: the property, a text or a number. ``prefix``: what the
+    stored value has before the rule's. ``alone``: the object has no other property, so that a part of the
+    value may be looked for anywhere in the text, where it cannot be mistaken.
+
+    A text's characters are those of JSON (RFC 8259): one outside ASCII may stand as it is or as ``\\uXXXX``.
     """
 
     field: str
-    property: str | None = None
+    property: str
     prefix: str = ""
+    alone: bool = False
 
     def apply_field_name(self, field: str | None) -> str | list[str] | None:  # noqa: D102
         return [f"{field} (inside {self.field})"]
@@ -332,24 +335,65 @@ class JsonText(FieldMappingTransformationBase):
     def _one(self, item: SigmaDetectionItem, value: SigmaType) -> Part:
         if isinstance(value, SigmaExpansion):
             return common.linked([self._one(item, one) for one in value.values], ConditionOR)
-        if type(value) is SigmaNumber and self.property is not None:
+        if type(value) is SigmaNumber:
             number = rf'"{re.escape(self.property)}":{value.number}\b'
             return common.item(item, self.field, SigmaRegularExpression(number))
         if not isinstance(value, SigmaString):
             raise common.refuse(item, value, f"it is a part of the text {self.field}")
-        inside = r'(?:[^"\\]|\\.)'
-        plain = list(value.s)
-        if self.prefix and plain[:1] != [_MANY]:
-            plain.insert(0, self.prefix)
-        parts = [part if isinstance(part, SpecialChars) else json.dumps(str(part))[1:-1] for part in plain]
-        if self.property is None:
-            if len(parts) < 2 or parts[0] is not _MANY or parts[-1] is not _MANY:
-                raise common.refuse(item, value, f"only parts of the text {self.field} can be looked for")
-            return common.item(item, self.field, common.string(value, parts))
-        pattern = _regex(parts, inside)
-        source = f'"{re.escape(self.property)}":"{pattern}"'
-        flags = {SigmaRegularExpressionFlag.IGNORECASE}
-        return common.item(item, self.field, SigmaRegularExpression(source, flags))
+        parts = list(value.s)
+        if self.prefix:
+            parts.insert(0, self.prefix)
+        if self.alone and self._found_anywhere(parts):
+            return common.item(item, self.field, common.string(value, [_MANY, _json(str(parts[1])), _MANY]))
+        pattern = "".join(map(_json_regex, parts))
+        source = f'"{re.escape(self.property)}":"{pattern}"'.removesuffix(f'{_JSON_MANY}"')
+        regex = SigmaRegularExpression(source)
+        if not isinstance(value, SigmaCasedString):
+            regex.flags.add(SigmaRegularExpressionFlag.IGNORECASE)
+        return common.item(item, self.field, regex)
+
+    def _found_anywhere(self, parts: Sequence[object]) -> bool:
+        """Whether a part of the value is in the text of the object only where the value has it.
+
+        What follows a backslash in JSON is one of ``"\\/bfnrtu`` or four hexadecimal digits.
+        """
+        if len(parts) != 3 or parts[0] is not _MANY or parts[2] is not _MANY:
+            return False
+        text = str(parts[1]).lower() if isinstance(parts[1], str) else ""
+        if not text.isascii() or text in self.property.lower():
+            return False
+        return text[0] not in '"\\/bfnrtu0123456789acde'
+
+
+_JSON_ESCAPE = r"\\(?:u[0-9a-fA-F]{4}|[^u])"
+_JSON_ONE = rf'(?:[^"\\]|{_JSON_ESCAPE})'
+_JSON_MANY = rf'(?:[^"\\]*{_JSON_ESCAPE})*[^"\\]*'
+"""Any characters of a JSON text, by runs: few steps back where a text is long."""
+
+
+def _json(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def _json_regex(part: object) -> str:
+    """Return a pattern of a part of a value in JSON."""
+    if isinstance(part, SpecialChars):
+        return _JSON_MANY if part is _MANY else _JSON_ONE
+    return "".join(_json_letter(letter) for letter in str(part))
+
+
+def _json_letter(letter: str) -> str:
+    """Return a pattern of the ways in which JSON writes a character."""
+    if letter.isascii():
+        return _escaped(_json(letter))
+    units = letter.encode("utf-16-be")
+    codes = [units[start : start + 2].hex() for start in range(0, len(units), 2)]
+    escape = "".join(rf"\\u{re.sub('[a-f]', _either, code)}" for code in codes)
+    return f"(?:{letter}|{escape})"
+
+
+def _either(digit: re.Match[str]) -> str:
+    return f"[{digit[0]}{digit[0].upper()}]"
 
 
 def _regex(parts: Sequence[object], any_one: str) -> str:

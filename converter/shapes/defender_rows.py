@@ -68,7 +68,7 @@ def row_of(event: Mapping[str, Any], position: int) -> tuple[str, Row]:
         fill(row, data)
         return table, {name: value for name, value in row.items() if value is not None}
     if code == 4104 and windows.channel(event).lower() in SCRIPT_CHANNELS:
-        row |= {"ActionType": "AmsiScriptContent", **_more(ScriptContent=data.get("ScriptBlockText"))}
+        row |= {"ActionType": "AmsiScriptContent", **_more(row, ScriptContent=data.get("ScriptBlockText"))}
         return "DeviceEvents", row
     if code is None and event.get("Provider_Name", _KERNEL_FILE) == _KERNEL_FILE and _PATHS & set(data):
         # Renames have no record of Sysmon's: rules on them look at events of the file system, without an id.
@@ -161,9 +161,13 @@ def _hashes(row: Row, data: Mapping[str, str]) -> None:
             row[algorithm.upper()] = digits.lower()
 
 
-def _more(**properties: Any) -> Row:
+def _more(row: Row, **properties: Any) -> Row:
+    """Return AdditionalFields: JSON without blanks; signs such as ``>`` stand as they are, quotes as ``\\"``.
+
+    No public row shows a character outside ASCII there, so rows have it as it is and as ``\\uXXXX`` in turn.
+    """
     kept = {name: value for name, value in properties.items() if value is not None}
-    return {"AdditionalFields": json.dumps(kept, separators=(",", ":"), ensure_ascii=False)}
+    return {"AdditionalFields": json.dumps(kept, separators=(",", ":"), ensure_ascii=_is_some(row))}
 
 
 def _process_created(row: Row, data: Mapping[str, str]) -> None:
@@ -308,7 +312,7 @@ def _api(action: str) -> Callable[[Row, Mapping[str, str]], None]:
         row |= _target(data.get("TargetImage"))
         if action == "OpenProcessApiCall":
             granted = _integer(data.get("GrantedAccess"))
-            row |= _more(DesiredAccess=_MAXIMUM_ALLOWED if granted and _is_some(row) else granted)
+            row |= _more(row, DesiredAccess=_MAXIMUM_ALLOWED if granted and _is_some(row) else granted)
         _initiating(row, data, "Source")
 
     return fill
@@ -325,18 +329,19 @@ def _pipe(row: Row, data: Mapping[str, str]) -> None:
     operation = {"CreatePipe": "File created", "ConnectPipe": "File opened"}.get(data.get("EventType", ""))
     name = data.get("PipeName")
     path = f"\\Device\\NamedPipe{name}" if name is not None else None
-    row |= {"ActionType": "NamedPipeEvent", **_more(PipeName=path, FileOperation=operation)}
+    row |= {"ActionType": "NamedPipeEvent", **_more(row, PipeName=path, FileOperation=operation)}
     _initiating(row, data)
 
 
 def _dns(row: Row, data: Mapping[str, str]) -> None:
-    row |= {"ActionType": "DnsQueryResponse", **_more(DnsQueryString=data.get("QueryName"))}
+    row |= {"ActionType": "DnsQueryResponse", **_more(row, DnsQueryString=data.get("QueryName"))}
     _initiating(row, data)
 
 
 def _binding(row: Row, data: Mapping[str, str]) -> None:
     row["ActionType"] = "WmiBindEventFilterToConsumer"
-    row |= _more(ESS=data.get("Filter"), Consumer=data.get("Consumer"), Namespace=data.get("EventNamespace"))
+    names = {"ESS": "Filter", "Consumer": "Consumer", "Namespace": "EventNamespace"}
+    row |= _more(row, **{name: data.get(element) for name, element in names.items()})
 
 
 _TABLES: dict[int, tuple[str, Callable[[Row, Mapping[str, str]], None]]] = {

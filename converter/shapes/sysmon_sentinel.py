@@ -3,9 +3,13 @@
 ``Event`` is where the Azure Monitor Agent's Windows event rules write: EventData is the record's XML as text,
 inside a DataItem element, entities escaped. ``WindowsEvent`` comes from the Forwarded Events connector:
 EventData is dynamic, one property per named Data element. Columns: Azure Monitor's table reference
-(``event``, ``windowsevent``); the XML's frame: published samples of EventData. In both, TimeGenerated is the
-record's time, not UtcTime. The tables' own column Type (their name) is left out: Sysmon's events 20 and 25
-have a Data element of that name, which a query puts in its place.
+(``event``, ``windowsevent``); the XML's frame: published samples of EventData, in
+``tests/shapes/test_published.py``. It is well-formed XML, as Microsoft's own parser reads it with
+``parse_xml`` (Azure-Sentinel, ``Parsers/Sysmon``); samples show no quotes or line ends inside of values,
+which XML may write as they are or as entities: every second record here has entities, decimal or hexadecimal.
+A column's text is cut at 64 KB (Azure Monitor's service limits). In both tables, TimeGenerated is the record's
+time, not UtcTime. The tables' own column Type (their name) is left out: Sysmon's events 20 and 25 have a Data
+element of that name, which a query puts in its place.
 """
 
 from __future__ import annotations
@@ -20,7 +24,16 @@ from converter.shapes import windows
 EVENT = "Event"
 WINDOWS_EVENT = "WindowsEvent"
 EMPTY = frozenset({""})
+LONGEST = 64 * 1024
+"""Bytes of a column's text that Azure Monitor keeps."""
 
+_ENTITIES: tuple[dict[str, str], ...] = (
+    {},
+    {'"': "&quot;", "'": "&apos;", "\r": "&#13;", "\n": "&#10;"},
+    {},
+    {'"': "&quot;", "\r": "&#xD;", "\n": "&#xA;"},
+)
+"""What may be written as an entity beside ``& < >``; one set for each record in turn."""
 _NAMESPACE = "http://schemas.microsoft.com/win/2004/08/events/event"
 _SERVICE_ID = "00000000-0000-0000-0000-000000000001"
 
@@ -29,6 +42,7 @@ def store(event: Mapping[str, Any], id: int) -> Stored:  # noqa: A002
     """Return the row of table ``Event``."""
     time = windows.record_time(event)
     data = windows.event_data(event)
+    elements = "".join(_element(name, value, id) for name, value in data.items())
     doc = {
         "TimeGenerated": time,
         "Source": windows.provider(event),
@@ -39,13 +53,13 @@ def store(event: Mapping[str, Any], id: int) -> Stored:  # noqa: A002
         "EventLevelName": "Information",
         "UserName": "NT AUTHORITY\\SYSTEM",
         "SourceSystem": "OpsManager",
-        "EventData": (
+        "EventData": _kept(
             f'<DataItem Type="System.XmlData" time="{time.isoformat()}" '
             f'sourceHealthServiceId="{_SERVICE_ID}">'
-            f'<EventData xmlns="{_NAMESPACE}">{"".join(map(_element, data.items()))}</EventData></DataItem>'
+            f'<EventData xmlns="{_NAMESPACE}">{elements}</EventData></DataItem>'
         ),
-        "ParameterXml": "".join(f"<Param>{escape(value)}</Param>" for value in data.values()),
-        "RenderedDescription": "\r\n".join(f"{name}: {value}" for name, value in data.items()),
+        "ParameterXml": _kept("".join(f"<Param>{escape(value)}</Param>" for value in data.values())),
+        "RenderedDescription": _kept("\r\n".join(f"{name}: {value}" for name, value in data.items())),
     }
     return Stored(id, EVENT, doc)
 
@@ -71,8 +85,13 @@ def view(event: Mapping[str, Any]) -> Mapping[str, Any]:
     return windows.without(event, EMPTY)
 
 
-def _element(item: tuple[str, str]) -> str:
-    name, value = item
+def _kept(text: str) -> str:
+    """Return a column's text as it is stored: cut where it is longer than `LONGEST`."""
+    return text.encode()[:LONGEST].decode(errors="ignore")
+
+
+def _element(name: str, value: str, position: int) -> str:
+    written = escape(value, _ENTITIES[position % len(_ENTITIES)])
     if name == "Binary":  # Beside the Data elements of classic records, in an element of its own.
-        return f"<Binary>{escape(value)}</Binary>"
-    return f"<Data Name={quoteattr(name)}>{escape(value)}</Data>"
+        return f"<Binary>{written}</Binary>"
+    return f"<Data Name={quoteattr(name)}>{written}</Data>"

@@ -19,12 +19,17 @@ from converter.plan import BaseRule, Tree, Verbatim
 XML_FIELD = """\
 let EventDataField = (data: string, name: string) {
     replace_strings(
-        extract(strcat(@'<Data Name="', name, @'">([^<]*)</Data>'), 1, data),
-        dynamic(["&lt;", "&gt;", "&quot;", "&apos;", "&#9;", "&#10;", "&#13;", "&amp;"]),
-        dynamic(["<", ">", "\\"", "'", "\\t", "\\n", "\\r", "&"]))
+        extract(strcat(@'<Data Name="', name, @'">([^<]*)'), 1, data),
+        dynamic(["&lt;", "&gt;", "&quot;", "&apos;", "&#9;", "&#10;", "&#13;", "&#xA;", "&#xD;", "&amp;"]),
+        dynamic(["<", ">", "\\"", "'", "\\t", "\\n", "\\r", "\\n", "\\r", "&"]))
 };
 """
-"""How a field is got out of ``Event.EventData``, a string of XML: by its name, entities resolved."""
+"""How a field is got out of ``Event.EventData``, a string of XML: by its name, entities resolved.
+
+Not by its closing tag: Azure Monitor cuts a column's text at 64 KB (service limits: "Maximum size for field
+values"), and what is cut there has none. Writers of XML differ in which characters they write as entities,
+and whether line ends have decimal or hexadecimal numbers: all forms are read.
+"""
 
 
 _CASTS = {

@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from functools import cache, lru_cache
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 import duckdb
@@ -21,6 +22,7 @@ MATCHES = "sigconv_matches"
 """Our name of ``matches regex`` with the Rust regex crate, which Kusto's regex page describes."""
 
 _ANY_RANGE_ARGUMENTS = 64
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 def register(connection: duckdb.DuckDBPyConnection) -> None:
@@ -49,12 +51,18 @@ def extend_registry() -> None:
     # DuckDB writes a list as `[1, 2]`, Kusto as JSON: `[1,2]`.
     as_json = "CASE WHEN typeof({0}) LIKE '%[]' THEN CAST(to_json({0}) AS VARCHAR) ELSE {1} END"
     _template("sigconv_text", as_json, (2,))
+    _template("sigconv_folded", f"translate({{0}}, '{ascii_uppercase}', '{ascii_lowercase}')", (1,))
     # The lookups are literals; replaced one after the other in the order of the list.
     _template("sigconv_replace_one", "replace({0}, {1}, {2})", (3,))
 
 
 def _template(name: str, template: str, arities: tuple[int, ...]) -> None:
     SCALAR_FUNCTIONS.setdefault(name, FunctionSpec(name, "template", template, arities))
+
+
+def ascii_lower(text: str) -> str:
+    """Return a text with its ASCII letters in lower case and all others as they are."""
+    return text.translate(_LOWER)
 
 
 @lru_cache(maxsize=4096)

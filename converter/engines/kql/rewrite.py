@@ -15,7 +15,7 @@ from duckdb_kql import ir
 from duckdb_kql.schema import output_columns
 from duckdb_kql.translate.functions import SCALAR_FUNCTIONS, FunctionSpec
 
-from converter.engines.kql.functions import MATCHES, compiled
+from converter.engines.kql.functions import MATCHES, ascii_lower, compiled
 from converter.errors import EngineError
 
 HIDDEN = "__sigconv_"
@@ -28,6 +28,18 @@ _SERIAL = {"prev", "row_number"}
 _KEEPS_ORDER = (ir.Where, ir.Extend, ir.Project, ir.ProjectAway, ir.ProjectRename)
 # The syntax that Kusto documents and that means the same in DuckDB's RE2: no classes by letter, no sets.
 _SAME_IN_RE2 = re.compile(r"(?:\(\?[is]+\)|\(\?[is]*:|\\[.+*?()|\[\]{}^$\\/\-]|[^\\\[\](){}]|\)|\((?!\?))*")
+
+
+_CASED = {"=~": "==", "!~": "!="} | {
+    f"{mark}{operator}": f"{mark}{operator}_cs"
+    for mark in ("", "!")
+    for operator in ("contains", "startswith", "endswith", "has", "hasprefix", "hassuffix")
+}
+"""Operators that ignore the case of ASCII letters, and the one that compares as written.
+
+Microsoft's page "String operators": case-insensitive operators are supported only for ASCII text. DuckDB
+folds the case of all letters, so both sides are folded here and compared as written.
+"""
 
 
 def rewrite(query: ir.Query, schema: dict[str, list[str]]) -> ir.Query:
@@ -91,12 +103,32 @@ def _changed(node: Any) -> Any:
         return _function(node)
     if isinstance(node, ir.BinaryOp) and node.op == "matches regex":
         return _matches(node)
+    if isinstance(node, ir.BinaryOp) and node.op in _CASED:
+        return ir.BinaryOp(_CASED[node.op], _folded(node.left), _folded(node.right))
+    if isinstance(node, ir.InList) and node.case_insensitive and _are_texts(node.items):
+        items = tuple(map(_folded, node.items))
+        return dataclasses.replace(node, value=_folded(node.value), items=items, case_insensitive=False)
     if isinstance(node, ir.Join) and node.kind not in {"inner", "innerunique", "leftanti", "leftsemi"}:
         # An outer join fills string columns with NULL, which Kusto does not have.
         raise _refuse(f"join kind={node.kind}")
     if isinstance(node, ir.Lookup):
         raise _refuse("lookup: it fills string columns with null")
     return node
+
+
+def _are_texts(nodes: tuple[Any, ...]) -> bool:
+    return bool(nodes) and all(map(_is_text, nodes))
+
+
+def _is_text(node: Any) -> bool:
+    return isinstance(node, ir.Literal) and node.kind == "string"
+
+
+def _folded(node: Any) -> Any:
+    """Return a text with its ASCII letters in lower case."""
+    if _is_text(node):
+        return _literal(ascii_lower(str(node.value)))
+    return ir.FunctionCall("sigconv_folded", (_function(ir.FunctionCall("tostring", (node,))),))
 
 
 def _function(call: ir.FunctionCall) -> Any:
