@@ -1,15 +1,15 @@
 """How Microsoft Sentinel stores Sysmon's events: table ``Event``, and table ``WindowsEvent``.
 
-``Event`` is where the Azure Monitor Agent's Windows event rules write: EventData is the record's XML as text,
-inside a DataItem element, entities escaped. ``WindowsEvent`` comes from the Forwarded Events connector:
-EventData is dynamic, one property per named Data element. Columns: Azure Monitor's table reference
-(``event``, ``windowsevent``); the XML's frame: published samples of EventData, in
+``Event`` is where the Azure Monitor Agent's Windows event rules write: EventData is the record's XML as
+text, inside a DataItem element, entities escaped. ``WindowsEvent`` comes from the Forwarded Events
+connector: EventData is dynamic, one property per named Data element. Columns: Azure Monitor's table
+reference (``event``, ``windowsevent``); the XML's frame: published samples of EventData, in
 ``tests/shapes/test_published.py``. It is well-formed XML, as Microsoft's own parser reads it with
 ``parse_xml`` (Azure-Sentinel, ``Parsers/Sysmon``); samples show no quotes or line ends inside of values,
-which XML may write as they are or as entities: every second record here has entities, decimal or hexadecimal.
-A column's text is cut at 64 KB (Azure Monitor's service limits). In both tables, TimeGenerated is the record's
-time, not UtcTime. The tables' own column Type (their name) is left out: Sysmon's events 20 and 25 have a Data
-element of that name, which a query puts in its place.
+which XML may write as they are or as entities: every second record here has entities, decimal or
+hexadecimal. A column's text is cut at 64 KB (Azure Monitor's service limits). In both tables, TimeGenerated
+is the time of the record, not UtcTime. The tables' own column Type (their name) is left out: Sysmon's
+events 20 and 25 have a Data element of that name, which a query puts in its place.
 """
 
 from __future__ import annotations
