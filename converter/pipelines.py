@@ -18,7 +18,16 @@ from sigma.processing.transformations import (
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaLogSource, SigmaRule
 from sigma.types import SigmaCasedString, SigmaFieldReference, SigmaString
 
-from converter import assumptions, demands, fidelity, fresh, pipeline_items, placeholders, references
+from converter import (
+    assumptions,
+    demands,
+    fidelity,
+    fresh,
+    impossible,
+    pipeline_items,
+    placeholders,
+    references,
+)
 from converter.cells import NONE, PLATFORMS, Cell, cell, folder, sources, variants
 from converter.columns import Columns
 from converter.errors import Refusal
@@ -109,6 +118,7 @@ def _prepared(
         state = _state(rule, where, pipeline.state)
         losses = _losses(sigma, pipeline)
     tree = _tree(rule, sigma)
+    _check_possible(rule, where, sigma, tree)
     sigma.detection.parsed_condition = []  # Read; they refer back to the detections.
     columns = where.columns
     if where.inferred:
@@ -122,6 +132,26 @@ def _prepared(
     several = [name for name, column in columns.items() if column.multi]
     written = {id(value): (field, _written(value, parts)) for value, field, parts in own}
     return base, [*fidelity.of_tree(tree, losses, several, written), *assumed]
+
+
+def _check_possible(rule: Rule, where: Cell, sigma: SigmaRule, tree: Tree) -> None:
+    """Refuse a condition that no event of the cell can satisfy.
+
+    Raises:
+        Refusal: SC211 with both places.
+    """
+    found = impossible.refusal(
+        rule,
+        sigma,
+        tree,
+        where.columns,
+        several=where.inferred,
+        named=lambda: {
+            column: field for field in impossible.fields(rule) for column in map_field(rule, where, field)
+        },
+    )
+    if found is not None:
+        raise found
 
 
 def _references(sigma: SigmaRule) -> Iterator[tuple[str, str]]:

@@ -197,5 +197,11 @@ def error_of(record: Mapping[str, Any]) -> SigconvError | None:
 
 
 def lasting(record: Mapping[str, Any]) -> bool:
-    """Tell whether a record follows from the rule alone: defects and broken references are looked at anew."""
-    return "error" not in record or record["error"][0] == Refusal.__name__
+    """Tell whether a record follows from the rule alone.
+
+    Defects and broken references are looked at anew, and so is what names a line: a comment moves it.
+    """
+    if "error" not in record:
+        return True
+    name, _, _, _, line, *_ = record["error"]
+    return bool(name == Refusal.__name__ and line is None)

@@ -127,6 +127,11 @@ def _with_safe_names(doc: dict[str, Any]) -> dict[str, Any]:
         return doc
     conditions = detection.get("condition")
     many = isinstance(conditions, list)
-    renamed = {_OPERATOR_NAME.sub("x_", str(name)): part for name, part in detection.items()}
+    renamed = {safe_name(str(name)): part for name, part in detection.items()}
     safe = [_OPERATOR_NAME.sub("x_", str(one)) for one in (conditions if many else [conditions])]
     return {**doc, "detection": {**renamed, "condition": safe if many else safe[0]}}
+
+
+def safe_name(name: str) -> str:
+    """Return the name under which pySigma knows a selection."""
+    return _OPERATOR_NAME.sub("x_", name) if _OPERATOR_NAME.match(name) else name

@@ -47,6 +47,31 @@ TABLE: dict[str, tuple[str, list[str]]] = {
         HEAD + "    selection: {Image: a}\ncondition: selection\n",
         [":6:1: SC104 'condition' stands outside 'detection' (indent it as a key of 'detection')"],
     ),
+    "a condition that no event can satisfy": (
+        HEAD + "    a: {Image|endswith: '\\a.exe'}\n    b:\n        Image|endswith: ['\\b.exe', '\\c.exe']\n"
+        "    condition: a and b\n",
+        [
+            r":7:9: SC127 no event can satisfy the rule: Image is '*\a.exe' (selection 'a') and Image is"
+            r" '*\b.exe' (selection 'b') (the other place is line 5: change one of the two)"
+        ],
+    ),
+    "an alternative that no event can satisfy": (
+        HEAD
+        + "    a: {Image: a}\n    b: {Image: b}\n    c: {CommandLine: c}\n    condition: a and (b or c)\n",
+        [":6:9: SC127 no event can satisfy an alternative: Image is 'a' (selection 'a') and Image is 'b' ("],
+    ),
+    "alternatives under not, and an exception that never applies": (
+        HEAD + "    a: {Image: a}\n    f: {Image: b, User: c}\n    g: {Image: a, User: d}\n"
+        "    condition: a and not f and not g\n",
+        [],
+    ),
+    "an event id of another category's": (
+        HEAD.replace("process_creation", "file_delete") + "    a: {EventID: 26}\n    condition: a\n",
+        [
+            ":5:9: SC122 event id 26 is Sysmon's file_delete_detected, not file_delete (file_delete is 23"
+            " (Sysmon) or 4656, 4660, 4663 (Security): change the category to file_delete_detected"
+        ],
+    ),
     "unknown modifier": (
         HEAD + "    selection: {Image|endwith: a}\n    condition: selection\n",
         [":5:17: SC102 unknown modifier 'endwith' (did you mean 'endswith'?)"],
@@ -275,7 +300,9 @@ TABLE: dict[str, tuple[str, list[str]]] = {
     ),
     "all without contains": (
         HEAD + "    selection: {Image|all: [a, b]}\n    condition: selection\n",
-        [":5:17: SC133 'all' without 'contains' asks one field to equal every value (add 'contains')"],
+        [
+            ":5:17: SC133 'all' without 'contains' asks one field to equal every value (add 'contains')",
+        ],
     ),
     "all of regexes and of wildcards, windash with all": (
         HEAD + "    selection:\n        Image|re|all: [a, b]\n        CommandLine|all: ['*a*b*', 'c*d*']\n"

@@ -106,6 +106,11 @@ CATALOGUE: dict[str, Entry] = {
         "A category or service of Windows that looks like a known one misspelt.",
         "write one that 'sigconv list sources' shows",
     ),
+    "SC127": _warning(
+        "Contradiction",
+        "A condition, or an alternative of it, that no event can satisfy.",
+        "change one of the two comparisons, or remove the alternative",
+    ),
     "SC130": _warning(
         "NoId", "The rule has no id, so alerts and outputs cannot follow it.", "add a UUID as 'id'"
     ),

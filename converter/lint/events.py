@@ -6,41 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from converter.errors import RuleError
+from converter.matcher.logsource import SYSMON_EVENT_IDS
 from converter.rule import Rule
-
-SYSMON: dict[str, tuple[int, ...]] = {
-    "process_creation": (1,),
-    "file_change": (2,),
-    "network_connection": (3,),
-    "sysmon_status": (4, 16),
-    "process_termination": (5,),
-    "driver_load": (6,),
-    "image_load": (7,),
-    "create_remote_thread": (8,),
-    "raw_access_thread": (9,),
-    "process_access": (10,),
-    "file_event": (11,),
-    "registry_add": (12,),
-    "registry_delete": (12,),
-    "registry_set": (13,),
-    "registry_rename": (14,),
-    "registry_event": (12, 13, 14),
-    "create_stream_hash": (15,),
-    "pipe_created": (17, 18),
-    "wmi_event": (19, 20, 21),
-    "dns_query": (22,),
-    "file_delete": (23, 26),
-    "clipboard_capture": (24,),
-    "clipboard_change": (24,),
-    "process_tampering": (25,),
-    "file_delete_detected": (26,),
-    "file_block_executable": (27,),
-    "file_block_shredding": (28,),
-    "file_executable_detected": (29,),
-    "sysmon_error": (255,),
-}
-"""Sigma's categories of Windows and the ids of Sysmon's events (learn.microsoft.com, Sysmon, "Events"; Sigma
-specification, appendix "Taxonomy", and pySigma's table of the validator for log sources)."""
 
 OTHERS: dict[str, dict[str, tuple[int, ...]]] = {
     "process_creation": {"Security": (4688,)},
@@ -69,9 +36,9 @@ specification, appendix "Taxonomy")."""
 
 _NAMES = {
     number: category
-    for category, numbers in reversed(SYSMON.items())
+    for category, numbers in reversed(list(SYSMON_EVENT_IDS.items()))
     for number in numbers
-    if category not in ("registry_event", "file_delete_detected", "registry_delete")
+    if category not in ("registry_event", "registry_delete")
 }
 _FIELDS = ("eventid", "event_id", "eventcode", "event.code", "winlog.event_id")
 
@@ -82,7 +49,7 @@ def contradictions(rule: Rule) -> Iterator[RuleError]:
     if not isinstance(source, dict) or source.get("product") not in ("windows", None):
         return
     category = source.get("category")
-    allowed = {"Sysmon": SYSMON.get(str(category), ()), **OTHERS.get(str(category), {})}
+    allowed = {"Sysmon": SYSMON_EVENT_IDS.get(str(category), ()), **OTHERS.get(str(category), {})}
     known = {number for numbers in allowed.values() for number in numbers}
     if not known:
         return

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from converter import rules as loader
 from converter.errors import RuleError, SigconvError
-from converter.lint import events, keys, logsources, schema
+from converter.lint import contradictions, events, keys, logsources, schema
 from converter.lint.catalogue import level
 from converter.lint.misread import misread
 from converter.rule import Rule
@@ -64,8 +64,10 @@ def _without_repeats(findings: Sequence[SigconvError]) -> list[SigconvError]:
     """Leave out what says again, in other words, what is wrong at a place.
 
     pySigma refuses a level that is none (SC113), and the schema does not have it (SC123) but knows what was
-    meant; a tag in capitals is not of the schema (SC123), and its namespace is not known (SC137).
+    meant; a tag in capitals is not of the schema (SC123), and its namespace is not known (SC137); values that
+    exclude each other (SC127) because of a modifier that does not go with another one (SC133).
     """
+    combined = {(one.file, one.line, one.column) for one in findings if one.code == "SC133"}
     kept: dict[tuple[str | None, int | None, int | None, str, str], SigconvError] = {}
     by_place: dict[tuple[str | None, int | None, int | None], dict[str, SigconvError]] = {}
     for one in findings:
@@ -73,7 +75,9 @@ def _without_repeats(findings: Sequence[SigconvError]) -> list[SigconvError]:
         here = by_place.setdefault(place, {})
         if one.code == "SC123" and "SC113" in here:
             here["SC113"].hint = here["SC113"].hint or one.hint
-        elif not (one.code == "SC137" and "SC123" in here):
+        elif not (one.code == "SC137" and "SC123" in here) and not (
+            one.code == "SC127" and place in combined
+        ):
             kept[(*place, one.code, one.message)] = one
             here[one.code] = one
     return list(kept.values())
@@ -98,6 +102,7 @@ def _of_rules(loaded: RuleSet) -> Iterator[SigconvError]:
             yield from misread(rule)
             yield from schema.violations(rule, fatal)
             if not fatal:
+                yield from contradictions.contradictions(rule)
                 yield from _references(rule, loaded)
                 yield from validators.check(rule)
         except Exception as problem:  # One rule must not hide what is wrong with the others.

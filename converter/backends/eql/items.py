@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 
-from sigma.conditions import ConditionAND, ConditionOR
-from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
-from sigma.types import SigmaBool, SigmaNumber, SigmaString
+from sigma.conditions import ConditionAND
 
 from converter.backends.eql import text
 from converter.backends.eql.expression import And, Leaf, Node, Or, both, either, query
 from converter.backends.eql.fields import Target, family
+from converter.columns import Columns
+from converter.contradictions import clash
 from converter.errors import Refusal
 from converter.plan import AlertColumns, BaseRule, CorrelationPlan, Draft, Fidelity, Member, Reason, Tree
 
@@ -43,8 +43,8 @@ class Item:
     """`id()` of the correlation whose member it is: members of one are distinct events."""
     runs: int = 1
     reasons: tuple[Reason, ...] = ()
-    single_valued: frozenset[str] = frozenset()
-    """The columns that cannot hold several values."""
+    columns: Columns = field(default_factory=dict)
+    """Of the cell."""
 
     def with_category(self) -> Node:
         """Return the condition with the category in it, for an item of events of any category."""
@@ -79,7 +79,6 @@ def single(member: Member, keys: Keys, make: Maker) -> Item:
                 # EQL joins events whose `?key` is missing with each other; in Sigma they take no part.
                 guards.append(Leaf(f"{written} != null", f"{written} == null"))
         shown.append(tuple(columns))
-    one = frozenset(name for name, column in base.columns.items() if not column.multi)
     return Item(
         category,
         both([condition, *guards]),
@@ -89,7 +88,7 @@ def single(member: Member, keys: Keys, make: Maker) -> Item:
         tuple(family(base.columns[name].type) for key in keys for name in key),
         member.name,
         reasons=reasons,
-        single_valued=one,
+        columns=base.columns,
     )
 
 
@@ -110,46 +109,12 @@ def together(items: Sequence[Item]) -> Item:
 
 
 def disjoint(items: Sequence[Item]) -> bool:
-    """Return whether no event can be all of these, as far as equality of single values tells."""
+    """Return whether no event can be all of these, whichever of its rules each is."""
+    columns = {name: column for item in items for name, column in item.columns.items()}
     return all(
-        _apart([_required(tree, item.single_valued) for tree, item in zip(trees, items, strict=True)])
+        clash(ConditionAND(list(trees)), columns) is not None
         for trees in product(*(item.trees for item in items))
     )
-
-
-def _apart(required: Sequence[dict[str, set[str]]]) -> bool:
-    seen: dict[str, set[str]] = {}
-    for one in required:
-        for name, values in one.items():
-            seen[name] = seen.get(name, values) & values
-    return not all(seen.values())
-
-
-def _required(tree: Tree, single_valued: frozenset[str]) -> dict[str, set[str]]:
-    """Return, for fields that must have one of some plain values, those values without case."""
-    found: dict[str, set[str]] = {}
-    stack: list[object] = [tree]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, ConditionAND):
-            stack.extend(node.args)
-            continue
-        leaves = node.args if isinstance(node, ConditionOR) else [node]
-        fields = {leaf.field for leaf in leaves if isinstance(leaf, FieldValue)}
-        values = [_plain(leaf.value) if isinstance(leaf, FieldValue) else None for leaf in leaves]
-        if len(fields) == 1 and None not in values and (name := fields.pop()) in single_valued:
-            kept = {value for value in values if value is not None}
-            found[name] = found.get(name, kept) & kept
-    return found
-
-
-def _plain(value: object) -> str | None:
-    if isinstance(value, SigmaString):
-        plain = text.literal(value)
-        return None if plain is None else plain.lower()
-    if isinstance(value, SigmaNumber | SigmaBool):
-        return str(value).lower()
-    return None
 
 
 def chain(

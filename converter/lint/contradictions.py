@@ -1,0 +1,35 @@
+"""Conditions of a rule, and alternatives of them, that no event can satisfy (SC127)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sigma.conditions import ConditionOR
+
+from converter import fresh, impossible
+from converter.contradictions import clash, dead_branches
+from converter.errors import RuleError
+from converter.rule import Rule
+
+
+def contradictions(rule: Rule) -> Iterator[RuleError]:
+    """Yield SC127 for a condition that can never hold, or else for each alternative that cannot.
+
+    A field is taken to hold one value.
+
+    Args:
+        rule: an event rule that pySigma reads.
+    """
+    if rule.kind != "rule":
+        return
+    sigma = rule.sigma()
+    trees = [tree for one in sigma.detection.parsed_condition if (tree := fresh.parsed(one)) is not None]
+    if not trees:
+        return
+    tree = trees[0] if len(trees) == 1 else ConditionOR(trees)
+    whole = clash(tree)
+    wrong = [whole] if whole is not None else dead_branches(tree)
+    what = "no event can satisfy the rule" if whole is not None else "no event can satisfy an alternative"
+    for one in wrong:
+        found = impossible.explained(rule, sigma, one)
+        yield rule.error("SC127", f"{what}: {found.message}", *found.place, hint=found.hint)
