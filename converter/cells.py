@@ -163,7 +163,7 @@ def _stock(source: str, target: str, variant: str, known: Documents | None) -> C
     if known is not None and None in found:
         known.keep(yamlfile.digest(texts[0]), [pipeline])
         known.keep(yamlfile.digest(texts[1]), [lists])
-    columns = {key: _column(value) for key, value in lists["columns"].items()}
+    columns = {key: _column(value, lists.get("stored", "")) for key, value in lists["columns"].items()}
     beside = path.with_name(stem + SUFFIX)
     if beside.is_file():
         texts.append(yamlfile.read_text(beside, beside.name, PipelineError))
@@ -177,8 +177,12 @@ def _stem(target: str, variant: str) -> str:
     return PLATFORMS[target] + (f"-{variant}" if variant else "")
 
 
-def _column(value: str | Mapping[str, Any]) -> Column:
-    return Column(value) if isinstance(value, str) else Column(**value)
+def _column(value: str | Mapping[str, Any], stored: str) -> Column:
+    """Return a column; ``stored`` is how the list says that texts are stored, where a column does not."""
+    given = {"type": value} if isinstance(value, str) else dict(value)
+    if stored and given["type"] == "string":
+        given.setdefault("stored", stored)
+    return Column(**given)
 
 
 def _customised(stock: Cell, settings: Settings, user: Sequence[UserPipeline]) -> Cell:

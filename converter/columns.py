@@ -23,8 +23,9 @@ class Column:
     multi: bool = False
     """The field can hold several values."""
     via: str | None = None
-    """Kusto: how the value is got out of other columns: a key of the backend's accessors, or ``=`` and an
-    expression in KQL that has the column's type, such as ``=tostring(parse_json(AdditionalFields).X)``."""
+    """Splunk: the expression that reads the value, where it is no field of its own. Kusto: how the value is
+    got out of other columns: a key of the backend's accessors, or ``=`` and an expression in KQL that has the
+    column's type, such as ``=tostring(parse_json(AdditionalFields).X)``."""
     analyzer: str | None = None
     """Elastic: of a text field that Elasticsearch's ``pattern`` analyzer takes apart, the Java regular
     expression of what stands between its tokens, which are lower-cased; None: the standard analyzer."""
@@ -35,6 +36,11 @@ class Column:
     key: bool = True
     """Whether the value stands for the rule's: false where it is a part of it, such as the name of a file
     without its folder. Events cannot be grouped, nor values counted, by a part."""
+    field: str | None = None
+    """Splunk: the field that ``via`` reads, for `search` to look at."""
+    stored: str = ""
+    """Splunk: how the text is stored, where not as it is (``plain`` or nothing): ``xml`` (`&`, `<` and `>` as
+    entities), ``quoted`` (that, and in apostrophes), ``json`` (inside the JSON text of ``field``)."""
     null: str | None = None
     """Splunk: the text that is stored where there is no value (JSON null is extracted as ``null``)."""
 

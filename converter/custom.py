@@ -20,8 +20,18 @@ _BASE = ("source", "sourcetype")
 
 
 def declared(columns: Columns, settings: Settings, where: str) -> Columns:
-    """Return the column list with the fields that the configuration declares; it wins over ours."""
-    return {**columns, **settings.fields}
+    """Return the column list with the fields that the configuration declares; it wins over ours.
+
+    A declared text of a cell whose texts are extracted from XML is one too.
+    """
+    xml = any(column.stored == "xml" for column in columns.values())
+    return {
+        **columns,
+        **{
+            name: replace(one, stored="xml") if xml and one.type == "string" and not one.stored else one
+            for name, one in settings.fields.items()
+        },
+    }
 
 
 def mapped(pipeline: Pipeline, columns: Columns, settings: Settings, where: str) -> Pipeline:

@@ -68,7 +68,7 @@ _SHAPES: dict[tuple[str, str], Shape] = {
     ),
     ("sysmon", "elastic"): Shape(sysmon_elastic.store, sysmon_elastic.view),
     ("sysmon", "elastic-winlogbeat"): Shape(sysmon_elastic.store_winlogbeat, sysmon_elastic.view),
-    ("sysmon", "splunk"): Shape(sysmon_splunk.store, sysmon_splunk.view),
+    ("sysmon", "splunk"): Shape(sysmon_splunk.store, sysmon_splunk.view, sysmon_splunk.key),
     ("sysmon", "kusto"): Shape(sysmon_sentinel.store, sysmon_sentinel.view),
     ("sysmon", "kusto-windowsevent"): Shape(sysmon_sentinel.store_windows_event, sysmon_sentinel.view),
 }
@@ -99,4 +99,4 @@ def shape_for(source: str, target: str, pipelines: Path | None = None) -> Shape:
 def _declared(file: Path, target: str) -> Shape:
     data = declared.read(file)
     family = shape_for(str(data["family"]), target)
-    return Shape(declared.store(data, target.split("-")[0], family.store), declared.view)
+    return Shape(declared.store(data, target.split("-")[0], family.store), declared.view, family.key)

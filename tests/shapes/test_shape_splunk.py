@@ -54,4 +54,4 @@ def test_an_empty_text_makes_no_field():
 
 def test_the_filters_name_stands_beside_the_providers():
     doc = SHAPE.store({"EventID": 19, "Name": "BotFilter82"}, 0).doc
-    assert doc["Name"] == ["Microsoft-Windows-Sysmon", "BotFilter82"]
+    assert doc["Name"] == ["'Microsoft-Windows-Sysmon'", "BotFilter82"]

@@ -32,7 +32,7 @@ class SplBackend(ByType, SplunkBackend):
         """
         split = condition.split(condition.build(base.tree, base.columns), base.state)
         text = "\n| ".join([split.terms, *split.commands])
-        return [Draft(text, reasons=keyword_reasons(base.tree))]
+        return [Draft(text, reasons=keyword_reasons(base.tree, base.columns))]
 
     def correlation(self, plan: CorrelationPlan) -> list[Draft]:
         """Return the one search that gives a row for each alert of a correlation.

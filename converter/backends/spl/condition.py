@@ -11,8 +11,9 @@ from sigma.conditions import ConditionAND, ConditionItem, ConditionNOT, Conditio
 from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
 
 from converter.backends.spl import expressions, searching
-from converter.backends.spl.leaves import keyword, leaf
+from converter.backends.spl.leaves import leaf
 from converter.backends.spl.nodes import Junction, Leaf, Node, join, negate
+from converter.backends.spl.raw import keyword
 from converter.backends.spl.text import word
 from converter.columns import Columns
 from converter.errors import Refusal
@@ -32,7 +33,7 @@ def build(tree: Tree, columns: Columns) -> Node:
         case FieldValue():
             return leaf(tree, columns)
         case ConditionValueExpression():
-            return keyword(tree.value)
+            return keyword(tree.value, columns)
         case ConditionNOT():
             return negate(build(_argument(tree), columns))
         case ConditionAND() | ConditionOR():

@@ -47,7 +47,7 @@ def draft(plan: CorrelationPlan) -> Draft:
         # What a lost or an added event does depends on the condition of the correlation: narrower is safe.
         reasons += [
             replace(one, fidelity=Fidelity.NARROWER) if one.fidelity == Fidelity.BROADER else one
-            for one in keyword_reasons(source.tree)
+            for one in keyword_reasons(source.tree, source.columns)
         ]
     text = script.text()
     clashes.check(found, text)

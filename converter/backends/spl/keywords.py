@@ -5,6 +5,8 @@ from __future__ import annotations
 from sigma.conditions import ConditionItem, ConditionNOT, ConditionValueExpression
 from sigma.types import SigmaString, SpecialChars
 
+from converter.backends.spl.raw import in_xml
+from converter.columns import Columns
 from converter.plan import Fidelity, Reason, Tree
 
 KEYWORDS = Reason(
@@ -21,15 +23,16 @@ _NARROWER = Reason(Fidelity.NARROWER, _LINES)
 _BROADER = Reason(Fidelity.BROADER, f"{_LINES}, under 'not'")
 
 
-def keyword_reasons(tree: Tree) -> tuple[Reason, ...]:
+def keyword_reasons(tree: Tree, columns: Columns) -> tuple[Reason, ...]:
     """Return how a condition's keywords must be read, and what they lose; nothing if it has none."""
+    xml = in_xml(columns)
     found: dict[Reason, None] = {}
     stack: list[tuple[object, bool]] = [(tree, False)]
     while stack:
         node, negative = stack.pop()
         if isinstance(node, ConditionValueExpression):
             found[KEYWORDS] = None
-            if isinstance(node.value, SigmaString) and _spans(node.value):
+            if not xml and isinstance(node.value, SigmaString) and _spans(node.value):
                 found[_BROADER if negative else _NARROWER] = None
         elif isinstance(node, ConditionItem):
             inside = negative != isinstance(node, ConditionNOT)

@@ -29,6 +29,7 @@ from sigma.types import (
 from converter.backends.numbers import numeral
 from converter.backends.spl import timeparts
 from converter.backends.spl.expressions import match
+from converter.backends.spl.held import Parts, forms, held, plainly
 from converter.backends.spl.nodes import Leaf, Node, Not, join
 from converter.backends.spl.text import (
     eval_field,
@@ -39,13 +40,11 @@ from converter.backends.spl.text import (
     pcre,
     plain,
     quoted,
-    search_field,
     starred,
 )
 from converter.columns import Columns
 from converter.errors import Refusal
 
-Parts = tuple[str | SpecialChars, ...]
 _ANY, _ONE = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
 _COMPARE: Mapping[CompareOperators, str] = {
     CompareOperators.LT: "<",
@@ -55,8 +54,6 @@ _COMPARE: Mapping[CompareOperators, str] = {
 }
 # Up to here doubles, the numbers of expressions (and of pySigma), are exact.
 _LARGEST = 2**53 - 1
-# What `search` can look for in raw text without knowing how the text was cut into terms.
-_WORDS = re.compile(r"[A-Za-z0-9]+", re.ASCII)
 # As in `[[:alpha:]]`, which Python does not know.
 _NAMED_CLASS = re.compile(r"\[:\^?[a-z]+:\]")
 
@@ -75,44 +72,48 @@ def _of_value(name: str, value: SigmaType, columns: Columns) -> Node:
         case SigmaExpansion():
             return join("or", [_of_value(name, one, columns) for one in value.values])
         case SigmaString():
-            return _string(name, value)
+            return _string(name, value, columns)
         case SigmaTimestampPart():
             return timeparts.leaf(name, value, "=")
         case SigmaNumber():
             return _equal_number(name, value, columns)
         case SigmaBool():
-            return _exact(name, "true" if value.boolean else "false", False)
+            return _exact(name, "true" if value.boolean else "false", False, columns)
         case SigmaNull():
-            return Not(_present(name))
+            return Not(present(name, columns))
         case SigmaExists():
-            return _present(name) if value.exists else Not(_present(name))
+            return present(name, columns) if value.exists else Not(present(name, columns))
         case SigmaRegularExpression():
-            return _regex(name, value)
+            return _regex(name, value, columns)
         case SigmaCIDRExpression():
-            return _network(name, str(value.network))
+            return _network(name, str(value.network), columns)
         case SigmaCompareExpression():
             return _compare(name, value, columns)
         case SigmaFieldReference():
-            return _reference(name, value)
+            return _reference(name, value, columns)
     raise Refusal("SC201", f"SPL cannot say a value of type {type(value).__name__} of field '{name}'")
 
 
-def _present(name: str) -> Leaf:
-    field, subject = search_field(name), eval_field(name)
+def present(name: str, columns: Columns) -> Leaf:
+    """Return the leaf that holds for events that have the field."""
+    found = held(name, columns)
+    whole = found.subject == eval_field(name)
+    said = f"{found.field}=*" if found.field and found.stored != "json" else None
     return Leaf(
-        where=f"isnotnull({subject})",
-        where_not=f"isnull({subject})",
-        search=field and f"{field}=*",
+        where=f"isnotnull({found.subject})",
+        where_not=f"isnull({found.subject})",
+        search=said if whole else None,
+        weaker=None if whole or said is None else Leaf("", "", search=said),
         atomic_not=True,
     )
 
 
-def present(name: str) -> Leaf:
-    """Return the leaf that holds for events that have the field."""
-    return _present(name)
+def value_parts(value: SigmaString) -> Parts:
+    """Return texts and wildcards of a value, neither texts nor stars side by side.
 
-
-def _parts(value: SigmaString) -> Parts:
+    Raises:
+        Refusal: SC206 for a placeholder without values.
+    """
     parts: list[str | SpecialChars] = []
     for part in value.s:
         if isinstance(part, Placeholder):
@@ -124,17 +125,17 @@ def _parts(value: SigmaString) -> Parts:
     return tuple(parts)
 
 
-def _string(name: str, value: SigmaString) -> Leaf:
+def _string(name: str, value: SigmaString, columns: Columns) -> Leaf:
     cased = isinstance(value, SigmaCasedString)
-    parts = _parts(value)
+    parts = value_parts(value)
     if parts == (_ANY,):
-        return _present(name)
+        return present(name, columns)
     if all(isinstance(part, str) for part in parts):
-        return _exact(name, "".join(map(str, parts)), cased)
-    return _wildcards(name, parts, cased)
+        return _exact(name, "".join(map(str, parts)), cased, columns)
+    return _wildcards(name, parts, cased, columns)
 
 
-def _in_search(name: str, parts: Parts) -> tuple[str | None, bool]:
+def _in_search(parts: Parts) -> tuple[str | None, bool]:
     """Return a value for `search` and whether it is exact; None if it says nothing.
 
     `*` is the one wildcard of `search` and has no escape: `?` and a literal `*` become it, and so does
@@ -156,23 +157,29 @@ def _in_search(name: str, parts: Parts) -> tuple[str | None, bool]:
     return (None, False) if said in ("*", "") or like_cidr(said) else (quoted(said), exact)
 
 
-def _searched(name: str, parts: Parts, cased: bool) -> dict[str, str | Node | None]:
-    field = search_field(name)
-    value, exact = _in_search(name, parts)
-    if field is None or value is None:
+def _searched(name: str, parts: Parts, cased: bool, columns: Columns) -> dict[str, str | Node | None]:
+    found = held(name, columns)
+    ways, exact = forms(found.stored, parts)
+    said = [_in_search(way) for way in ways]
+    if found.field is None or not all(text for text, _ in said):
         return {}
-    said = f"{field}={value}"
-    if exact and not cased:
-        return {"search": said, "field": field, "value": value}
-    return {"weaker": Leaf(where="", where_not="", search=said, field=field, value=value)}
+    values = list(dict.fromkeys(str(text) for text, _ in said))
+    value = ", ".join(values)
+    term = f"{found.field}={value}" if len(values) == 1 else f"{found.field} IN ({value})"
+    # Of a field that holds more than the value, only the provider's two forms say it all.
+    own = found.stored == "quoted" or found.subject == eval_field(name)
+    if exact and own and not cased and all(one for _, one in said):
+        return {"search": term, "field": found.field, "value": value}
+    return {"weaker": Leaf(where="", where_not="", search=term, field=found.field, value=value)}
 
 
-def _exact(name: str, text: str, cased: bool) -> Leaf:
-    subject = eval_field(name)
+def _exact(name: str, text: str, cased: bool, columns: Columns) -> Leaf:
+    found = held(name, columns)
+    subject = found.subject if plainly((text,)) else found.text
     if not text:
         # Whether `search field=""` finds an empty value is not documented; a comparison is plain.
         return Leaf(where=f'{subject}=""', where_not=f'isnull({subject}) OR {subject}!=""')
-    searched = _searched(name, (text,), cased)
+    searched = _searched(name, (text,), cased, columns)
     if not plain(text) or numeric(text) or not (text.isascii() or cased):
         # Expressions may compare digits as numbers; lower() may fold letters that are not ASCII.
         regex = f"^{literal(text)}\\z"
@@ -188,7 +195,7 @@ def _exact(name: str, text: str, cased: bool) -> Leaf:
     )
 
 
-def _wildcards(name: str, parts: Parts, cased: bool) -> Leaf:
+def _wildcards(name: str, parts: Parts, cased: bool, columns: Columns) -> Leaf:
     regex = "".join(
         ".*" if part is _ANY else "." if part is _ONE else literal(str(part))
         for part in (parts[1:] if parts[0] is _ANY else parts)
@@ -197,7 +204,9 @@ def _wildcards(name: str, parts: Parts, cased: bool) -> Leaf:
     regex = regex.removesuffix(".*") if parts[-1] is _ANY else regex + "\\z"
     dots = any(not isinstance(part, str) for part in parts[1:-1]) or _ONE in parts
     flags = ("" if cased else "i") + ("s" if dots else "")
-    return _pattern(eval_field(name), regex, flags, _searched(name, parts, cased))
+    found = held(name, columns)
+    subject = found.subject if plainly(parts) else found.text
+    return _pattern(subject, regex, flags, _searched(name, parts, cased, columns))
 
 
 def _pattern(subject: str, regex: str, flags: str, searched: Mapping[str, str | Node | None]) -> Leaf:
@@ -224,7 +233,12 @@ def _sayable(name: str, value: SigmaNumber) -> str:
 
 def _equal_number(name: str, value: SigmaNumber, columns: Columns) -> Leaf:
     written = _sayable(name, value)
-    field, subject = search_field(name), eval_field(name)
+    found_in = held(name, columns)
+    field, subject = found_in.field, found_in.subject
+    if found_in.stored == "json":
+        field = None
+    elif name in columns and columns[name].via:
+        return _pattern(subject, f"^{literal(written)}\\z", "", _searched(name, (written,), False, columns))
     if name not in columns or columns[name].type != "number":
         # `search` compares with the text that the number is written as; an expression takes "05" for 5.
         found = {"search": f"{field}={written}", "field": field, "value": written} if field else {}
@@ -245,10 +259,11 @@ def _compare(name: str, value: SigmaCompareExpression, columns: Columns) -> Node
     operator = _COMPARE[value.op]
     if isinstance(value.number, SigmaTimestampPart):
         return timeparts.leaf(name, value.number, operator)
-    field, subject = search_field(name), eval_field(name)
+    found = held(name, columns)
     column = columns.get(name)
+    subject = found.subject
     written = _sayable(name, value.number)
-    said = field and f"{field}{operator}{written}"
+    said = found.field and f"{found.field}{operator}{written}" if subject == eval_field(name) else None
     test = f"tonumber({subject}){operator}{written}"
     leaf = Leaf(where=test, where_not=f"isnull(tonumber({subject})) OR NOT {test}", search=said)
     if said is None or (column is not None and column.type == "number" and not column.null):
@@ -257,17 +272,19 @@ def _compare(name: str, value: SigmaCompareExpression, columns: Columns) -> Node
     return Leaf(where=leaf.where, where_not=leaf.where_not, weaker=Leaf("", "", search=said))
 
 
-def _regex(name: str, value: SigmaRegularExpression) -> Leaf:
+def _regex(name: str, value: SigmaRegularExpression, columns: Columns) -> Leaf:
     source = pcre(str(value.regexp))
     flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
-    subject = eval_field(name)
+    found = held(name, columns)
+    subject = found.text
     test = match(subject, source, flags)
-    field = search_field(name)
+    some = None if _matches_empty(source) else present(name, columns)
+    bare = found.field if subject == name else None
     return Leaf(
         where=test,
         where_not=f"isnull({subject}) OR NOT {test}",
-        weaker=None if _matches_empty(source) or field is None else _present(name),
-        regex=(field, pattern((f"(?{flags})" if flags else "") + source)) if field == name else None,
+        weaker=some and (some if some.search else some.weaker),
+        regex=(bare, pattern((f"(?{flags})" if flags else "") + source)) if bare == name else None,
     )
 
 
@@ -281,8 +298,10 @@ def _matches_empty(source: str) -> bool:
         return True
 
 
-def _network(name: str, network: str) -> Leaf:
-    field, subject = search_field(name), eval_field(name)
+def _network(name: str, network: str, columns: Columns) -> Leaf:
+    found = held(name, columns)
+    subject = found.subject
+    field = found.field if subject == eval_field(name) else None
     test = f"cidrmatch({quoted(network)}, {subject})"
     return Leaf(
         where=test,
@@ -293,8 +312,8 @@ def _network(name: str, network: str) -> Leaf:
     )
 
 
-def _reference(name: str, value: SigmaFieldReference) -> Leaf:
-    mine, other = eval_field(name), eval_field(value.field)
+def _reference(name: str, value: SigmaFieldReference, columns: Columns) -> Leaf:
+    mine, other = held(name, columns).text, held(value.field, columns).text
     one, two = f"lower({mine})", f"lower({other})"
     if value.starts_with and value.ends_with:
         # Of an empty separator Splunk makes characters.
@@ -306,63 +325,9 @@ def _reference(name: str, value: SigmaFieldReference) -> Leaf:
     else:
         test = f"{one}={two}"
     inside = f"({test})" if value.ends_with else test
-    both = [_present(one) for one in dict.fromkeys((name, value.field))]
+    both = [present(one, columns) for one in dict.fromkeys((name, value.field))]
     return Leaf(
         where=inside if value.starts_with else test,
         where_not=f"isnull({mine}) OR isnull({other}) OR NOT {inside}",
         weaker=join("and", both) if all(leaf.search for leaf in both) else None,
-    )
-
-
-def keyword(value: SigmaType) -> Node:
-    """Return the node of a value without a field: it is sought in the raw text of the event.
-
-    Raises:
-        Refusal: SC201, SC206.
-    """
-    if isinstance(value, SigmaExpansion):
-        return join("or", [keyword(one) for one in value.values])
-    if isinstance(value, SigmaRegularExpression):
-        flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
-        source = pcre(str(value.regexp))
-        test = match("_raw", source, flags)
-        regex = pattern((f"(?{flags})" if flags else "") + source)
-        return Leaf(test, f"NOT {test}", regex=("_raw", regex), atomic_not=True)
-    cased = isinstance(value, SigmaCasedString)
-    if isinstance(value, SigmaString):
-        parts: Parts = _parts(value)
-    elif isinstance(value, SigmaNumber) and not isinstance(value, SigmaTimestampPart):
-        parts = (str(value),)
-    elif isinstance(value, SigmaBool):
-        parts = ("true" if value.boolean else "false",)
-    else:
-        raise Refusal("SC201", f"a keyword cannot be of type {type(value).__name__}: it needs a field")
-    parts = parts[1:] if parts[:1] == (_ANY,) else parts
-    parts = parts[:-1] if parts[-1:] == (_ANY,) else parts
-    if not parts:
-        return Leaf("isnotnull(_raw)", "isnull(_raw)", search="*", atomic_not=True)
-    # Not dot-all: a star does not run from one line of the event's text into the next.
-    regex = "".join(".*" if part is _ANY else "." if part is _ONE else literal(str(part)) for part in parts)
-    test = match("_raw", regex, "" if cased else "i")
-    words = [f"*{word}*" for part in parts if isinstance(part, str) for word in _WORDS.findall(part)]
-    terms: list[Node] = [Leaf("", "", search=word) for word in dict.fromkeys(words)]
-    whole = len(parts) == 1 and len(words) == 1 and words[0] == f"*{parts[0]}*" and not cased
-    if whole:
-        return Leaf(
-            test,
-            f"NOT {test}",
-            search=words[0],
-            atomic_not=True,
-            subject="_raw",
-            alternative=regex,
-            flags="i",
-        )
-    return Leaf(
-        test,
-        f"NOT {test}",
-        weaker=join("and", terms) if terms else None,
-        atomic_not=True,
-        subject="_raw",
-        alternative=regex,
-        flags="" if cased else "i",
     )

@@ -137,6 +137,12 @@ def _tostring(value: Any) -> Any:
     return None if value is None else text(value)
 
 
+def _trim(value: Any, chars: Any = " \t") -> Any:
+    """trim(text, characters): without these on both sides; blanks and tabs if none are given."""
+    value = _single("trim", value)
+    return None if value is None or chars is None else text(value).strip(text(chars))
+
+
 def _mvcount(value: Any) -> Any:
     return len(each(value)) or None
 
@@ -217,6 +223,7 @@ _PLAIN: dict[str, tuple[Callable[..., Any], int, int]] = {
     "tonumber": (_tonumber, 1, 1),
     "tostring": (_tostring, 1, 1),
     "substr": (_substr, 2, 3),
+    "trim": (_trim, 1, 2),
     "round": (_round, 1, 2),
     "ceiling": (_whole("ceiling", math.ceil), 1, 1),
     "floor": (_whole("floor", math.floor), 1, 1),

@@ -1,0 +1,64 @@
+"""A record as Windows renders it in XML, which is what a forwarder with ``renderXml = true`` sends.
+
+Seen in splunk/attack_data (datasets/attack_techniques/T1552.004/certutil_exe_certificate_extraction/
+certutil_exe_certificate_extraction.raw) and in the records of splunk/security_content's data_sources: one
+line, attributes in apostrophes, ``&``, ``<`` and ``>`` of a text as entities, quotes as they are
+(sysmon_eventid_1.yml: ``"C:\\Windows\\system32\\cmd.exe" /c "reg save HKLM\\sam ... &amp; reg save``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from converter.shapes import windows
+
+_NAMESPACE = "http://schemas.microsoft.com/win/2004/08/events/event"
+_CLEARED = "http://manifests.microsoft.com/win/2004/08/windows/eventlog"
+_HEADER_VERSION = "3"
+
+
+def escape(text: str) -> str:
+    """Return a text as it stands between two tags."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def attribute(text: str) -> str:
+    """Return a text as it stands between two apostrophes."""
+    return escape(text).replace("'", "&apos;")
+
+
+def render(event: Mapping[str, Any]) -> str:
+    """Return the XML of a flat record."""
+    system = [f"<Provider Name='{attribute(windows.provider(event))}'/>"]
+    if (code := windows.event_id(event)) is not None:
+        qualifiers = event.get("Qualifiers")
+        opened = "" if qualifiers is None else f" Qualifiers='{attribute(windows.text(qualifiers))}'"
+        system.append(f"<EventID{opened}>{code}</EventID>")
+    system.append(f"<Version>{_HEADER_VERSION}</Version>")
+    system += [
+        f"<{name}>{escape(windows.text(event[name]))}</{name}>"
+        for name in ("Level", "Task", "Opcode", "Keywords")
+        if event.get(name) is not None
+    ]
+    created = windows.record_time(event).isoformat(timespec="microseconds").replace("+00:00", "000Z")
+    system.append(f"<TimeCreated SystemTime='{created}'/>")
+    if event.get("EventRecordID") is not None:
+        system.append(f"<EventRecordID>{escape(windows.text(event['EventRecordID']))}</EventRecordID>")
+    system += ["<Correlation/>", f"<Channel>{escape(windows.channel(event))}</Channel>"]
+    if event.get("Computer"):
+        system.append(f"<Computer>{escape(windows.text(event['Computer']))}</Computer>")
+    return f"<Event xmlns='{_NAMESPACE}'><System>{''.join(system)}</System>{_data(event)}</Event>"
+
+
+def _data(event: Mapping[str, Any]) -> str:
+    data = {name: escape(value) for name, value in windows.event_data(event).items()}
+    if windows.event_id(event) in (104, 1102) and windows.provider(event) == "Microsoft-Windows-Eventlog":
+        # splunk/security_content, data_sources/windows_event_log_security_1102.yml.
+        inside = "".join(f"<{name}>{value}</{name}>" for name, value in data.items())
+        return f"<UserData><LogFileCleared xmlns='{_CLEARED}'>{inside}</LogFileCleared></UserData>"
+    elements = [
+        f"<Binary>{value}</Binary>" if name == "Binary" else f"<Data Name='{attribute(name)}'>{value}</Data>"
+        for name, value in data.items()
+    ]
+    return f"<EventData>{''.join(elements)}</EventData>"
