@@ -163,7 +163,7 @@ def _stock(source: str, target: str, variant: str, known: Documents | None) -> C
     if known is not None and None in found:
         known.keep(yamlfile.digest(texts[0]), [pipeline])
         known.keep(yamlfile.digest(texts[1]), [lists])
-    columns = {key: _column(value, lists.get("stored", "")) for key, value in lists["columns"].items()}
+    columns = {key: _column(value, lists) for key, value in lists["columns"].items()}
     beside = path.with_name(stem + SUFFIX)
     if beside.is_file():
         texts.append(yamlfile.read_text(beside, beside.name, PipelineError))
@@ -177,11 +177,15 @@ def _stem(target: str, variant: str) -> str:
     return PLATFORMS[target] + (f"-{variant}" if variant else "")
 
 
-def _column(value: str | Mapping[str, Any], stored: str) -> Column:
-    """Return a column; ``stored`` is how the list says that texts are stored, where a column does not."""
-    given = {"type": value} if isinstance(value, str) else dict(value)
-    if stored and given["type"] == "string":
-        given.setdefault("stored", stored)
+def _column(value: str | Mapping[str, Any], lists: Mapping[str, Any]) -> Column:
+    """Return a column, with what its list says of all columns of its type and it does not say itself."""
+    given: dict[str, Any] = {"type": value} if isinstance(value, str) else dict(value)
+    if "stored" in lists and given["type"] == "string":
+        given.setdefault("stored", lists["stored"])
+    if "ignore_above" in lists and given["type"] == "keyword":
+        given.setdefault("ignore_above", lists["ignore_above"])
+    if isinstance(given.get("long"), list):
+        given["long"] = tuple(given["long"])
     return Column(**given)
 
 

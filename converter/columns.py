@@ -31,8 +31,9 @@ class Column:
     expression of what stands between its tokens, which are lower-cased; None: the standard analyzer."""
     ignore_above: int | None = None
     """Elastic: the longest value, in characters, that a keyword field indexes; ``_source`` keeps all."""
-    long: bool = False
-    """Elastic: the source writes values that are longer than ``ignore_above``."""
+    long: bool | tuple[str, ...] = False
+    """Elastic: whether the source writes values that are longer than ``ignore_above``; or the categories of
+    the log sources whose events have such values there."""
     key: bool = True
     """Whether the value stands for the rule's: false where it is a part of it, such as the name of a file
     without its folder. Events cannot be grouped, nor values counted, by a part."""
@@ -43,6 +44,11 @@ class Column:
     entities), ``quoted`` (that, and in apostrophes), ``json`` (inside the JSON text of ``field``)."""
     null: str | None = None
     """Splunk: the text that is stored where there is no value (JSON null is extracted as ``null``)."""
+
+    def cut(self, category: str | None) -> int | None:
+        """Return the length beyond which values of a category's events are not indexed, if there are any."""
+        long = self.long if isinstance(self.long, bool) else category in self.long
+        return self.ignore_above if long and self.type == "keyword" else None
 
 
 Columns = Mapping[str, Column]

@@ -7,6 +7,7 @@ refused, never dropped. A pipeline that uses one of them cannot be used by stock
 - ``map_values``: value by value by a table, numbers and booleans included; other values are refused.
 - ``split_user``: ``DOMAIN\\name`` into two fields.
 - ``split_hashes``: ``MD5=..,SHA256=..`` into one field per algorithm.
+- ``whole_text``: texts that another field has whole.
 - ``address_ranges``: an address prefix (``10.*``) into networks, for fields of type ip.
 """
 
@@ -42,6 +43,7 @@ from converter import (
     crowdstrike_paths,
     crowdstrike_registry,
     crowdstrike_transformations,
+    elastic_transformations,
     path_transformations,
 )
 from converter.detection_items import Part, group, linked, plain, refuse, string, typed
@@ -289,6 +291,7 @@ _TYPES: dict[str, type[Transformation]] = {
     "split_user": SplitUser,
     "split_hashes": SplitHashes,
     "address_ranges": AddressRanges,
+    **elastic_transformations.TYPES,
     **path_transformations.TYPES,
     **case_transformations.TYPES,
     **crowdstrike_paths.TYPES,

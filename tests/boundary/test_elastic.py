@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -14,11 +15,16 @@ from converter.backends.lucene.expression import ANY, both
 from converter.backends.lucene.query import query
 from converter.backends.lucene.words import ANALYSERS, conditions
 from converter.columns import Column
+from converter.convert import Conversion, Options, convert
 from converter.engines.base import Stored
 from converter.engines.eql import EqlEngine
 from converter.engines.lucene import LuceneEngine
 from converter.engines.lucene.index import Fields
+from converter.errors import Refusal
 from converter.plan import BaseRule, Fidelity
+from converter.rule import Rule
+from converter.rules import RuleSet
+from converter.verify.run import selected
 from tests.support import none_base
 
 SCRIPTS = "powershell.file.script_block_text"
@@ -155,3 +161,145 @@ def test_e8_negations_hold_where_no_index_has_the_field(condition: str, expected
     assert draft.text == f"any where {expected}"
     # The document that has neither field is one that each negation selects.
     assert run_eql(draft.text, [{"h": "1"}], columns) == ([0] if condition.startswith("not") else [])
+
+
+def rule_of(detection: dict[str, Any], level: str = "high", **logsource: str) -> Rule:
+    doc = {
+        "title": "t",
+        "id": "11111111-0000-4000-8000-000000000005",
+        "level": level,
+        "logsource": {"product": "windows", **logsource},
+        "detection": detection,
+    }
+    return Rule(doc, "t.yml", Path("t.yml"), "t.yml", 0)
+
+
+def converted(rule: Rule, source: str, language: str, fidelity: str = "any") -> Conversion:
+    return convert(RuleSet([rule], [], []), rule, pipelines.cell(source, language), Options(fidelity))
+
+
+def hits(conversion: Conversion, events: list[dict[str, Any]]) -> list[int]:
+    return sorted(mark.event for mark in selected(conversion, events) if mark.event is not None)
+
+
+# A keyword's default is no limit in Elasticsearch, 1024 in Fleet (elastic/kibana x-pack/plugins/fleet,
+# template.ts, DEFAULT_IGNORE_ABOVE) and in libbeat's templates; ECS and ecs@mappings state it, too.
+# `registry.data.strings` and command lines are of type wildcard, without a limit.
+@pytest.mark.parametrize("source", ["sysmon", "defender", "crowdstrike", "windows-security"])
+def test_e6_keywords_are_indexed_up_to_1024_characters(source: str) -> None:
+    for language in ("eql", "lucene"):
+        columns = pipelines.cell(source, language).columns
+        assert {one.ignore_above for one in columns.values() if one.type == "keyword"} == {1024}
+        assert {one.ignore_above for one in columns.values() if one.type == "wildcard"} == {None}
+
+
+@pytest.mark.parametrize(
+    ("length", "found", "ignored"), [(1024, [0], []), (1025, [], [0])], ids=["at the limit", "beyond"]
+)
+def test_e6_the_engines_index_has_no_longer_value(length: int, found: list[int], ignored: list[int]) -> None:
+    columns = {"f": Column("keyword", ignore_above=1024), "@timestamp": Column("date")}
+    doc = {"f": "a" * length, "@timestamp": "2026-01-01T00:00:00Z"}
+    session = LuceneEngine().load([Stored(0, "i", doc)], {"i": columns})
+    for text in ("f:a*", "_exists_:f", "f:*a"):
+        assert list(session.run(text).events) == found
+    assert list(session.run("_ignored:f").events) == ignored
+    for condition in ('f : "a*"', "f != null"):
+        assert run_eql(f"any where {condition}", [doc], columns) == found
+
+
+SERVICE = {"s": {"EventID": 7045, "ImagePath|contains": "powershell"}, "condition": "s"}
+LONG = "%COMSPEC% /b /c start /b /min powershell -enc " + "QQBB" * 400
+
+
+def test_e6_a_service_whose_command_is_long() -> None:
+    """What Empire installs (otrf/empire_psexec_dcerpc_tcp_svcctl) is found, or it is said that it is not."""
+    rule = rule_of(SERVICE, service="system")
+    event = {"EventID": 7045, "Channel": "System", "Provider_Name": "Service Control Manager"}
+    events: list[dict[str, Any]] = [{**event, "ImagePath": path} for path in (LONG, "x" * 1025, "powershell")]
+    lucene = converted(rule, "sysmon", "lucene")
+    assert hits(lucene, events) == [0, 1, 2]
+    assert (str(lucene.fidelity), lucene.reasons[0].relaxation) == (
+        "broader",
+        "long values selected:1024,winlog.event_data.ImagePath",
+    )
+    eql = converted(rule, "sysmon", "eql")
+    assert hits(eql, events) == [2]
+    assert (str(eql.fidelity), eql.reasons[0].relaxation) == (
+        "narrower",
+        "long values not indexed:1024,winlog.event_data.ImagePath",
+    )
+    with pytest.raises(Refusal):
+        converted(rule, "sysmon", "eql", "broader")
+
+
+@pytest.mark.parametrize(
+    ("detection", "lucene", "eql"),
+    [
+        # A value of at most 1,024 characters equals no longer one.
+        ({"s": {"ImagePath": "C:\\x.exe"}, "condition": "s"}, "exact", "exact"),
+        ({"s": {"ImagePath|startswith": "C:\\x"}, "condition": "s"}, "broader", "narrower"),
+        ({"s": {"ImagePath|re": "^C:"}, "condition": "s"}, "broader", "narrower"),
+        ({"s": {"ImagePath": None}, "condition": "s"}, "exact", "broader"),
+        ({"s": {"ImagePath|exists": True}, "condition": "s"}, "exact", "narrower"),
+        (
+            {"s": {"ServiceName": "a"}, "f": {"ImagePath|contains": "x"}, "condition": "s and not f"},
+            "broader",
+            "broader",
+        ),
+        # Both ways of one field: no record with a long value may be both.
+        (
+            {"s": {"ImagePath|contains": "a"}, "f": {"ImagePath|contains": "x"}, "condition": "s and not f"},
+            "narrower",
+            "narrower",
+        ),
+        # Names, paths and identifiers are within the limit.
+        ({"s": {"ServiceName|contains": "x"}, "condition": "s"}, "exact", "exact"),
+    ],
+    ids=str,
+)
+def test_e6_labels(detection: dict[str, Any], lucene: str, eql: str) -> None:
+    for language, label in (("lucene", lucene), ("eql", eql)):
+        assert str(converted(rule_of(detection, service="system"), "sysmon", language).fidelity) == label
+
+
+@pytest.mark.parametrize("language", ["lucene", "eql"])
+@pytest.mark.parametrize(
+    ("item", "label", "found"),
+    [
+        ({"Details|contains": "powershell"}, "exact", [0, 3]),
+        ({"Details": "(Empty)"}, "exact", [2]),
+        ({"Details": "DWORD (0x0000000a)"}, "exact", [1]),
+        ({"Details": None}, "exact", [4]),
+        ({"Details|contains": "0000000a"}, None, [1]),
+        ({"Details|contains": ["powershell", "0000000a"]}, None, [0, 1, 3]),
+        ({"Details|re": "^powershell x+$"}, None, []),
+    ],
+    ids=str,
+)
+def test_e6_registry_data_is_looked_for_where_it_is_whole(
+    item: dict[str, Any], label: str | None, found: list[int], language: str
+) -> None:
+    """findings/rules/r5_details_long.yml; registry.data.strings is of type wildcard and has decimals."""
+    rule = rule_of({"s": item, "condition": "s"}, category="registry_set")
+    details = ["x powershell", "DWORD (0x0000000a)", "(Empty)", "powershell " + "x" * 2000, None]
+    events = [{"EventID": 13, "TargetObject": r"HKLM\a\b", "Details": one} for one in details]
+    conversion = converted(rule, "sysmon", language)
+    assert hits(conversion, events) == sorted({*found, *([3] if not label and language == "lucene" else [])})
+    if label:
+        assert str(conversion.fidelity) == label
+    else:
+        # The integration's Details are a keyword: Lucene selects what is too long for it, EQL does not.
+        assert str(conversion.fidelity) == {"lucene": "broader", "eql": "narrower"}[language]
+
+
+# elastic/beats x-pack/winlogbeat/module/sysmon/ingest/sysmon.yml removes winlog.event_data.Details.
+@pytest.mark.parametrize("logsource", [{"service": "sysmon"}, {"category": "registry_set"}], ids=str)
+@pytest.mark.parametrize(("value", "searched"), [("*evil*", True), ("DWORD (0x00000001)", False)])
+def test_e11_winlogbeat_is_left_out_where_it_lacks_details(
+    logsource: dict[str, str], value: str, searched: bool
+) -> None:
+    rule = rule_of({"s": {"EventID": 13, "Details": value}, "condition": "s"}, **logsource)
+    for language in ("eql", "lucene"):
+        plan = converted(rule, "sysmon", language).plan
+        assert isinstance(plan, BaseRule)
+        assert ("winlogbeat-*" in plan.state["index"]) is searched

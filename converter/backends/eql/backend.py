@@ -74,7 +74,7 @@ class EqlBackend(ByType, UpstreamEqlBackend):
         Raises:
             Refusal: if EQL cannot say it, or it is nested too deeply.
         """
-        scope = Scope(base.columns)
+        scope = Scope(base.columns, base.rule.logsource.category)
         try:
             node = self.convert_condition(base.tree, ConversionState(processing_state={"scope": scope}))
         except RecursionError as error:
@@ -118,6 +118,7 @@ class EqlBackend(ByType, UpstreamEqlBackend):
         if value.s and all(part is SpecialChars.WILDCARD_MULTI for part in value.s):
             return column.exists()
         if column.family == "string":
+            column.compared(value)
             return _text(column.text, value)
         return column.other(value)
 
@@ -128,6 +129,7 @@ class EqlBackend(ByType, UpstreamEqlBackend):
             return column.exists()
         if column.family != "string":
             return column.other(value)
+        column.compared(value)
         return _cased(column.text, value)
 
     def convert_condition_field_eq_val_num(self, cond: Any, state: ConversionState) -> Node:
@@ -140,6 +142,7 @@ class EqlBackend(ByType, UpstreamEqlBackend):
         column = _scope(state).column(cond.field)
         if column.family not in {"string", "number"}:
             raise column.refused("a regular expression")
+        column.cut()
         return regex.translate(column.as_text, cond.value)
 
     def convert_condition_field_eq_val_cidr(self, cond: Any, state: ConversionState) -> Node:
@@ -162,17 +165,18 @@ class EqlBackend(ByType, UpstreamEqlBackend):
         raise Refusal("SC201", "EQL cannot compare a field with a field; KQL and SPL can")
 
     def convert_condition_field_eq_val_null(self, cond: Any, state: ConversionState) -> Node:
-        return negation(_scope(state).column(cond.field).exists())
+        return _absent(state, cond.field)
 
     def convert_condition_field_exists(self, cond: Any, state: ConversionState) -> Node:
         return _scope(state).column(cond.field).exists()
 
     def convert_condition_field_not_exists(self, cond: Any, state: ConversionState) -> Node:
-        return negation(_scope(state).column(cond.field).exists())
+        return _absent(state, cond.field)
 
     def convert_condition_field_eq_val_exists(self, cond: Any, state: ConversionState) -> Node:
-        found = _scope(state).column(cond.field).exists()
-        return found if cond.value else negation(found)
+        if not cond.value:
+            return _absent(state, cond.field)
+        return _scope(state).column(cond.field).exists()
 
     def convert_condition_field_eq_val_timestamp_part(self, cond: Any, state: ConversionState) -> Node:
         raise Refusal("SC201", "EQL has no functions of time for time modifiers; KQL and SPL have")
@@ -236,6 +240,16 @@ def _scope(state: ConversionState) -> Scope:
     found = state.processing_state["scope"]
     assert isinstance(found, Scope)
     return found
+
+
+def _absent(state: ConversionState, field: str) -> Node:
+    """Return that a field has no value; what its presence loses, its absence finds too much."""
+    scope = _scope(state)
+    scope.negated = not scope.negated
+    try:
+        return negation(scope.column(field).exists())
+    finally:
+        scope.negated = not scope.negated
 
 
 def _string(value: SigmaType) -> SigmaString:

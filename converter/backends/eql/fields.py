@@ -9,6 +9,7 @@ from typing import Any
 
 from sigma.types import SigmaString
 
+from converter.backends import long
 from converter.backends.eql import addresses, text
 from converter.backends.eql.expression import Leaf, Node, Values, either
 from converter.backends.lucene_networks import v6_regex
@@ -39,7 +40,8 @@ _NUMERAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 class Scope:
     """What a condition is converted in: the columns, the polarity, and the losses so far."""
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: Columns, category: str | None = None) -> None:
+        self._category = category
         self._columns = columns
         self.negated = False
         self.reasons: list[Reason] = []
@@ -53,7 +55,7 @@ class Scope:
         column = self._columns.get(name)
         if column is None:
             raise Refusal("SC204", f"the field {name} is not in the column list")
-        return Target(name, column)
+        return Target(name, column, self)
 
     def string_fields(self) -> list[str]:
         """Return the string fields as EQL writes them, in the order of the column list."""
@@ -63,9 +65,16 @@ class Scope:
             if _FAMILIES.get(column.type) == "string"
         ]
 
-    def lose(self, fidelity: Fidelity, why: str) -> None:
+    def lose(self, fidelity: Fidelity, why: str, relaxation: str = "") -> None:
         """Note a loss."""
-        self.reasons.append(Reason(fidelity, why))
+        self.reasons.append(Reason(fidelity, why, relaxation))
+
+    def cut(self, name: str, column: Column) -> None:
+        """Note that long values of a field are not found, if there are any."""
+        limit = column.cut(self._category)
+        if limit is not None:
+            fidelity = Fidelity.BROADER if self.negated else Fidelity.NARROWER
+            self.lose(fidelity, long.missing(name, limit), long.missing_as(name, limit))
 
 
 class Target:
@@ -75,11 +84,12 @@ class Target:
         Refusal: SC204 for a type that EQL cannot query (text, flattened and others).
     """
 
-    def __init__(self, name: str, column: Column) -> None:
+    def __init__(self, name: str, column: Column, scope: Scope | None = None) -> None:
         family = _FAMILIES.get(column.type)
         if family is None:
             hint = "Lucene can query it" if "text" in column.type or column.type == "flattened" else None
             raise Refusal("SC204", f"EQL cannot query the field {name} of type {column.type}", hint=hint)
+        self._scope, self._column = scope, column
         self.name = name
         self.type = column.type
         self.family = family
@@ -100,7 +110,18 @@ class Target:
 
     def exists(self) -> Node:
         """Return ``field != null``."""
+        self.cut()
         return Leaf(f"{self.text} != null", f"{self.text} == null")
+
+    def compared(self, value: SigmaString) -> None:
+        """Note what a comparison with a string does not find."""
+        if long.possible(value, self._column.ignore_above):
+            self.cut()
+
+    def cut(self) -> None:
+        """Note that a value beyond the field's limit would satisfy the comparison and is not found."""
+        if self._scope is not None:
+            self._scope.cut(self.name, self._column)
 
     def number(self, value: int | float) -> Node:
         """Compare with a number; a string field with its text."""

@@ -90,14 +90,22 @@ class LuceneBackend(ByType, UpstreamLuceneBackend):
         Raises:
             Refusal: if it cannot be said, or is nested too deeply.
         """
-        scope = Scope(base.columns, self.case)
+        node, scope = self._converted(base)
+        # A record with a long value cannot both satisfy a comparison and not satisfy another of that field.
+        both_ways = [name for name, polarities in scope.cut.items() if len(polarities) > 1]
+        if both_ways:
+            node, scope = self._converted(base, both_ways)
+        return node, tuple(dict.fromkeys(scope.reasons))
+
+    def _converted(self, base: BaseRule, as_missing: Sequence[str] = ()) -> tuple[Node, Scope]:
+        scope = Scope(base.columns, self.case, base.rule.logsource.category, as_missing)
         try:
             node = self.convert_condition(base.tree, ConversionState(processing_state={"scope": scope}))
         except RecursionError as error:
             raise Refusal("SC203", "the condition is nested too deeply") from error
         if node is None:
             raise Refusal("SC209", "nothing is left of the condition")
-        return node, tuple(dict.fromkeys(scope.reasons))
+        return node, scope
 
     # What follows are pySigma's methods, each returning a Node.
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
+from collections.abc import Collection
 from typing import Literal
 
 from sigma.types import SigmaRegularExpression, SigmaRegularExpressionFlag, SigmaString
 
+from converter.backends import long
 from converter.backends.eql import addresses
 from converter.backends.lucene import limits, words
 from converter.backends.lucene.expression import (
@@ -39,6 +41,8 @@ _FAMILIES = {
     **dict.fromkeys(("double", "float", "half_float", "scaled_float"), "float"),
     **{name: name for name in ("ip", "boolean", "date", "flattened")},
 }
+IGNORED = "_ignored"
+"""Elasticsearch's own field: the names of the fields of which a document has values that are not indexed."""
 _NUMERAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 
@@ -49,10 +53,22 @@ class Scope:
     Args:
         columns: of the cell.
         case: ``exact`` or ``as-is``.
+        category: of the rule's log source.
+        as_missing: fields whose long values count as missing, also where that misses records.
     """
 
-    def __init__(self, columns: Columns, case: Case) -> None:
+    def __init__(
+        self,
+        columns: Columns,
+        case: Case,
+        category: str | None = None,
+        as_missing: Collection[str] = (),
+    ) -> None:
+        self.as_missing = as_missing
+        self.category = category
         self.columns = columns
+        self.cut: dict[str, set[bool]] = {}
+        """Fields whose long values a comparison did not see, with the polarities of such comparisons."""
         self.case: Case = case
         self.negated = False
         self.reasons: list[Reason] = []
@@ -131,8 +147,27 @@ class Target:
         )
 
     def exists(self) -> Node:
-        """Return that the field has a value."""
-        return Exists(self.name)
+        """Return that the field has a value, indexed or not."""
+        limit = self.column.cut(self.scope.category)
+        return Exists(self.name) if limit is None else either([Exists(self.name), self._ignored()])
+
+    def _ignored(self) -> Node:
+        return Value(IGNORED, self.name)
+
+    def _within_limit(self, node: Node) -> Node:
+        """Return a comparison that a value beyond the field's limit could satisfy, with such values."""
+        limit = self.column.cut(self.scope.category)
+        if limit is None:
+            return node
+        negated = self.scope.negated
+        self.scope.cut.setdefault(self.name, set()).add(negated)
+        if negated or self.name in self.scope.as_missing:
+            self.scope.lose(
+                Fidelity.NARROWER, long.missing(self.name, limit), long.missing_as(self.name, limit)
+            )
+            return node
+        self.scope.lose(Fidelity.BROADER, long.matching(self.name, limit), long.matching_as(self.name, limit))
+        return either([node, self._ignored()])
 
     def string(self, value: SigmaString, cased: bool) -> Node:
         """Compare with a Sigma string."""
@@ -141,7 +176,8 @@ class Target:
             return self.exists()
         match self.family:
             case "string":
-                return self._string(parts, cased)
+                node = self._string(parts, cased)
+                return self._within_limit(node) if long.possible(value, self.column.ignore_above) else node
             case "flattened":
                 return self._flattened(parts, cased)
             case "analysed":
@@ -254,7 +290,7 @@ class Target:
         """Find a regular expression in text."""
         if self.family != "string":
             raise self.refused("a regular expression")
-        return self.scope.regex(self.name, value)
+        return self._within_limit(self.scope.regex(self.name, value))
 
 
 def parts_of(value: SigmaString) -> tuple[Part, ...]:

@@ -1,0 +1,37 @@
+"""Values that an Elasticsearch keyword field does not index: those longer than its ``ignore_above``.
+
+They are in ``_source`` and nowhere else: neither query_string nor EQL finds them. Which fields can have any
+is in the column lists (``long``).
+"""
+
+from __future__ import annotations
+
+from sigma.types import SigmaString, SpecialChars
+
+
+def possible(value: SigmaString, limit: int | None) -> bool:
+    """Tell whether a value beyond the limit could be one that a Sigma string describes."""
+    literal = sum(len(part) for part in value.s if isinstance(part, str))
+    return SpecialChars.WILDCARD_MULTI in value.s or literal > (limit or literal)
+
+
+def missing(field: str, limit: int) -> str:
+    """Return the reason of a query that does not see long values."""
+    return f"values of {field} of more than {limit:,} characters are not indexed and count as missing"
+
+
+def missing_as(field: str, limit: int) -> str:
+    """Return the relaxation of `missing`."""
+    return f"long values not indexed:{limit},{field}"
+
+
+def matching_as(field: str, limit: int) -> str:
+    """Return the relaxation of `matching`."""
+    return f"long values selected:{limit},{field}"
+
+
+def matching(field: str, limit: int) -> str:
+    """Return the reason of a query that selects every long value."""
+    return (
+        f"values of {field} of more than {limit:,} characters are not indexed: every such record is selected"
+    )

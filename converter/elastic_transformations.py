@@ -1,0 +1,56 @@
+"""Value transformations for what Elastic's ingest keeps beside the record's own elements.
+
+- ``whole_text``: values that the ingest keeps unchanged in another field, without a limit on their length.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sigma.processing.transformations.base import DetectionItemTransformation, Transformation
+from sigma.rule import SigmaDetectionItem
+from sigma.types import SigmaExists, SigmaNull, SigmaString, SigmaType
+
+from converter.detection_items import Part, group, item
+
+# What stands in Sysmon's texts of numbers, `DWORD (0x0000000a)` and `QWORD (0x00000000-0x0000000a)`, and in
+# the decimals that the ingest makes of them (elastic/integrations packages/windows/data_stream/
+# sysmon_operational/elasticsearch/ingest_pipeline/default.yml, "Set registry fields"). It keeps other texts.
+_OF_NUMBERS = re.compile(r"[DWORQ0-9A-FX ()\-]*", re.IGNORECASE)
+
+
+@dataclass
+class WholeText(DetectionItemTransformation):
+    """Look for texts of registry data in the field that has them whole, whatever their length.
+
+    ``field``: that field, which has numbers in another notation. Values that can only be texts, and null and
+    `exists`, go there; a value that could be a number's, and regular expressions, stay.
+    """
+
+    field: str
+
+    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part | None:
+        """Move the values of one item; None if none is moved."""
+        fields = [self.field if _is_text(one) else str(detection_item.field) for one in detection_item.value]
+        if self.field not in fields:
+            return None
+        return group(
+            detection_item,
+            [item(detection_item, name, one) for name, one in zip(fields, detection_item.value, strict=True)],
+        )
+
+
+def _is_text(value: SigmaType) -> bool:
+    if isinstance(value, SigmaNull | SigmaExists):
+        return True
+    if not isinstance(value, SigmaString) or value.contains_placeholder():
+        return False
+    literals = [part for part in value.s if isinstance(part, str) and part]
+    if not literals:
+        # A lone star asks whether there is a value.
+        return "*" in str(value) and "?" not in str(value)
+    return any(_OF_NUMBERS.fullmatch(part) is None for part in literals)
+
+
+TYPES: dict[str, type[Transformation]] = {"whole_text": WholeText}
