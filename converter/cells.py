@@ -22,7 +22,7 @@ from converter.assumptions import SUFFIX, Assumption
 from converter.columns import Column, Columns
 from converter.custom import declared, located, mapped
 from converter.errors import PipelineError
-from converter.settings import Settings
+from converter.settings import CHECKED, Settings
 from converter.user_pipelines import UserPipeline
 from converter.yamlfile import Documents
 
@@ -61,6 +61,9 @@ class Cell:
     """Where the user can declare a field that the column list does not know."""
     assumptions: tuple[Assumption, ...] = ()
     """What is assumed of the vendor's ingest."""
+    logsource_checked: bool = True
+    """Whether a query selects events of the rule's log source only: by the pipeline's conditions, or because
+    the configuration says that no others are searched."""
     proof: Cell | None = None
     """The same cell with the events where the vendor's ingest puts them: what `verify` runs. None if that
     is this cell itself."""
@@ -138,7 +141,7 @@ _STOCK: dict[tuple[str, str, str], Cell] = {}
 
 def _stock(source: str, target: str, variant: str, known: Documents | None) -> Cell:
     if source == NONE:
-        return Cell(source, target, None, {}, "none")
+        return Cell(source, target, None, {}, "none", logsource_checked=False)
     stem = _stem(target, variant)
     path = folder() / source / f"{stem}.yml"
     if not path.is_file():
@@ -244,4 +247,5 @@ def _merged(
         stock.own,
         f"tool.sigconv.source.{stock.source}.{PLATFORMS[stock.target]}.fields",
         stock.assumptions,
+        stock.logsource_checked or settings.logsource == CHECKED,
     )

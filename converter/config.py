@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,14 @@ from typing import Any
 from converter import settings
 from converter.errors import UsageError
 from converter.exports.attack import VERSIONS
-from converter.settings import Settings
+from converter.ids import canonical
+from converter.settings import CHECKED, LOGSOURCE, Settings
 
 _KEYS = {
     *("rules", "tests", "output", "accept-refusals"),
     *("sources", "targets", "pipelines", "variants", "placeholders", "source", "export"),
 }
+_NONE = "none"
 _PLATFORMS = ("elastic", "splunk", "kusto")
 _EXPORT_KEYS = ("elastic-attack", "sentinel-nrt")
 _ACCEPT_KEYS = {"rule", "source", "target", "code", "reason"}
@@ -37,7 +39,7 @@ class Accepted:
     def covers(self, keys: tuple[str, ...], source: str, target: str, code: str) -> bool:
         """Tell whether this covers a refusal; ``keys`` are the rule's id, name and file."""
         return (
-            any(fnmatchcase(key, self.rule) for key in keys if key)
+            any(fnmatchcase(key, canonical(self.rule)) for key in keys if key)
             and fnmatchcase(source, self.source)
             and fnmatchcase(target, self.target)
             and fnmatchcase(code, self.code)
@@ -166,11 +168,19 @@ def _settings(value: Any, file: Path) -> dict[tuple[str, str], Settings]:
             raise UsageError("SC601", "'source' is a table: source.<source>.<platform>", file=file.name)
         for platform, table in platforms.items():
             key = f"source.{source}.{platform}"
+            if (source, platform) == (_NONE, LOGSOURCE):
+                if table != CHECKED:
+                    raise UsageError("SC601", f"'{key}' is '{CHECKED}', or is left out", file=file.name)
+                continue
             if platform not in _PLATFORMS:
                 raise UsageError(
                     "SC601", f"'{key}' is unknown", file=file.name, hint=", ".join(sorted(_PLATFORMS))
                 )
             found[source, platform] = settings.read(table, platform, key, file.name)
+        if source == _NONE and platforms.get(LOGSOURCE) == CHECKED:
+            for platform in _PLATFORMS:
+                known = found.get((source, platform), Settings())
+                found[source, platform] = replace(known, logsource=CHECKED)
     return found
 
 

@@ -24,6 +24,7 @@ from converter import (
     fidelity,
     fresh,
     impossible,
+    left_out,
     pipeline_items,
     placeholders,
     references,
@@ -32,6 +33,7 @@ from converter.cells import NONE, PLATFORMS, Cell, cell, folder, sources, varian
 from converter.columns import Columns
 from converter.errors import Refusal
 from converter.inference import infer_columns, leaves
+from converter.matcher import logsource
 from converter.pipeline_items import names_of, relevant
 from converter.plan import BaseRule, Fidelity, Reason, Tree
 from converter.rule import Rule
@@ -97,6 +99,8 @@ def _prepared(
     sigma.fields = []
     state: dict[str, Any] = {"index": ["Events"], "table": "Events"}
     losses: dict[int, tuple[Reason, ...]] = {}
+    unchecked = not where.logsource_checked
+    items = left_out.snapshot(rule, sigma) if _drops(where) else []
     compared = list(_references(sigma))
     # The values are kept, so that none that the mapping makes gets the id of one of them.
     own = list(_comparisons(sigma))
@@ -106,8 +110,10 @@ def _prepared(
             pipeline.apply(sigma)
         except SigmaError as problem:
             raise _refused(rule, where, problem) from problem
-        if not where.inferred and not _mapped(pipeline, ours):
+        located = _mapped(pipeline, ours)
+        if not where.inferred and not located:
             raise _unmapped(rule, where, sigma.logsource)
+        unchecked = unchecked and not located
         for one, other in compared:
             if _signature(rule, where, one) != _signature(rule, where, other):
                 raise Refusal(
@@ -126,12 +132,32 @@ def _prepared(
     _check_columns(rule, tree, where, columns)
     shown = tuple(column for name in display for column in map_field(rule, where, name) if column in columns)
     base = BaseRule(sigma, rule.name, tree, state, columns, shown)
-    assumed = assumptions.of_tree(tree, where.assumptions, names_of(rule))
+    whole = [
+        *(_unchecked(rule) if unchecked else ()),
+        *left_out.losses(rule, sigma, items, tree),
+        *assumptions.of_tree(tree, where.assumptions, names_of(rule)),
+    ]
     if not losses:
-        return base, assumed
+        return base, whole
     several = [name for name, column in columns.items() if column.multi]
     written = {id(value): (field, _written(value, parts)) for value, field, parts in own}
-    return base, [*fidelity.of_tree(tree, losses, several, written), *assumed]
+    return base, [*fidelity.of_tree(tree, losses, several, written), *whole]
+
+
+def _drops(where: Cell) -> bool:
+    """Tell whether a cell's pipeline may take items out of a rule; ours never does."""
+    return any(origin != where.own for origin in where.origins)
+
+
+def _unchecked(rule: Rule) -> Iterator[Reason]:
+    """Yield what it means that a query selects events of every log source.
+
+    Of a log source that the specification's taxonomy does not have, no event can be told to be another's.
+    """
+    given = dict(names_of(rule))
+    said = ", ".join(f"{key} {name}" for key, name in given.items())
+    level = Fidelity.BROADER if logsource.needs(given) else Fidelity.EXACT
+    yield Reason(level, f"log source not checked: {said}", "log source not looked at")
 
 
 def _check_possible(rule: Rule, where: Cell, sigma: SigmaRule, tree: Tree) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from converter import broken, filters, naming, yamlfile
+from converter import broken, filters, ids, naming, yamlfile
 from converter.checks import problems
 from converter.correlations import generates, referenced
 from converter.errors import RuleError, Said
@@ -49,7 +49,7 @@ class RuleSet:
                 for key in (rule.doc.get("id"), rule.doc.get("name")):
                     if key:
                         self._index[str(key)] = rule
-        return self._index.get(str(reference))
+        return self._index.get(ids.canonical(str(reference)))
 
     def references(self, rule: Rule) -> list[str]:
         """Return what a correlation refers to, in order (names or ids)."""
@@ -336,6 +336,9 @@ class _Examine:
             text = yamlfile.read_text(file, name) if text is None else text
             found.digest = yamlfile.digest(text)
             found.documents = yamlfile.parse(text, name)
+            for document in found.documents:
+                if isinstance(document, dict):
+                    ids.normalise(document)
         except RuleError as error:
             found.wrong = [(-1, error.said())]
             return found

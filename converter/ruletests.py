@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from converter import yamlfile
 from converter.errors import RuleError
+from converter.ids import canonical
 
 if TYPE_CHECKING:
     from converter.matcher.modifiers import Placeholders
@@ -108,7 +109,7 @@ def load(path: Path) -> RuleTestFile:
             _check_alert(alert, len(events), wrong, *place, "alerts", position)
         line, _ = yamlfile.locate(text, 0, place) or (None, None)
         tests.append(RuleTest(str(test["name"]), tuple(events), tuple(test["alerts"]), line))
-    return RuleTestFile(document["rule"], document["id"], tuple(tests), name)
+    return RuleTestFile(document["rule"], canonical(document["id"]), tuple(tests), name)
 
 
 def _check_keys(found: Mapping[Any, Any], what: str, wrong: _Wrong, *place: str | int) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from converter.errors import UsageError
+from converter.ids import canonical
 from converter.rule import Rule
 
 LEVELS = ("informational", "low", "medium", "high", "critical")
@@ -42,7 +43,7 @@ class Selection:
         tags = [str(tag).lower() for tag in rule.doc.get("tags") or []]
         if self.tags and not any(fnmatchcase(tag, wanted.lower()) for tag in tags for wanted in self.tags):
             return False
-        return not self.ids or bool(_names(rule) & {wanted.lower() for wanted in self.ids})
+        return not self.ids or bool(_names(rule) & {_wanted(wanted) for wanted in self.ids})
 
     def check(self, rules: Sequence[Rule]) -> None:
         """Refuse a selection that leaves nothing, or an id that no rule has: most often a slip of the pen.
@@ -55,12 +56,16 @@ class Selection:
         """
         known = {name for rule in rules for name in _names(rule)}
         for wanted in self.ids:
-            if wanted.lower() not in known:
+            if _wanted(wanted) not in known:
                 raise UsageError(
                     "SC606", f"no rule that is converted on its own has the id or name '{wanted}'"
                 )
         if self and not any(self.takes(rule) for rule in rules):
             raise UsageError("SC606", "the selection leaves no rule")
+
+
+def _wanted(name: str) -> str:
+    return canonical(name).lower()
 
 
 def _names(rule: Rule) -> set[str]:

@@ -14,6 +14,10 @@ from typing import Any
 from converter.columns import Column
 from converter.errors import UsageError
 
+LOGSOURCE = "logsource"
+"""A key of ``[tool.sigconv.source.none]``, beside the platforms."""
+CHECKED = "checked elsewhere"
+"""Its value: an index, a data view or a macro holds only events of the rules' log sources."""
 Renames = Mapping[str, tuple[str, ...]]
 """Old name -> new names; the key ``*`` stands for all."""
 
@@ -65,6 +69,8 @@ class Settings:
     fields: Mapping[str, Column] = field(default_factory=dict)
     mapping: Renames = field(default_factory=dict)
     """Rule field -> columns (or the source's own rule fields), before anything else is mapped."""
+    logsource: str = ""
+    """Of the source `none`: `CHECKED` if only events of the rules' log sources are searched."""
 
     @property
     def locates(self) -> bool:
@@ -74,7 +80,7 @@ class Settings:
     @property
     def same_queries(self) -> bool:
         """Whether nothing here changes a query of the pipeline that ``variant`` chooses."""
-        return not (self.locates or self.fields or self.mapping)
+        return not (self.locates or self.fields or self.mapping or self.logsource)
 
 
 def read(table: Any, platform: str, key: str, file: str) -> Settings:

@@ -44,6 +44,7 @@ from converter import (
     crowdstrike_registry,
     crowdstrike_transformations,
     elastic_transformations,
+    left_out,
     path_transformations,
 )
 from converter.detection_items import Part, group, linked, plain, refuse, string, typed
@@ -302,4 +303,4 @@ _TYPES: dict[str, type[Transformation]] = {
 
 def register() -> None:
     """Make the types known to pySigma's pipelines; calling it again changes nothing."""
-    transformations.update(_TYPES)
+    transformations.update(_TYPES | left_out.TYPES)

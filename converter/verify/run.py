@@ -271,8 +271,10 @@ def _expected(
     options: Options,
 ) -> list[Mark]:
     empty_is_missing = cell.target == "kql"  # Kusto's string columns have no null.
-    if rule.kind == "rule" and cell.source == pipelines.NONE:
-        # The source none has no log sources: every event is a candidate.
+    if cell.inferred and cell.logsource_checked:
+        # Only events of the log sources are searched: every event is a candidate.
+        docs = [{**doc, "logsource": {}} if "logsource" in doc else doc for doc in docs]
+    if rule.kind == "rule" and cell.inferred and cell.logsource_checked:
         matches = compile_detection(
             rule.doc["detection"], placeholders=options.placeholders, empty_is_missing=empty_is_missing
         )

@@ -12,14 +12,17 @@ import pytest
 import yaml
 from sigma.conditions import ConditionOR
 
-from converter import fresh, pipelines, rules
+from converter import config, fresh, ids, pipelines, rules, user_pipelines
 from converter.contradictions import clash, dead_branches
 from converter.convert import Options, convert
-from converter.errors import Refusal
+from converter.errors import Refusal, UsageError
 from converter.lint.run import check
 from converter.matcher import compile_detection
 from converter.matcher.logsource import SYSMON_EVENT_IDS
 from converter.rule import Rule
+from converter.selection import Selection
+from converter.user_pipelines import UserPipeline
+from converter.verify.run import verify
 
 LANGUAGES = ("eql", "lucene", "spl", "kql")
 CREATION = {"category": "process_creation", "product": "windows"}
@@ -339,3 +342,175 @@ def test_k6_what_the_matcher_matches_is_never_impossible(lists: bool) -> None:
         assert not [event for event in events if matches(event)], detection
     assert impossible > (80 if lists else 300)
     assert lists or dead > 30
+
+
+# boundary.md V6, rules/ids_by_case.yml. The forms are those of RFC 9562, section 4 and its URN of RFC 4122.
+_ID = "abcdef11-1111-4111-8111-0000000000aa"
+_FORMS = (_ID.upper(), _ID.replace("-", ""), f"urn:uuid:{_ID}", f"URN:UUID:{_ID.upper()}", f"{{{_ID}}}")
+
+
+def _titled(title: str, id: str, image: str) -> dict[str, Any]:  # noqa: A002
+    return {**document({"s": {"Image|endswith": image}, "condition": "s"}), "title": title, "id": id}
+
+
+@pytest.mark.parametrize("form", _FORMS)
+def test_v6_one_id_in_two_forms_is_a_duplicate(form: str, tmp_path: Path) -> None:
+    loaded = rules.load([write(tmp_path, _titled("A", _ID, "a"), _titled("B", form, "b"))])
+    assert [error.code for error in loaded.errors] == ["SC110"]
+    assert [rule.title for rule in loaded.rules] == ["A"]
+
+
+@pytest.mark.parametrize("form", _FORMS)
+def test_v6_a_correlation_refers_by_any_form(form: str, tmp_path: Path) -> None:
+    other = "11111111-1111-4111-8111-000000000151"
+    section = {
+        "type": "temporal",
+        "rules": [form, other],
+        "group-by": ["who"],
+        "aliases": {"who": {form: "User", other.upper(): "ParentUser"}},
+        "timespan": "5m",
+    }
+    docs = [_titled("A", _ID, "a"), _titled("B", other, "b")]
+    doc = {"title": "C", "id": "11111111-1111-4111-8111-000000000152", "correlation": section}
+    loaded = rules.load([write(tmp_path, *docs, doc)])
+    assert loaded.errors == []
+    assert [rule.title for rule in loaded.emitted()] == ["C"]
+    convert(loaded, loaded.emitted()[0], pipelines.cell("sysmon", "kql"))
+
+
+@pytest.mark.parametrize("form", _FORMS)
+def test_v6_a_filter_is_applied_by_any_form(form: str, tmp_path: Path) -> None:
+    """By an id of another case a filter was not applied, and nothing said so."""
+    body = {"rules": [form], "f": {"User": "x"}, "condition": "not f"}
+    doc = {"title": "F", "logsource": CREATION, "filter": body}
+    loaded = rules.load([write(tmp_path, _titled("A", _ID, "a"), doc)])
+    assert "_filter0_f" in loaded.rules[0].doc["detection"]
+
+
+@pytest.mark.parametrize("form", _FORMS)
+def test_v6_a_rule_is_selected_by_any_form(form: str, tmp_path: Path) -> None:
+    loaded = rules.load([write(tmp_path, _titled("A", form, "a"))])
+    assert loaded.rules[0].id == _ID
+    selection = Selection(ids=(form,))
+    selection.check(loaded.rules)
+    assert selection.takes(loaded.rules[0])
+
+
+def test_v6_names_that_are_no_uuids_stay() -> None:
+    for name in ("a rule", "ABCDEF", "x" * 32, _ID[:-1], "urn:uuid:1"):
+        assert ids.canonical(name) == name
+
+
+# boundary.md V5, rules/pipeline_drops_item*.yml: pySigma leaves out what is empty (its documentation,
+# "Processing Pipelines", drop_detection_item), so what is left of an AND must hold and of an OR may hold.
+_BROADER, _NARROWER = "broader", "narrower"
+_DROPS: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
+    ({"a": {"ParentImage": "u", "Image": "x"}, "condition": "a"}, [(_BROADER, "'Image' of selection 'a'")]),
+    ({"a": {"ParentImage": "u"}, "b": {"Image": "x"}, "condition": "a and b"}, [(_BROADER, "'Image'")]),
+    ({"a": {"ParentImage": "u"}, "b": {"Image": "x"}, "condition": "a or b"}, [(_NARROWER, "'Image'")]),
+    ({"a": {"ParentImage": "u"}, "f": {"Image": "x"}, "condition": "a and not f"}, [(_BROADER, "'Image'")]),
+    (
+        {"a": {"ParentImage": "u"}, "f": {"Image": "x", "CommandLine": "c"}, "condition": "a and not f"},
+        [(_NARROWER, "'Image'")],
+    ),
+    ({"a": [{"ParentImage": "u"}, {"Image": "x"}], "condition": "a"}, [(_NARROWER, "'Image'")]),
+    (
+        {"a": [{"ParentImage": "u", "Image": "y"}, {"Image|endswith": "x"}], "condition": "a"},
+        [(_BROADER, "'Image'"), (_NARROWER, "'Image|endswith'")],
+    ),
+    (
+        {
+            "a": {"Image": ["x", "y"], "ParentImage": "u"},
+            "b": {"CommandLine": "c"},
+            "condition": "a or (b and not a)",
+        },
+        [(_BROADER, "'Image'"), (_NARROWER, "'Image'")],
+    ),
+    (
+        {
+            "a": {"ParentImage": "u"},
+            "b_1": {"Image": "x"},
+            "b_2": {"CommandLine": "c"},
+            "condition": "a and 1 of b_*",
+        },
+        [(_NARROWER, "'Image'")],
+    ),
+    ({"a": {"ParentImage": "u"}, "b": {"Image": "x"}, "condition": ["a", "b"]}, [(_NARROWER, "'Image'")]),
+    ({"a": {"ParentImage": "u"}, "condition": "a"}, []),
+]
+
+
+def _dropping(folder: Path, priority: int = 10, field: str = "Image") -> UserPipeline:
+    file = folder / "drop.yml"
+    condition = {"type": "include_fields", "fields": [field]}
+    item = {"type": "drop_detection_item", "field_name_conditions": [condition]}
+    file.write_text(yaml.safe_dump({"name": "Drop", "priority": priority, "transformations": [item]}))
+    return user_pipelines.read(file)
+
+
+@pytest.mark.parametrize("priority", [10, 30])
+@pytest.mark.parametrize(("detection", "expected"), _DROPS)
+def test_v5_what_a_pipeline_drops_is_a_loss(
+    detection: dict[str, Any], expected: list[tuple[str, str]], priority: int, tmp_path: Path
+) -> None:
+    """Before our pipeline (10) by the rule's name of the field, and after it (30) by the column's."""
+    loaded = rules.load([write(tmp_path, document(detection))])
+    user = _dropping(tmp_path, priority, "Image" if priority < 20 else "process.executable")
+    for target in ("eql", "lucene"):
+        made = convert(loaded, loaded.rules[0], pipelines.cell("sysmon", target, user=[user]), Options("any"))
+        found = [one for one in made.reasons if one.text.startswith("a pipeline drops")]
+        assert [one.fidelity for one in found] == [fidelity for fidelity, _ in expected]
+        for one, (_, part) in zip(found, expected, strict=True):
+            assert part in one.text
+            assert one.relaxation.startswith("without an item: [")
+
+
+def test_v5_what_cannot_be_told_apart_is_refused(tmp_path: Path) -> None:
+    """Of one item's two columns the pipeline drops one: what is left is no part of the rule."""
+    loaded = rules.load([write(tmp_path, document({"a": {"User": "A\\b"}, "condition": "a"}))])
+    user = _dropping(tmp_path, 30, "user.domain")
+    with pytest.raises(Refusal) as caught:
+        convert(loaded, loaded.rules[0], pipelines.cell("sysmon", "eql", user=[user]), Options("any"))
+    assert caught.value.code == "SC201"
+
+
+# boundary.md V7, rules/none_logsource.*: events of another category were selected, labelled exact.
+@pytest.mark.parametrize("target", LANGUAGES)
+def test_v7_none_says_that_the_log_source_is_not_checked(target: str, tmp_path: Path) -> None:
+    loaded = rules.load([write(tmp_path, document({"a": {"Image": "x"}, "condition": "a"}))])
+    made = convert(loaded, loaded.rules[0], pipelines.cell("none", target))
+    assert made.fidelity == "broader"
+    [reason] = made.reasons
+    assert reason.text == "log source not checked: category process_creation, product windows"
+    [checked] = verify(loaded, [pipelines.cell("none", target)], tmp_path / "tests")
+    assert (checked.status, checked.fidelity) == ("agrees", "broader"), checked.reason
+
+
+@pytest.mark.parametrize("target", LANGUAGES)
+def test_v7_none_is_exact_where_the_configuration_says_who_checks(target: str, tmp_path: Path) -> None:
+    file = tmp_path / "sigconv.toml"
+    file.write_text('[source.none]\nlogsource = "checked elsewhere"\n')
+    settings = config.load(file).settings["none", pipelines.PLATFORMS[target]]
+    cell = pipelines.cell("none", target, settings=settings)
+    loaded = rules.load([write(tmp_path, document({"a": {"Image": "x"}, "condition": "a"}))])
+    assert convert(loaded, loaded.rules[0], cell).fidelity == "exact"
+    [checked] = verify(loaded, [cell], tmp_path / "tests")
+    assert (checked.status, checked.fidelity) == ("agrees", "exact"), checked.reason
+
+
+def test_v7_a_log_source_of_no_table_is_a_note(tmp_path: Path) -> None:
+    """No event can be told to be another log source's where the taxonomy does not have it."""
+    doc = document({"a": {"Image": "x"}, "condition": "a"}, {"category": "of one's own"})
+    loaded = rules.load([write(tmp_path, doc)])
+    made = convert(loaded, loaded.rules[0], pipelines.cell("none", "kql"))
+    assert made.fidelity == "exact"
+    assert "// note: log source not checked: category of one's own" in made.queries[0].text
+
+
+@pytest.mark.parametrize("value", ['"elsewhere"', "true", "{}"])
+def test_v7_another_value_is_refused(value: str, tmp_path: Path) -> None:
+    file = tmp_path / "sigconv.toml"
+    file.write_text(f"[source.none]\nlogsource = {value}\n")
+    with pytest.raises(UsageError) as caught:
+        config.load(file)
+    assert caught.value.code == "SC601"
