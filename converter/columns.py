@@ -41,7 +41,8 @@ class Column:
     """Splunk: the field that ``via`` reads, for `search` to look at."""
     stored: str = ""
     """Splunk: how the text is stored, where not as it is (``plain`` or nothing): ``xml`` (`&`, `<` and `>` as
-    entities), ``quoted`` (that, and in apostrophes), ``json`` (inside the JSON text of ``field``)."""
+    entities), ``quoted`` (that, and in apostrophes), ``json`` (inside the JSON text of ``field``), ``word``
+    (in an event that is read as a whole: a term of it)."""
     null: str | None = None
     """Splunk: the text that is stored where there is no value (JSON null is extracted as ``null``)."""
 

@@ -6,11 +6,12 @@ field: public material does not say whether it is one, so queries must take both
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from converter.engines.base import Stored
-from converter.shapes import crowdstrike_events
+from converter.shapes import crowdstrike_events, splunk_extraction
 
 SOURCETYPE = "crowdstrike:events:sensor"
 EMPTY = frozenset({""})
@@ -22,8 +23,10 @@ def store(event: Mapping[str, Any], id: int) -> Stored:  # noqa: A002
 
 
 def fields(raw: Mapping[str, str]) -> dict[str, Any]:
-    """Return the fields of an FDR event."""
-    return {"_time": int(raw["timestamp"]) / 1000, "sourcetype": SOURCETYPE, **raw}
+    """Return the fields of an FDR event: those within the first 5,000 bytes of its JSON."""
+    written = json.dumps(raw, separators=(",", ":"), ensure_ascii=False)
+    made = {"_raw": written, "_time": int(raw["timestamp"]) / 1000, "sourcetype": SOURCETYPE}
+    return {**splunk_extraction.of_json(written), **made}
 
 
 def view(event: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -24,7 +24,7 @@ from converter.errors import Refusal
 from converter.matcher import compile_detection
 from converter.rule import Rule
 from converter.rules import RuleSet
-from converter.shapes import splunk_extraction, sysmon_splunk, windows_xml
+from converter.shapes import shape_for, splunk_extraction, sysmon_splunk, windows_xml
 from converter.verify.run import selected
 from tests.support import none_base
 
@@ -275,3 +275,87 @@ def test_s2_the_version_of_event_4_is_no_field_of_its_own() -> None:
     assert alone["Version"] != "15.0"
     with pytest.raises(Refusal, match="Version"):
         converted("sysmon", {"category": "sysmon_status"}, a={"Version": "15.0"})
+
+
+LONG = "#" * 6000
+
+
+def test_s4_what_stands_behind_5000_bytes_of_json_is_no_field() -> None:
+    """limits.conf.spec 9.0.3, [spath] extraction_cutoff; for automatic extraction too."""
+    fields = splunk_extraction.of_json('{"a": "x", "b": {"c": null}, "d": "' + LONG + '", "e": "y"}')
+    assert fields == {"a": "x", "b.c": "null"}
+    # Bytes, not characters.
+    assert splunk_extraction.of_json('{"d": "' + "é" * 2600 + '"}') == {}
+    script = {
+        "EventID": 4104,
+        "Channel": "Microsoft-Windows-PowerShell/Operational",
+        "Provider_Name": "Microsoft-Windows-PowerShell",
+        "ScriptBlockText": LONG,
+        "Computer": "a",
+    }
+    doc = shape_for("defender", "splunk").store(script, 0).doc
+    assert doc["properties.ActionType"] == "AmsiScriptContent"
+    assert "properties.AdditionalFields" not in doc
+    assert "properties.DeviceName" not in doc
+    assert "ScriptContent" not in shape_for("crowdstrike", "splunk").store(script, 0).doc
+
+
+@pytest.mark.parametrize("source", ["defender", "crowdstrike"])
+@pytest.mark.parametrize("condition", ["a", "not a"])
+@pytest.mark.parametrize(
+    "selection",
+    [
+        {"ScriptBlockText|contains": "Invoke-Évil"},
+        {"ScriptBlockText|re": "Évil$"},
+        {"ScriptBlockText|cased|endswith": 'Invoke-Évil "\\x"'},
+        {"ScriptBlockText": "#*Invoke?Évil ??x?"},
+    ],
+)
+def test_s4_long_scripts_are_read_whole(source: str, condition: str, selection: dict[str, str]) -> None:
+    """Both script events of elastic/integrations m365_defender test-device.log are longer."""
+    scripts = [LONG, f'{LONG} Invoke-Évil "\\x"', f"{LONG} Invoke-Évil", "short"]
+    events = [
+        {
+            "EventID": 4104,
+            "Channel": "Microsoft-Windows-PowerShell/Operational",
+            "Provider_Name": "Microsoft-Windows-PowerShell",
+            "ScriptBlockText": script,
+        }
+        for script in scripts
+    ]
+    conversion = converted(source, {"category": "ps_script"}, condition, a=selection)
+    means = compile_detection({"a": selection, "condition": condition})
+    assert hits(conversion, events) == [number for number, event in enumerate(events) if means(event)]
+    assert any("5,000 bytes" in reason.text for reason in conversion.reasons)
+
+
+@pytest.mark.parametrize("condition", ["a", "not a"])
+@pytest.mark.parametrize(
+    "selection",
+    [
+        {"QueryName|cased": "Evil.com"},
+        {"QueryName|contains|cased": "Evil"},
+        {"QueryName": "evil?com"},
+        {"QueryName|re": r"^Evil\.com$"},
+        {"QueryName|endswith": "é.com"},
+    ],
+)
+def test_s8_names_inside_a_json_text_are_compared_as_written(
+    condition: str, selection: dict[str, str]
+) -> None:
+    events = [
+        {"EventID": 22, "Image": r"C:\a.exe", "QueryName": name}
+        for name in ("Evil.com", "evil.com", "EVIL.com", "é.com", 'x","DnsQueryString":"Evil.com')
+    ]
+    means = compile_detection({"a": selection, "condition": condition})
+    conversion = converted("defender", {"category": "dns_query"}, condition, a=selection)
+    assert hits(conversion, events) == [number for number, event in enumerate(events) if means(event)]
+
+
+@pytest.mark.parametrize("form", ["", "|cased", "|startswith|cased", "|contains|cased", "|re"])
+def test_s8_pipes_as_written(form: str) -> None:
+    events = [{"EventID": 17, "EventType": "CreatePipe", "PipeName": name} for name in (r"\Evil", r"\evil")]
+    selection = {f"PipeName{form}": r"\\Evil" if form == "|re" else r"\Evil"}
+    means = compile_detection({"a": selection, "condition": "a"})
+    conversion = converted("defender", {"category": "pipe_created"}, a=selection)
+    assert hits(conversion, events) == [number for number, event in enumerate(events) if means(event)]

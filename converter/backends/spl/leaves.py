@@ -33,6 +33,7 @@ from converter.backends.spl.held import Parts, forms, held, plainly
 from converter.backends.spl.nodes import Leaf, Node, Not, join
 from converter.backends.spl.text import (
     eval_field,
+    is_term,
     like_cidr,
     literal,
     numeric,
@@ -159,6 +160,9 @@ def _in_search(parts: Parts) -> tuple[str | None, bool]:
 
 def _searched(name: str, parts: Parts, cased: bool, columns: Columns) -> dict[str, str | Node | None]:
     found = held(name, columns)
+    if found.stored == "word":
+        term = str(parts[0])
+        return {"weaker": Leaf("", "", search=term)} if len(parts) == 1 and is_term(term) else {}
     ways, exact = forms(found.stored, parts)
     said = [_in_search(way) for way in ways]
     if found.field is None or not all(text for text, _ in said):

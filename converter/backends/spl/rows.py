@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from converter.backends.spl import condition, expressions, searching
+from converter.backends.spl.held import held
 from converter.backends.spl.lanes import Stage, Step, base_rules, discriminators
 from converter.backends.spl.nodes import Leaf, Node, join
-from converter.backends.spl.text import eval_field, quoted
+from converter.backends.spl.text import quoted
 from converter.columns import Columns
 from converter.plan import BaseRule, CorrelationPlan
 
@@ -89,7 +90,7 @@ def _seconds(base: BaseRule) -> str:
     """
     name = str(base.state.get("time_field") or "_time")
     form = base.state.get("time_format")
-    subject = eval_field(name)
+    subject = held(name, base.columns).subject
     if name == "_time" and not form:
         return subject
     if not form:
@@ -108,7 +109,7 @@ def key(columns: tuple[str, ...], known: Columns) -> str:
 
 def _held(name: str, known: Columns) -> str:
     """Return a field as an expression that is null where the field has no value."""
-    subject, column = eval_field(name), known.get(name)
+    subject, column = held(name, known).subject, known.get(name)
     if column is None or column.null is None:
         return subject
     return f"if({subject}={quoted(column.null)}, null(), {subject})"
@@ -118,6 +119,6 @@ def value(columns: Sequence[tuple[str, ...]], number: bool, known: Columns) -> s
     """Return the value that a condition looks at; of several fields, a text that no other values give."""
     flat = [name for names in columns for name in names]
     if number:
-        return f"tonumber({eval_field(flat[0])})"
+        return f"tonumber({held(flat[0], known).subject})"
     parts = [_held(name, known) for name in flat]
     return ".".join([*(f'len({part}).":".{part}' for part in parts[:-1]), parts[-1]])

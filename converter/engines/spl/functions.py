@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
@@ -143,6 +144,27 @@ def _trim(value: Any, chars: Any = " \t") -> Any:
     return None if value is None or chars is None else text(value).strip(text(chars))
 
 
+def _json_extract(value: Any, path: Any) -> Any:
+    """json_extract(json, path): the value at a path of names; null where there is none, or no JSON.
+
+    Search Reference, "JSON functions": a native value. Objects and lists are no matter of emitted queries.
+    """
+    value = _single("json_extract", value)
+    if value is None or path is None:
+        return None
+    try:
+        found = json.loads(text(value))
+    except ValueError:
+        return None
+    for name in text(path).split("."):
+        if not isinstance(found, dict) or name not in found:
+            return None
+        found = found[name]
+    if isinstance(found, dict | list):
+        raise unknown("json_extract() of an object or a list")
+    return text(found).lower() if isinstance(found, bool) else found
+
+
 def _mvcount(value: Any) -> Any:
     return len(each(value)) or None
 
@@ -224,6 +246,7 @@ _PLAIN: dict[str, tuple[Callable[..., Any], int, int]] = {
     "tostring": (_tostring, 1, 1),
     "substr": (_substr, 2, 3),
     "trim": (_trim, 1, 2),
+    "json_extract": (_json_extract, 2, 2),
     "round": (_round, 1, 2),
     "ceiling": (_whole("ceiling", math.ceil), 1, 1),
     "floor": (_whole("floor", math.floor), 1, 1),

@@ -25,6 +25,7 @@ _TOKEN = re.compile(
 )
 _ESCAPE = re.compile(r'\\(["\\|])')
 _KEYWORD = re.compile(r"\*[A-Za-z0-9]+\*", re.ASCII)
+_TERM = re.compile(r"[A-Za-z0-9]+", re.ASCII)
 # Terms that are not fields: the range of time and other searches (Search Reference, "Time modifiers").
 _MODIFIERS = re.compile(
     r"_?(?:index_)?(?:earliest|latest)|starttimeu?|endtimeu?|(?:start|end)?(?:months|days|hours|minutes)ago"
@@ -173,9 +174,13 @@ def _field(token: _Token) -> str:
 def _keyword(token: _Token) -> Predicate:
     if token.value == "*" and token.kind == "word":
         return lambda row: True
+    if token.kind == "word" and _TERM.fullmatch(token.value):
+        # segmenters.conf.spec: what is no letter and no digit ends a term.
+        term = re.compile(rf"(?i)(?<![^\W_]){token.value}(?![^\W_])")
+        return lambda row: term.search(raw(row)) is not None
     if not _KEYWORD.fullmatch(token.value):
         # Other keywords depend on how the text was cut into terms.
-        raise unknown(f"the keyword '{token.value}' that is not of the form *word*")
+        raise unknown(f"the keyword '{token.value}' that is neither a word nor of the form *word*")
     wanted = token.value.strip("*").lower()
     return lambda row: wanted in raw(row).lower()
 
