@@ -54,6 +54,8 @@ __all__ = [
 _STRICT = "strict_field_mapping_failure"
 _REQUIRED = "require_fields"
 _BY_CASE = "by_case"
+_BY_EVENT = "by_event"
+_EVENT = "EventID"
 _LOCATIONS = ("index", "table", "query_table", "macro")
 
 
@@ -237,9 +239,10 @@ def map_field(rule: Rule, where: Cell, field: str) -> tuple[str, ...]:
         return (field,)
     parts = names_of(rule)
     items = relevant(where, rule)[0]["transformations"]
-    by_case = any(item.get("type") == _BY_CASE for item in items)
-    demanded = demands.of_rule(rule) if by_case else {}
-    key = (where.source, where.target, where.version, parts, field, tuple(sorted(demanded.items())))
+    types = {item.get("type") for item in items}
+    demanded = demands.of_rule(rule) if _BY_CASE in types else {}
+    ids = demands.values_of_rule(rule, _EVENT) if _BY_EVENT in types else None
+    key = (where.source, where.target, where.version, parts, field, tuple(sorted(demanded.items())), ids)
     if key not in _FIELDS:
         probe = SigmaRule.from_dict(
             {
@@ -253,7 +256,9 @@ def map_field(rule: Rule, where: Cell, field: str) -> tuple[str, ...]:
         data = dict(relevant(where, rule)[0])
         # The strict ones would refuse the field of the probe, which demands nothing of other fields either.
         data["transformations"] = [
-            (demands.settled(item, demanded) if item.get("type") == _BY_CASE else None) or item
+            (demands.settled(item, demanded) if item.get("type") == _BY_CASE else None)
+            or (demands.settled_by_event(item, ids) if item.get("type") == _BY_EVENT else None)
+            or item
             for item in items
             if item.get("type") not in (_STRICT, _REQUIRED)
         ]

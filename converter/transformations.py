@@ -44,6 +44,7 @@ from converter import (
     crowdstrike_registry,
     crowdstrike_transformations,
     elastic_transformations,
+    event_transformations,
     left_out,
     path_transformations,
 )
@@ -295,6 +296,7 @@ _TYPES: dict[str, type[Transformation]] = {
     **elastic_transformations.TYPES,
     **path_transformations.TYPES,
     **case_transformations.TYPES,
+    **event_transformations.TYPES,
     **crowdstrike_paths.TYPES,
     **crowdstrike_transformations.TYPES,
     **crowdstrike_registry.TYPES,

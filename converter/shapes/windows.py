@@ -127,9 +127,13 @@ def record_time(event: Mapping[str, Any]) -> datetime:
 
 
 def without(event: Mapping[str, Any], empty: frozenset[str]) -> dict[str, Any]:
-    """Return the record without the ``Data`` elements whose text is one of ``empty``."""
+    """Return the record without the ``Data`` elements whose text is one of ``empty``.
+
+    Nor has it an EventID that is no number: it is one in every record, so no platform has a place for another.
+    """
     return {
         key: value
         for key, value in event.items()
-        if key in SYSTEM_KEYS or (value is not None and text(value) not in empty)
+        if (key in SYSTEM_KEYS and (key != "EventID" or event_id(event) is not None))
+        or (key not in SYSTEM_KEYS and value is not None and text(value) not in empty)
     }
