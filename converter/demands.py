@@ -96,12 +96,18 @@ def of_event(known: Values, moved: frozenset[str], name: str, other: str) -> str
 def settled_by_event(item: Mapping[str, Any], known: Values) -> dict[str, Any] | None:
     """Return a ``by_event`` item as a plain mapping where events of some ids have one field, else None."""
     moved = frozenset(str(value).lower() for value in item["values"])
-    name = of_event(known, moved, item["name"], item["other"])
+    name = of_event(known, moved, item["name"], item["other"]) or (
+        item["other"] if item.get("anyway") else None
+    )
     if name is None:
         return None
     kept = {key: value for key, value in item.items() if key in ("id", "field_name_conditions")}
     kept |= {key: value for key, value in item.items() if key.startswith("rule_cond")}
-    return {**kept, "type": "field_name_mapping", "mapping": dict.fromkeys(_fields(item), name)}
+    return {
+        **kept,
+        "type": "field_name_mapping",
+        "mapping": {one: name.replace("{}", one) for one in _fields(item)},
+    }
 
 
 def _fields(item: Mapping[str, Any]) -> list[str]:

@@ -1,11 +1,10 @@
-"""A transformation for pipelines of platforms that keep an element of a record in a field by the kind of event.
+"""A transformation for platforms that keep an element of a record in a field by the kind of event.
 
 - ``by_event``: in the events of some ids the element is in one field, in all others in another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +27,8 @@ class ByEvent(FieldMappingTransformationBase):
     """Map a field to one of two by what another field of the event holds, an event's id as a rule.
 
     ``by``: the field that decides, as the rule calls it. ``values``: its values in the events that have the
-    element in ``name``; all others have it in ``other``. ``left``: texts that stay in ``other`` in any event.
+    element in ``name``; all others have it in ``other``. ``{}`` in these stands for the field. ``left``:
+    texts that stay in ``other`` in any event. ``anyway``: all events have the element in ``other``, but dearer.
 
     A comparison is looked at where it stands: what is joined to it by ``and``, at any height of the
     condition, says which events it can meet. Where these are of both kinds, both fields are looked at, each
@@ -40,6 +40,7 @@ class ByEvent(FieldMappingTransformationBase):
     name: str
     other: str
     left: list[str] = field(default_factory=list)
+    anyway: bool = False
 
     def __post_init__(self) -> None:
         """Read the values."""
@@ -53,7 +54,11 @@ class ByEvent(FieldMappingTransformationBase):
         self._known = {}
 
     def apply_field_name(self, field: str | None) -> str | list[str] | None:  # noqa: D102
-        return [f"{field} (in {self.name} or {self.other})"]
+        name, other = self._names(field)
+        return [other if self.anyway else f"{field} (in {name} or {other})"]
+
+    def _names(self, field: str | None) -> tuple[str, str]:
+        return self.name.replace("{}", str(field)), self.other.replace("{}", str(field))
 
     def apply_detection(self, detection: SigmaDetection) -> None:
         """Replace the items of one group."""
@@ -64,7 +69,7 @@ class ByEvent(FieldMappingTransformationBase):
             if self.processing_item is None or not self.processing_item.match_detection_item(part):
                 continue
             if self._pipeline is not None:  # For `strict_field_mapping_failure`.
-                self._pipeline.field_mappings.add_mapping(str(part.field), [self.name, self.other])
+                self._pipeline.field_mappings.add_mapping(str(part.field), list(self._names(part.field)))
             made = self._made(part)
             detection.detection_items[position] = made
             self.processing_item_applied(made)
@@ -75,12 +80,14 @@ class ByEvent(FieldMappingTransformationBase):
         for one in sets:
             known = None if known is None or one is None else known | one
         special = any(map(self._is_special, part.value))
-        if (settled := demands.of_event(known, self._moved, self.name, self.other)) and not (special and settled == self.name):
+        name, other = self._names(part.field)
+        settled = demands.of_event(known, self._moved, name, other) or (other if self.anyway else None)
+        if settled and not (special and settled == name):
             part.field = settled
             return part
         made = common.linked([self._one(part, value, known) for value in part.value], part.value_linking)
         if not special:
-            made = self._both(known, lambda name: _renamed(part, name))
+            made = self._both(known, _renamed(part, name), _renamed(part, other))
         if part.negated:
             common.negate(made)
         return made
@@ -93,25 +100,25 @@ class ByEvent(FieldMappingTransformationBase):
     def _one(self, part: SigmaDetectionItem, value: SigmaType, known: Known) -> Part:
         if isinstance(value, SigmaExpansion):
             return common.linked([self._one(part, one, known) for one in value.values], ConditionOR)
+        name, other = (common.item(part, field, value) for field in self._names(part.field))
         if not self._is_special(value):
-            return self._both(known, lambda name: common.item(part, name, value))
+            return self._both(known, name, other)
         if common.plain(value) in self.left:
-            return common.item(part, self.other, value)
+            return other
         absent = isinstance(value, SigmaNull) or (isinstance(value, SigmaExists) and not value.exists)
-        fields = [common.item(part, name, value) for name in (self.name, self.other)]
-        everywhere = common.linked(fields, ConditionAND if absent else ConditionOR)
-        return self._both(known, lambda name: everywhere if name == self.name else fields[1])
+        everywhere = common.linked([name, other], ConditionAND if absent else ConditionOR)
+        return self._both(known, everywhere, other)
 
-    def _both(self, known: Known, make: Callable[[str], Part]) -> SigmaDetection:
-        """Return the comparison with each field in the events that it can meet."""
+    def _both(self, known: Known, moved: Part, kept: Part) -> SigmaDetection:
+        """Return a comparison with each field in the events that it can meet."""
         inside = self._moved if known is None else known & self._moved
         ways: list[Part] = []
         if inside:
-            ways.append(common.linked([self._events(inside), make(self.name)], ConditionAND))
+            ways.append(common.linked([self._events(inside), moved], ConditionAND))
         if known is None or known - self._moved:
             others = self._events(self._moved)
             others.negated = True
-            ways.append(common.linked([others, make(self.other)], ConditionAND))
+            ways.append(common.linked([others, kept], ConditionAND))
         return common.linked(ways, ConditionOR)
 
     def _events(self, values: frozenset[str]) -> SigmaDetectionItem:

@@ -15,7 +15,7 @@ from typing import Any
 from converter import yamlfile
 from converter.engines.base import Stored
 from converter.errors import PipelineError
-from converter.shapes import windows
+from converter.shapes import sysmon_sentinel, windows
 
 FILE = "shape.yml"
 _NUMBER = re.compile(r"0|0[xX][0-9A-Fa-f]+|[1-9]\d*", re.ASCII)
@@ -26,7 +26,7 @@ _KEYS = {
     "stored": {"elastic", "splunk", "kusto"},
     "elastic": {"index", "moved"},
     "moved": {"events", "set", "renamed", "filled", "numbers", "copied"},
-    "kusto": {"table", "channel", "header", "strings", "integers"},
+    "kusto": {"table", "channel", "filled", "never", "header", "strings", "integers"},
 }
 
 Event = Mapping[str, Any]
@@ -135,7 +135,7 @@ def _moved(found: Stored, record: Event, stored: Mapping[str, Any]) -> Stored:
 
 
 def _row(record: Event, id: int, stored: Mapping[str, Any]) -> Stored:  # noqa: A002
-    """Return a row of a table that has the record's elements as columns."""
+    """Return a row of a table that has the record's elements as columns, or in EventData as XML."""
     data = windows.event_data(record)
     doc: dict[str, Any] = {
         "TimeGenerated": windows.record_time(record),
@@ -144,8 +144,16 @@ def _row(record: Event, id: int, stored: Mapping[str, Any]) -> Stored:  # noqa: 
     }
     for column, key in (stored.get("header") or {}).items():
         doc[column] = windows.provider(record) if key == "Provider_Name" else windows.channel(record)
-    doc |= {name: data[name] for name in stored.get("strings") or () if name in data}
-    for name in stored.get("integers") or ():
-        if data.get(name, "").isdigit():
-            doc[name] = int(data[name])
+    filled = windows.event_id(record) in (stored.get("filled") or ())
+    if filled or id % 2 or "filled" not in stored:
+        never = stored.get("never") or ()
+        doc |= {
+            name: data[name] for name in stored.get("strings") or () if name in data and name not in never
+        }
+        for name in stored.get("integers") or ():
+            if data.get(name, "").isdigit():
+                doc[name] = int(data[name])
+    rest = {name: value for name, value in data.items() if not filled or name not in doc}
+    if rest and "filled" in stored:
+        doc["EventData"] = sysmon_sentinel.event_data(rest, id)
     return Stored(id, str(stored["table"]), doc)

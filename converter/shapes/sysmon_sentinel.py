@@ -42,7 +42,6 @@ def store(event: Mapping[str, Any], id: int) -> Stored:  # noqa: A002
     """Return the row of table ``Event``."""
     time = windows.record_time(event)
     data = windows.event_data(event)
-    elements = "".join(_element(name, value, id) for name, value in data.items())
     doc = {
         "TimeGenerated": time,
         "Source": windows.provider(event),
@@ -56,7 +55,7 @@ def store(event: Mapping[str, Any], id: int) -> Stored:  # noqa: A002
         "EventData": _kept(
             f'<DataItem Type="System.XmlData" time="{time.isoformat()}" '
             f'sourceHealthServiceId="{_SERVICE_ID}">'
-            f'<EventData xmlns="{_NAMESPACE}">{elements}</EventData></DataItem>'
+            f"{event_data(data, id)}</DataItem>"
         ),
         "ParameterXml": _kept("".join(f"<Param>{escape(value)}</Param>" for value in data.values())),
         "RenderedDescription": _kept("\r\n".join(f"{name}: {value}" for name, value in data.items())),
@@ -83,6 +82,12 @@ def store_windows_event(event: Mapping[str, Any], id: int) -> Stored:  # noqa: A
 def view(event: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the record without empty ``Data`` elements: Kusto's strings cannot be missing."""
     return windows.without(event, EMPTY)
+
+
+def event_data(data: Mapping[str, str], position: int) -> str:
+    """Return a record's elements as XML; the position of the record tells how entities are written."""
+    elements = "".join(_element(name, value, position) for name, value in data.items())
+    return f'<EventData xmlns="{_NAMESPACE}">{elements}</EventData>'
 
 
 def _kept(text: str) -> str:

@@ -129,7 +129,7 @@ def record_time(event: Mapping[str, Any]) -> datetime:
 def without(event: Mapping[str, Any], empty: frozenset[str]) -> dict[str, Any]:
     """Return the record without the ``Data`` elements whose text is one of ``empty``.
 
-    Nor has it an EventID that is no number: it is one in every record, so no platform has a place for another.
+    Nor has it an EventID that is no number: each record has one, so no platform has a place for another.
     """
     return {
         key: value

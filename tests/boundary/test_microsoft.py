@@ -165,3 +165,75 @@ def test_k8_entities_are_read_in_each_form(place: int) -> None:
     events = [{**SCRIPT, "ScriptBlockText": text} for _ in range(place + 1)]
     one = converted("sysmon", {"category": "ps_script"}, a={"ScriptBlockText": text})
     assert hits(one, events) == list(range(place + 1))
+
+
+SECURITY = {"service": "security"}
+PROCESS_NAME = {"ProcessName|endswith": "\\a.exe"}
+V2 = {
+    "ids only in the filter": ("s and not f", {"s": PROCESS_NAME, "f": {"EventID": 4624}}),
+    "ids in another selection": (
+        "a or b",
+        {"a": {"EventID": 4624, "LogonType": 10}, "b": {**PROCESS_NAME, "ObjectName|contains": "lsass"}},
+    ),
+    "id as text": ("s", {"s": {"EventID": "4656", **PROCESS_NAME}}),
+    "one id of each kind": ("s", {"s": {"EventID": [4624, 4656], **PROCESS_NAME}}),
+    "one id that is known and one that is not": ("s", {"s": {"EventID": [4656, 4985], **PROCESS_NAME}}),
+    "the id in a selection of its own": (
+        "s and not f",
+        {"s": {"EventID": 4625}, "f": {"ProcessName|endswith": "\\b.exe", "IpAddress": "-"}},
+    ),
+    "an address of an event that is no logon": ("s", {"s": {"EventID": 4649, "IpAddress": "10.1.2.3"}}),
+    "no address": ("s", {"s": {"EventID": [4624, 4649], "IpAddress": ["-", "10.1.2.3"]}}),
+    "a workstation without an id": ("s", {"s": {"WorkstationName": "KALI"}}),
+    "a workstation excluded": ("s and not f", {"s": {"EventID": 4820}, "f": {"WorkstationName": None}}),
+    "a new process without an id": ("s", {"s": {"NewProcessName|endswith": "\\a.exe"}}),
+    "a member of a group": ("s", {"s": {"EventID": 4728, "MemberName|contains": "x"}}),
+    "a ticket": ("s", {"s": {"EventID": 4769, "ServiceName|endswith": "$", "Status": "0x0"}}),
+}
+
+
+@pytest.mark.parametrize("name", V2)
+def test_v2_an_id_counts_where_the_comparison_stands(name: str) -> None:
+    """Where the ingest puts an element, by id, all platforms: sources in windows-security/shape.yml.
+
+    The rules of the finding; a public report says the same (SigmaHQ/sigma issue 332).
+    """
+    condition, detections = V2[name]
+    assert set(agrees("windows-security", SECURITY, ALL, condition, **detections).values()) == {"agrees"}
+
+
+def test_v2_an_id_as_a_pattern_is_of_both_kinds() -> None:
+    """EventID is int in SecurityEvent: KQL refuses the pattern."""
+    found = agrees(
+        "windows-security", SECURITY, s={"EventID|startswith": "46", **PROCESS_NAME}, condition="s"
+    )
+    assert found == {"eql": "agrees", "lucene": "agrees", "spl": "agrees", "kql": "refused"}
+
+
+def test_v2_sentinel_reads_event_data_where_the_columns_are_empty() -> None:
+    """Azure-Sentinel, ASimUserManagementMicrosoftSecurityEvent.yaml: it reads all of 4744 from EventData."""
+    event = {"EventID": 4744, "Channel": "Security", "TargetUserName": "group & co"}
+    rule = {"EventID": 4744, "TargetUserName": "group & co"}
+    assert hits(converted("windows-security", SECURITY, a=rule), [event, event]) == [0, 1]
+    logon = converted("windows-security", SECURITY, a={"EventID": 4624, "TargetUserName": "x"})
+    assert "EventData" not in logon.queries[0].text
+
+
+@pytest.mark.parametrize("keyword", ["mimikatz", "a & b", "Data Name", "TaskName", "4698"])
+def test_v8_a_keyword_is_looked_for_in_all_elements(keyword: str) -> None:
+    """SecurityEvent has no column for TaskName: it is in EventData (Azure Monitor table reference)."""
+    texts = ["mimikatz", "a & b", "Data Name", "other"]
+    events = [{"EventID": 4698, "Channel": "Security", "TaskName": text} for text in texts for _ in range(2)]
+    found = hits(converted("windows-security", SECURITY, a=[keyword]), events)
+    if keyword == "4698":
+        assert found == list(range(8))
+    else:
+        assert found == [place for place, event in enumerate(events) if keyword in event["TaskName"]]
+
+
+def test_v8_four_keywords_are_a_short_query() -> None:
+    """Sentinel takes 10,000 characters (Microsoft, scheduled analytics rules); it were 13,745."""
+    rule = ["mimikatz", "sekurlsa", "lsadump", "kerberos::golden"]
+    one = converted("windows-security", SECURITY, a=rule)
+    assert len(one.queries[0].text) < 3_000
+    assert set(agrees("windows-security", SECURITY, a=rule).values()) == {"agrees"}

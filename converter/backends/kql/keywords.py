@@ -16,6 +16,8 @@ _XML = ("EventData", "ParameterXml")
 
 Azure Monitor's reference of the table; published samples of EventData show the frame below.
 """
+_ANY_TEXT = "AnyText"
+"""A column that a list may have: the texts of all elements of a record, one a line."""
 _RENDERED = "RenderedDescription"
 """The record's message: elements with their names, and text of the provider's."""
 _MARKUP = (
@@ -56,6 +58,10 @@ def keyword_fields(columns: Columns, value: Any) -> list[str]:
     Elements of a record that lie in XML are looked for in the XML itself where it writes the keyword as it
     is and as nothing else; otherwise each is taken out of it first.
     """
+    if _ANY_TEXT in columns:
+        if _literal(anywhere(value)) is None:
+            raise Refusal("SC201", f"KQL: {_ANY_TEXT} is no one text that a pattern could be looked for in")
+        return [_ANY_TEXT]
     fields = [name for name, column in columns.items() if column.type == "string"]
     inside = {name for name in fields if columns[name].via == "eventdata_xml"}
     if not inside:

@@ -30,8 +30,19 @@ Not by its closing tag: Azure Monitor cuts a column's text at 64 KB (service lim
 values"), and what is cut there has none. Writers of XML differ in which characters they write as entities,
 and whether line ends have decimal or hexadecimal numbers: all forms are read.
 """
+XML_TEXT = """\
+let EventDataText = (data: string) {
+    replace_strings(
+        replace_regex(data, @'<[^>]*>', "\\n"),
+        dynamic(["&lt;", "&gt;", "&quot;", "&apos;", "&#9;", "&#10;", "&#13;", "&#xA;", "&#xD;", "&amp;"]),
+        dynamic(["<", ">", "\\"", "'", "\\t", "\\n", "\\r", "\\n", "\\r", "&"]))
+};
+"""
+"""The texts of all fields of ``EventData``, without the names."""
 
 
+_FUNCTIONS = {"EventDataField": XML_FIELD, "EventDataText": XML_TEXT}
+"""Functions that the expressions of columns may call."""
 _CASTS = {
     "int": "toint",
     "long": "tolong",
@@ -165,6 +176,7 @@ def _extend(field: str, columns: Columns, needs: set[str]) -> str:
         inner = f"EventData.{bare}" if bare == field else f"EventData[{string(field)}]"
         value = f"tostring({inner})"
     elif column.via is not None and column.via.startswith("="):
+        needs.update(text for key, text in _FUNCTIONS.items() if f"{key}(" in column.via)
         return f"{name(field)} = {column.via[1:]}"
     else:
         raise Refusal("SC204", f"column {field!r}: there is no way {column.via!r} to get at it")

@@ -202,8 +202,8 @@ def _matches(node: ir.BinaryOp) -> Any:
 
 
 def _same_in_re2(pattern: str) -> bool:
-    # `[^<]*` is the one class that our own templates use.
-    return _SAME_IN_RE2.fullmatch(pattern.replace("[^<]*", "")) is not None
+    # The classes that our own templates use.
+    return _SAME_IN_RE2.fullmatch(pattern.replace("[^<]*", "").replace("[^>]*", "")) is not None
 
 
 def _serialize(operators: list[Any]) -> list[Any]:
