@@ -28,7 +28,7 @@ class ByEvent(FieldMappingTransformationBase):
 
     ``by``: the field that decides, as the rule calls it. ``values``: its values in the events that have the
     element in ``name``; all others have it in ``other``. ``{}`` in these stands for the field. ``left``:
-    texts that stay in ``other`` in any event. ``anyway``: all events have the element in ``other``, but dearer.
+    texts that stay in ``other`` in any event. ``anyway``: any event has the element in ``other``, but dearer.
 
     A comparison is looked at where it stands: what is joined to it by ``and``, at any height of the
     condition, says which events it can meet. Where these are of both kinds, both fields are looked at, each
