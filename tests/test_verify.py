@@ -157,7 +157,7 @@ def test_wrong_query_is_noticed(target: str, rule: str, old: str, new: str, prob
 
 def test_label_that_nothing_bears_out_is_noticed() -> None:
     def change(conversion: run.Conversion) -> run.Conversion:
-        broader = Reason(Fidelity.BROADER, "made up")
+        broader = Reason(Fidelity.BROADER, "made up", "any volume")
         return replace(conversion, fidelity=Fidelity.BROADER, reasons=(broader,))
 
     checked = _check(FIVE[3], "eql", change)

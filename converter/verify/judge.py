@@ -32,6 +32,8 @@ class Verdict:
     extra: list[tuple[str, Mark]] = field(default_factory=list)
     events: int = 0
     hits: int = 0
+    shown: int = 0
+    """How many marks tell the relaxed rule, with which `missed` and `extra` compare, from the rule itself."""
 
     def compare(self, stream: str, expected: Iterable[Mark], got: Iterable[Mark]) -> None:
         """Add one stream: sets of marks must be equal."""
@@ -68,21 +70,17 @@ class Verdict:
         self.missed += [(stream, Mark(group, 0)) for group in sorted(wanted - found)]
         self.extra += [(stream, Mark(group, 0)) for group in sorted(found - wanted)]
 
-    def problem(self, fidelity: Fidelity, reasons: Sequence[Fidelity]) -> str | None:
+    def problem(self, fidelity: Fidelity) -> str | None:
         """Return what is wrong with a label, or None if the streams bear it out.
 
         Args:
-            fidelity: the query's label.
-            reasons: the fidelity of each of its reasons; with a broader one beside a narrower one the
-                query may both miss and return more.
+            fidelity: the query's label. A broader or a narrower query selects what the relaxed rule means,
+                no less and no more, and something shows that this is not what the rule means.
         """
-        if fidelity in (Fidelity.EXACT, Fidelity.ASSUMED):
-            return self._first("missed", self.missed) or self._first("returned too much", self.extra)
-        if fidelity == Fidelity.BROADER:
-            wrong = self._first("missed", self.missed)
-            return wrong or (None if self.extra else "labelled broader, but no event shows it")
-        wrong = None if Fidelity.BROADER in reasons else self._first("returned too much", self.extra)
-        return wrong or (None if self.missed else "labelled narrower, but no event shows it")
+        wrong = self._first("missed", self.missed) or self._first("returned too much", self.extra)
+        if wrong or fidelity in (Fidelity.EXACT, Fidelity.ASSUMED):
+            return wrong
+        return None if self.shown else f"labelled {fidelity}, but no event shows it"
 
     def _first(self, what: str, marks: Sequence[tuple[str, Mark]]) -> str | None:
         if not marks:

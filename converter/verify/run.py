@@ -16,13 +16,16 @@ from converter.engines.base import Result, Stored
 from converter.errors import EngineError, Refusal, SigconvError
 from converter.events import time_of
 from converter.matcher import Matcher, compile_detection
+from converter.matcher.matcher import Alert
+from converter.matcher.section import read as section_of
 from converter.pipelines import Cell
-from converter.plan import BaseRule, CorrelationPlan
+from converter.plan import BaseRule, CorrelationPlan, Fidelity
 from converter.rule import Rule
 from converter.rules import RuleSet
 from converter.shapes import none as none_shape
 from converter.shapes import shape_for
 from converter.verify.judge import Mark, Verdict
+from converter.verify.relaxations import Situation, known, relaxed
 from converter.witness import witnesses
 
 FIRST_OF_BURST = "first of burst"
@@ -117,9 +120,10 @@ def _check(
         engine.validate(query.text, tables_of(conversion))
     for stream in streams:
         compare(rules, conversion, stream.name, stream.events, options, verdict)
-    problem = verdict.problem(conversion.fidelity, [reason.fidelity for reason in conversion.reasons])
-    detail = [f"{name}: {mark}: rule selects it, query does not" for name, mark in verdict.missed]
-    detail += [f"{name}: {mark}: query selects it, rule does not" for name, mark in verdict.extra]
+    problem = unproven(conversion) or verdict.problem(conversion.fidelity)
+    means = "relaxed rule" if relaxations_of(conversion) else "rule"
+    detail = [f"{name}: {mark}: {means} selects it, query does not" for name, mark in verdict.missed]
+    detail += [f"{name}: {mark}: query selects it, {means} does not" for name, mark in verdict.extra]
     return Checked(
         rule,
         cell,
@@ -155,17 +159,50 @@ def compare(
     seen, stored = _shaped(events, conversion)
     if cell.target == "eql" and isinstance(plan, CorrelationPlan) and _has_ties(seen):
         return verdict  # Elasticsearch orders events of equal time by its tiebreaker: docs/correlations.md
-    expected = _expected(rule, [one.doc for one in rules.closure(rule)], seen, cell, options)
+    situation = Situation(
+        tuple(one.doc for one in rules.closure(rule)),
+        tuple(seen),
+        tuple(one.doc for one in stored),
+        options.placeholders,
+    )
+    strict = _expected(rule, situation, cell)
+    names = relaxations_of(conversion)
+    expected = _expected(rule, relaxed(names, situation), cell) if names else strict
+    groups = isinstance(plan, CorrelationPlan) and cell.target == "lucene"
+    verdict.shown += _differences(strict, expected, groups)
     verdict.events += len(seen)
     found = _run(conversion, seen, stored)
     burst = any(reason.text.startswith(FIRST_OF_BURST) for reason in conversion.reasons)
     if isinstance(plan, CorrelationPlan) and burst:
         verdict.compare_first_of_burst(name, expected, found, plan.timespan_ms)
-    elif isinstance(plan, CorrelationPlan) and cell.target == "lucene":
+    elif groups:
         verdict.compare_groups(name, expected, {mark.group for mark in found})
     else:
         verdict.compare(name, expected, found)
     return verdict
+
+
+def relaxations_of(conversion: Conversion) -> list[str]:
+    """Return the relaxations that the reasons of a label name, in order."""
+    return [
+        reason.relaxation
+        for reason in conversion.reasons
+        if reason.fidelity in (Fidelity.BROADER, Fidelity.NARROWER) and known(reason.relaxation)
+    ]
+
+
+def unproven(conversion: Conversion) -> str | None:
+    """Return the reason of a label of which no relaxation is known, or None."""
+    for reason in conversion.reasons:
+        if reason.fidelity in (Fidelity.BROADER, Fidelity.NARROWER) and not known(reason.relaxation):
+            return f"labelled {reason.fidelity}, and no relaxation says what that means: {reason.text}"
+    return None
+
+
+def _differences(strict: Sequence[Mark], expected: Sequence[Mark], groups: bool) -> int:
+    if groups:
+        return len({mark.group for mark in strict} ^ {mark.group for mark in expected})
+    return len(set(strict) ^ set(expected))
 
 
 def selected(conversion: Conversion, events: Sequence[Event]) -> set[Mark]:
@@ -263,45 +300,61 @@ def _shaped(events: Sequence[Event], conversion: Conversion) -> tuple[list[Event
     return [shape.view(event) for event in events], [shape.store(event, i) for i, event in enumerate(raw)]
 
 
-def _expected(
-    rule: Rule,
-    docs: Sequence[Mapping[str, Any]],
-    events: Sequence[Event],
-    cell: Cell,
-    options: Options,
-) -> list[Mark]:
+def _expected(rule: Rule, situation: Situation, cell: Cell) -> list[Mark]:
+    """Return what a rule means in a situation, relaxed or not."""
     empty_is_missing = cell.target == "kql"  # Kusto's string columns have no null.
+    events, placeholders = situation.events, situation.placeholders
+    doc = situation.rule
     if cell.inferred and cell.logsource_checked:
         # Only events of the log sources are searched: every event is a candidate.
-        docs = [{**doc, "logsource": {}} if "logsource" in doc else doc for doc in docs]
+        situation = situation.with_docs(lambda one: {**one, "logsource": {}} if "logsource" in one else one)
     if rule.kind == "rule" and cell.inferred and cell.logsource_checked:
         matches = compile_detection(
-            rule.doc["detection"], placeholders=options.placeholders, empty_is_missing=empty_is_missing
+            doc["detection"], placeholders=placeholders, empty_is_missing=empty_is_missing
         )
         return [Mark((), _time(event), i) for i, event in enumerate(events) if matches(event)]
-    alerts = [
-        alert
-        for alert in Matcher(docs, placeholders=options.placeholders, empty_is_missing=empty_is_missing).run(
-            events
-        )
-        if alert.rule in (rule.id, rule.name)
-    ]
+    matcher = Matcher(situation.docs, placeholders=placeholders, empty_is_missing=empty_is_missing)
+
+    def alerts(positions: Sequence[int]) -> list[Alert]:
+        found = matcher.run([events[position] for position in positions])
+        return [alert for alert in found if alert.rule in (rule.id, rule.name)]
+
     if rule.kind == "rule":
-        return [Mark((), _time(events[alert.events[0]]), alert.events[0]) for alert in alerts]
-    return [Mark(_group(rule, docs, alert.group, cell), alert.time_ms or 0) for alert in alerts]
+        return [Mark((), _time(events[e]), e) for one in alerts(range(len(events))) for e in one.events]
+    return [
+        Mark(_group(doc, situation.docs, alert.group, cell), alert.time_ms or 0)
+        for positions in _slices(situation)
+        for alert in alerts(positions)
+    ]
+
+
+def _slices(situation: Situation) -> list[tuple[int, ...]]:
+    """Return the positions of the events that are looked at together: all, or those of each run."""
+    events = situation.events
+    if situation.interval_ms is None:
+        return [tuple(range(len(events)))]
+    interval = situation.interval_ms
+    span = section_of(situation.rule).timespan_ms
+    times = [_time(event) for event in events]
+    found: dict[tuple[int, ...], None] = {}
+    edges = sorted({-(-time // interval) * interval for time in times if time >= 0})
+    edges += [(time + span) // interval * interval for time in times if time >= 0]
+    for run in sorted(set(edges)):
+        found[tuple(i for i, time in enumerate(times) if run - span <= time <= run)] = None
+    return list(found)
 
 
 def _group(
-    rule: Rule, docs: Sequence[Mapping[str, Any]], values: Sequence[Any], cell: Cell
+    doc: Mapping[str, Any], docs: Sequence[Mapping[str, Any]], values: Sequence[Any], cell: Cell
 ) -> tuple[str, ...]:
     """Return a group's texts as the platform has them."""
     texts = _texts(values)
     if cell.source == pipelines.NONE:
         return texts
     key = shape_for(cell.source, cell.stem, pipelines.folder()).key
-    fields = rule.doc["correlation"].get("group-by") or []
+    fields = doc["correlation"].get("group-by") or []
     fields = [fields] if isinstance(fields, str) else fields
-    raw = [_raw_field(rule.doc, docs, str(field)) for field in fields]
+    raw = [_raw_field(doc, docs, str(field)) for field in fields]
     return tuple(key(field, text) if text else text for field, text in zip(raw, texts, strict=True))
 
 

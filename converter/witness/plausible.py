@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 REGISTRY = frozenset({"TargetObject", "NewName"})
-HASHES = frozenset({"Hashes"})
+HASHES = frozenset({"Hashes", "Hash"})
 FILES = frozenset(
     {"Image", "ParentImage", "SourceImage", "TargetImage", "SourceParentImage", "GrandParentImage"}
     | {"ImageLoaded", "TargetFilename", "SourceFilename"}

@@ -226,6 +226,7 @@ class EqlBackend(ByType, UpstreamEqlBackend):
         scope.lose(
             Fidelity.BROADER if scope.negated else Fidelity.NARROWER,
             "keywords are looked for in the declared string fields only",
+            f"keywords in some fields: {', '.join(name.strip('?`') for name in names)}",
         )
         return either([make(name) for name in names])
 

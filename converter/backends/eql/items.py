@@ -194,11 +194,13 @@ def _losses(plan: CorrelationPlan, inner: CorrelationPlan, kept: Sequence[int]) 
             Reason(
                 Fidelity.BROADER,
                 f"EQL joins all items by the same keys: {inner.name} is not joined by {', '.join(lost)}",
+                f"not joined: {inner.name}: {', '.join(lost)}",
             )
         )
     if inner.timespan_ms < plan.timespan_ms:
         times = f"{span(plan.timespan_ms)}, not {span(inner.timespan_ms)}"
-        found.append(Reason(Fidelity.BROADER, f"EQL has one maxspan: {inner.name} may take {times}"))
+        why = f"EQL has one maxspan: {inner.name} may take {times}"
+        found.append(Reason(Fidelity.BROADER, why, f"one maxspan: {inner.name}"))
     return found
 
 

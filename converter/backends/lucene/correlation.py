@@ -76,14 +76,15 @@ def draft(plan: CorrelationPlan, make: Make) -> Draft:
             needed = _kinds(plan)
             if needed > 1:
                 threshold["cardinality"] = [{"field": _telling(leaves), "value": needed}]
-            reasons.append(Reason(Fidelity.BROADER, _TOLD_APART))
+            told = f"told apart by a column: {threshold['cardinality'][0]['field']}" if needed > 1 else ""
+            reasons.append(Reason(Fidelity.BROADER, _TOLD_APART, told or "told apart by a column"))
         case _:
             raise _cannot(f"compute {plan.type}")
     if _has(plan, "temporal_ordered"):
-        reasons.append(Reason(Fidelity.BROADER, "the order of the rules is not checked"))
+        reasons.append(Reason(Fidelity.BROADER, "the order of the rules is not checked", "without order"))
     if any(isinstance(member.source, CorrelationPlan) for member in plan.members):
-        reasons.append(Reason(Fidelity.BROADER, "the inner correlations are not checked, only their events"))
-    reasons.append(Reason(Fidelity.BROADER, _FIXED))
+        reasons.append(Reason(Fidelity.BROADER, _INNER, "inner correlations not checked"))
+    reasons.append(Reason(Fidelity.BROADER, _FIXED, f"any run of the schedule: {INTERVAL_MS // 1000}"))
     rule = {
         "type": "threshold",
         "language": "lucene",
@@ -99,6 +100,7 @@ def draft(plan: CorrelationPlan, make: Make) -> Draft:
 
 
 _TOLD_APART = "the rules are told apart by the distinct values of one field only"
+_INNER = "the inner correlations are not checked, only their events"
 _FIXED = (
     "the window is the lookback of a scheduled rule (the timespan and the interval between two runs), "
     "not a sliding one"

@@ -95,7 +95,7 @@ class Scope:
         folds = folds and has_letters(parts)
         if folds and self.case == "as-is":
             where = f"the field {name}" if name else "a field"
-            self.lose(Fidelity.NARROWER, f"the case of the value must be that of {where}")
+            self.lose(Fidelity.NARROWER, f"the case of the value must be that of {where}", "case as written")
             folds = False
         if len(parts) > 2:
             alike = tuple(_lower(p) if folds and isinstance(p, str) else p for p in parts)
@@ -219,7 +219,8 @@ class Target:
             raise self.refused(f"{shown(parts)!r:.100}, which has no words to look for")
         if cased or not words.is_exact(parts, analyser):
             why = f"the field {self.name} is analysed text: only the words of a value are looked for"
-            self.scope.lose(Fidelity.BROADER, why, "words")
+            kind = "standard" if self.column.analyzer is None else "pattern"
+            self.scope.lose(Fidelity.BROADER, why, f"words: {kind}, {self.name}")
         return both(found)
 
     def _addresses(self, parts: tuple[Part, ...]) -> Node:

@@ -21,8 +21,11 @@ def note(scope: Scope, keyword: str | None) -> None:
     )
     if lost:
         where = ", ".join(lost)
+        skipped = ",".join(name for name, column in scope.columns.items() if column.type in lost)
         scope.lose(
-            Fidelity.NARROWER, f"keywords are found in fields of type keyword and wildcard, not in {where}"
+            Fidelity.NARROWER,
+            f"keywords are found in fields of type keyword and wildcard, not in {where}",
+            f"keywords in stored texts: {skipped}",
         )
 
 

@@ -16,11 +16,12 @@ KEYWORDS = Reason(
 )
 
 
+_WITHIN = "keywords within a line"
 _LINES = "a wildcard inside a keyword does not reach over the end of a line"
 # `.` stops at the end of a line, because fields stand in lines of their own in the event's text: with (?s) a
 # keyword could begin in one field and end in another.
-_NARROWER = Reason(Fidelity.NARROWER, _LINES)
-_BROADER = Reason(Fidelity.BROADER, f"{_LINES}, under 'not'")
+_NARROWER = Reason(Fidelity.NARROWER, _LINES, _WITHIN)
+_BROADER = Reason(Fidelity.BROADER, f"{_LINES}, under 'not'", _WITHIN)
 
 
 def keyword_reasons(tree: Tree, columns: Columns) -> tuple[Reason, ...]:

@@ -1,0 +1,79 @@
+"""Relaxations of keywords, values without a field: where a platform does not find them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from converter.matcher.value import Text, Value
+from converter.verify.relaxations.documents import KEYWORD, Placed, pattern, regex, rewritten
+from converter.verify.relaxations.situation import Relaxation, Situation
+
+_LINE = r"[^\n\r]"
+
+
+def _lines(situation: Situation, _: str) -> Situation:
+    """A wildcard between two texts of a keyword stands for characters of one line."""
+
+    def change(value: Value) -> Sequence[Value]:
+        if not isinstance(value, Text):
+            return [value]
+        texts = [at for at, part in enumerate(value.parts) if isinstance(part, str) and part]
+        if not texts or texts[0] == texts[-1]:
+            return [value]
+        inner = value.parts[texts[0] : texts[-1] + 1]
+        before, after = value.parts[: texts[0]], value.parts[texts[-1] + 1 :]
+        middle = pattern(inner, many=f"{_LINE}*", single=_LINE)
+        return [regex(rf"\A{pattern(before)}{middle}{pattern(after)}\z", value.cased)]
+
+    return situation.with_docs(lambda doc: rewritten(doc, [KEYWORD], change, situation.placeholders))
+
+
+def _in_fields(situation: Situation, argument: str) -> Situation:
+    """Keywords are looked for in the fields that the argument names, with commas between them."""
+    names = [one.strip() for one in argument.split(",") if one.strip()]
+
+    def change(value: Value) -> Sequence[Value | Placed]:
+        return [(name, value) for name in names] or [regex("(?!)")]
+
+    return situation.with_docs(lambda doc: rewritten(doc, [KEYWORD], change, situation.placeholders))
+
+
+def _stored_as_text(situation: Situation, argument: str) -> Situation:
+    """Keywords are looked for where the platform stores the text; the argument names columns that it skips.
+
+    A value of an event counts if a column other than these holds it.
+    """
+    skipped = {one.strip() for one in argument.split(",")}
+    events = []
+    for event, stored in zip(situation.events, situation.stored, strict=True):
+        found: list[str] = []
+        for name, held in stored.items():
+            if name not in skipped:
+                found += [str(one) for one in (held if isinstance(held, list) else [held])]
+        events.append({**event, "stored text": found})
+
+    def change(value: Value) -> Sequence[Value | Placed]:
+        return [("stored text", value)]
+
+    relaxed = situation.with_docs(lambda doc: rewritten(doc, [KEYWORD], change, situation.placeholders))
+    return replace(relaxed, events=tuple(events))
+
+
+RELAXATIONS = (
+    Relaxation(
+        "keywords within a line",
+        "A wildcard inside a keyword does not reach over the end of a line.",
+        _lines,
+    ),
+    Relaxation(
+        "keywords in some fields",
+        "Keywords are looked for in the fields that the argument names.",
+        _in_fields,
+    ),
+    Relaxation(
+        "keywords in stored texts",
+        "Keywords are looked for in what the platform stores, but for the columns that the argument names.",
+        _stored_as_text,
+    ),
+)
