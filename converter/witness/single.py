@@ -172,6 +172,9 @@ class Single:
                 parts = leaf.value.parts if isinstance(leaf.value, Text) else ()
                 words = re.findall(r"\w+", " ".join(part for part in parts if isinstance(part, str)))
                 text = " ".join(words[::-1])
+                if leaf.holds(event):
+                    # The same words, with other characters between them.
+                    yield {**event, field: re.sub(r"[^\w-]", "!", str(event[field]))}
                 everything.append(text)
                 if len(words) > 1:
                     yield {**event, field: f"{event[field]} {text}"}

@@ -171,7 +171,7 @@ ON_ONE_EVENT: list[tuple[str, dict[str, Any], list[dict[str, Any]], list[int]]] 
         # Unicode Standard Annex 29: `.` joins letters.
         "words: standard",
         {"ScriptBlockText|contains": "(net) (web client) "},
-        [{"ScriptBlockText": "web client net"}, {"ScriptBlockText": "web client a.net"}],
+        [{"ScriptBlockText": "net, web client; x"}, {"ScriptBlockText": "a.net web client"}],
         [0],
     ),
     ("case as written", {"Image": "C:\\A.exe"}, [{"Image": "c:\\a.exe"}, {"Image": "C:\\A.exe"}], [1]),

@@ -1,9 +1,9 @@
-"""Relaxations of analysed text, which Elasticsearch searches word by word and in lower case.
+r"""Relaxations of analysed text, which Elasticsearch searches word by word and in lower case.
 
 Two analysers: ``pattern`` with ``[\W&&[^-]]+`` (elastic/integrations packages/windows/data_stream/
 powershell_operational/manifest.yml), which keeps letters, digits, ``_`` and ``-`` together, and ``standard``
-(Unicode Standard Annex 29): letters, digits and ``_`` stand together, ``.``, ``:`` and ``'`` join letters, and
-``.``, ``,``, ``;`` and ``'`` join digits.
+(Unicode Standard Annex 29): letters, digits and ``_`` stand together, ``.``, ``:`` and ``'`` join letters,
+and ``.``, ``,``, ``;`` and ``'`` join digits.
 """
 
 from __future__ import annotations
