@@ -20,9 +20,9 @@ def missing(field: str, limit: int) -> str:
     return f"values of {field} of more than {limit:,} characters are not indexed and count as missing"
 
 
-def missing_as(field: str, limit: int) -> str:
-    """Return the relaxation of `missing`."""
-    return f"long values not indexed:{limit},{field}"
+def missing_as(field: str, limit: int, absent: bool = False) -> str:
+    """Return the relaxation of `missing`; ``absent``: the language takes the field as not there, too."""
+    return f"long values {'missing' if absent else 'not indexed'}:{limit},{field}"
 
 
 def matching_as(field: str, limit: int) -> str:

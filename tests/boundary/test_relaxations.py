@@ -5,6 +5,7 @@ What a relaxed rule selects is told here from its sentence, not from any query.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -152,7 +153,7 @@ ON_ONE_EVENT: list[tuple[str, dict[str, Any], list[dict[str, Any]], list[int]]] 
     ),
     ("bindings only", {"Name": "x"}, [{"EventID": 19, "Name": "x"}, {"EventID": 21, "Name": "x"}], [1]),
     (
-        "long values not indexed: 8",
+        "long values not indexed: 8,CommandLine",
         {"CommandLine|contains": "x"},
         [{"CommandLine": "x" * 8}, {"CommandLine": "x" * 9}],
         [0],
@@ -174,6 +175,18 @@ ON_ONE_EVENT: list[tuple[str, dict[str, Any], list[dict[str, Any]], list[int]]] 
         [{"ScriptBlockText": "net, web client; x"}, {"ScriptBlockText": "a.net web client"}],
         [0],
     ),
+    (
+        "long values missing: 8,CommandLine",
+        {"CommandLine": None},
+        [{"CommandLine": "x" * 8}, {"CommandLine": "x" * 9}, {}],
+        [1, 2],
+    ),
+    (
+        "long values selected: 8,CommandLine",
+        {"CommandLine|endswith": "y"},
+        [{"CommandLine": "x" * 8}, {"CommandLine": "x" * 9}, {"CommandLine": "y"}],
+        [1, 2],
+    ),
     ("case as written", {"Image": "C:\\A.exe"}, [{"Image": "c:\\a.exe"}, {"Image": "C:\\A.exe"}], [1]),
     ("field not looked at: Image", {"Image": "x", "User": "u"}, [{"User": "u"}, {"Image": "x"}], [0]),
 ]
@@ -194,6 +207,23 @@ def test_under_not_a_relaxation_turns_round_by_itself(
         return  # It is about the events, not about the comparison.
     others = [position for position in range(len(events)) if position not in expected]
     assert selected([name], rule(selection, "not s"), *events) == others
+
+
+@pytest.mark.parametrize(
+    ("place", "condition", "expected"),
+    [
+        (["s", "User"], "s", [0, 1]),
+        (["f"], "s and not f", [0]),
+        (["g", 1], "s and g", [0]),
+        (["g", 0], "s and not g", [0]),
+    ],
+)
+def test_without_an_item(place: list[str | int], condition: str, expected: list[int]) -> None:
+    doc = rule({"Image": "x", "User": "u"}, condition)
+    doc["detection"] |= {"f": {"Company": "a"}, "g": [{"Company": "a"}, {"Company": "b"}]}
+    events = [{"Image": "x", "User": "u", "Company": "a"}, {"Image": "x", "User": "v", "Company": "a"}]
+    name = f"without an item: {json.dumps(['r', *place])}"
+    assert selected([name], doc, *events) == expected
 
 
 def test_keywords_within_a_line() -> None:

@@ -74,7 +74,7 @@ class Scope:
         limit = column.cut(self._category)
         if limit is not None:
             fidelity = Fidelity.BROADER if self.negated else Fidelity.NARROWER
-            self.lose(fidelity, long.missing(name, limit), long.missing_as(name, limit))
+            self.lose(fidelity, long.missing(name, limit), long.missing_as(name, limit, absent=True))
 
 
 class Target:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from converter.verify.relaxations import correlations, fields, keywords, names, sources, words
+from converter.verify.relaxations import correlations, dropped, fields, keywords, long, names, sources, words
 from converter.verify.relaxations.situation import Relaxation, Situation
 
 __all__ = ["REGISTRY", "Relaxation", "Situation", "known", "relaxed"]
@@ -23,6 +23,8 @@ REGISTRY: dict[str, Relaxation] = {
         *sources.RELAXATIONS,
         *keywords.RELAXATIONS,
         *words.RELAXATIONS,
+        *long.RELAXATIONS,
+        *dropped.RELAXATIONS,
         *correlations.RELAXATIONS,
     )
 }

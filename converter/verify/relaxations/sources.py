@@ -154,22 +154,6 @@ def _bindings(situation: Situation, _: str) -> Situation:
     return situation.with_docs(lambda doc: demanding(doc, EventID=_BINDING))
 
 
-def _long(situation: Situation, argument: str) -> Situation:
-    """Texts of more characters than the argument says are not there for a search."""
-    most = int(argument)
-
-    def kept(value: Any) -> Any:
-        if isinstance(value, list):
-            return [one for one in value if kept(one) is not None] or None
-        return None if isinstance(value, str) and len(value) > most else value
-
-    def change(event: Event) -> Event:
-        held = {name: kept(value) for name, value in event.items()}
-        return {name: value for name, value in held.items() if value is not None}
-
-    return situation.with_events(change)
-
-
 RELAXATIONS = (
     Relaxation(
         "host name of some connections",
@@ -203,9 +187,4 @@ RELAXATIONS = (
         _former_data,
     ),
     Relaxation("bindings only", "Of WMI events only bindings (event 21) are there.", _bindings),
-    Relaxation(
-        "long values not indexed",
-        "Texts of more characters than the argument says cannot be found: the field counts as missing.",
-        _long,
-    ),
 )
