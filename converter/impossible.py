@@ -79,10 +79,20 @@ def explained(
         for literal, place in places.items()
     )
     others = [place for literal, place in places.items() if literal is not last]
-    return Explained(message, places[last] or ("logsource",), _hint(rule, others))
+    return Explained(
+        message, places[last] or ("logsource",), _hint(rule, others, names.get(last.field, last.field))
+    )
 
 
-def _hint(rule: Rule, others: Iterable[Place | None]) -> str:
+_OTHER_ELEMENTS = {
+    "Channel": "Channel is the log that holds the record; the one that event 104 or 1102 tells of has no field"
+}
+"""The record's own elements whose names some events have again, with other values."""
+
+
+def _hint(rule: Rule, others: Iterable[Place | None], field: str) -> str:
+    if field in _OTHER_ELEMENTS:
+        return _OTHER_ELEMENTS[field]
     for place in others:
         if place:
             line = rule.error("SC211", "", *place).line

@@ -303,3 +303,63 @@ def test_e11_winlogbeat_is_left_out_where_it_lacks_details(
         plan = converted(rule, "sysmon", language).plan
         assert isinstance(plan, BaseRule)
         assert ("winlogbeat-*" in plan.state["index"]) is searched
+
+
+# Sigma specification 2.1, appendix Taxonomy: each of these categories is an event id of Sysmon of its own.
+@pytest.mark.parametrize(
+    ("categories", "queries"),
+    [
+        (("network_connection", "file_event"), 2),
+        (("process_creation", "registry_event"), 2),
+        (("registry_set", "registry_delete"), 2),
+        # Event 13 is of both.
+        (("registry_set", "registry_event"), 3),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("source", ["sysmon", "none"])
+def test_e10_no_query_for_an_event_of_two_kinds(
+    categories: tuple[str, str], queries: int, source: str
+) -> None:
+    base: dict[str, Any] = {"title": "t", "detection": {"s": {"Image|endswith": "a"}, "condition": "s"}}
+    docs = [
+        {**base, "name": f"r{n}", "logsource": {"product": "windows", "category": category}}
+        for n, category in enumerate(categories)
+    ]
+    correlation = {"type": "temporal", "rules": ["r0", "r1"], "group-by": ["ProcessGuid"], "timespan": "5m"}
+    docs.append({"title": "c", "name": "c", "correlation": correlation})
+    rules = RuleSet([Rule(doc, "t.yml", Path("t.yml"), "t.yml", 0) for doc in docs], [], [])
+    found = convert(rules, rules.rules[2], pipelines.cell(source, "eql"), Options("any"))
+    assert len(found.queries) == queries
+
+
+# findings/rules/r1_eventlog_cleared.yml. In event 104 winlog.user_data.Channel is the log that was cleared,
+# and winlog.channel the one that the record is in (elastic/beats winlogbeat/docs/fields.asciidoc); the
+# specification's Channel is the record's.
+@pytest.mark.parametrize("language", ["eql", "lucene"])
+def test_e1_the_channel_is_that_of_the_record(language: str) -> None:
+    cleared = {"EventID": 104, "Provider_Name": "Microsoft-Windows-Eventlog"}
+    filtered = {"s": cleared, "f": {"Channel": ["System", "Security"]}, "condition": "s and not f"}
+    for detection in (filtered, {"s": {**cleared, "Channel": "Application"}, "condition": "s"}):
+        with pytest.raises(Refusal, match="Channel") as raised:
+            converted(rule_of(detection, service="system"), "sysmon", language)
+        assert raised.value.code == "SC211"
+        assert "104" in str(raised.value.hint)
+    found = converted(
+        rule_of({"s": {**cleared, "Channel": "System"}, "condition": "s"}, service="system"),
+        "sysmon",
+        language,
+    )
+    assert str(found.fidelity) == "exact"
+
+
+# elastic/elasticsearch docs, mapping/types/date: a date is no text; wildcards are for keyword, text and
+# wildcard fields (QueryStringQueryParser, lenient with default field `*`). @timestamp is a date everywhere.
+def test_e9_keywords_are_not_looked_for_in_the_time() -> None:
+    doc = {"@timestamp": "2026-01-01T00:00:00Z", "Data": "x"}
+    session = LuceneEngine().load([Stored(0, "Events", doc)], {"Events": {}})
+    assert list(session.run("*2026*").events) == []
+    assert list(session.run("*x*").events) == [0]
+    for keyword, label in (("2026", "narrower"), ("mimikatz", "exact")):
+        [draft] = LuceneBackend().event(none_base({"k": [keyword], "condition": "k"}, "lucene"))
+        assert str(max((one.fidelity for one in draft.reasons), default=Fidelity.EXACT)) == label

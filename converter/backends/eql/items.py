@@ -35,6 +35,8 @@ class Item:
     """The same as the columns are called."""
     trees: tuple[Tree, ...] = ()
     """Of the base rules, any of which it is, to see whether an event can be two rules at once."""
+    kinds: tuple[str, ...] = ()
+    """The category of the log source of each of them."""
     types: tuple[str, ...] = ()
     """What the join keys' values are: text, number, date ..."""
     label: str = ""
@@ -85,6 +87,7 @@ def single(member: Member, keys: Keys, make: Maker) -> Item:
         tuple(shown),
         keys,
         (base.tree,),
+        (base.rule.logsource.category or "",),
         tuple(family(base.columns[name].type) for key in keys for name in key),
         member.name,
         reasons=reasons,
@@ -112,9 +115,31 @@ def disjoint(items: Sequence[Item]) -> bool:
     """Return whether no event can be all of these, whichever of its rules each is."""
     columns = {name: column for item in items for name, column in item.columns.items()}
     return all(
-        clash(ConditionAND(list(trees)), columns) is not None
-        for trees in product(*(item.trees for item in items))
+        _of_other_kinds([kind for _, kind in rules])
+        or clash(ConditionAND([tree for tree, _ in rules]), columns) is not None
+        for rules in product(*(zip(item.trees, item.kinds, strict=True) for item in items))
     )
+
+
+_KINDS = frozenset(
+    (
+        *("process_creation", "network_connection", "file_event", "file_change", "sysmon_status"),
+        *("process_termination", "driver_load", "image_load", "create_remote_thread", "raw_access_thread"),
+        *("process_access", "registry_add", "registry_delete", "registry_set", "registry_rename"),
+        *("create_stream_hash", "pipe_created", "wmi_event", "dns_query", "file_delete", "sysmon_error"),
+        *("clipboard_capture", "process_tampering", "file_delete_detected", "file_block_executable"),
+        *("file_block_shredding", "file_executable_detected", "file_rename", "file_access", "ps_script"),
+        *("ps_module", "ps_classic_start", "ps_classic_provider_start", "ps_classic_script"),
+    )
+)
+"""Categories that share no event (Sigma specification 2.1, Taxonomy, folder Windows: an event id each)."""
+
+
+def _of_other_kinds(kinds: Sequence[str]) -> bool:
+    """Tell whether rules are of kinds of event that no event is at once."""
+    known = {kind for kind in kinds if kind in _KINDS}
+    other = any(not kind.startswith("registry_") for kind in known)
+    return len(known) > 1 or (other and "registry_event" in kinds)
 
 
 def chain(

@@ -14,11 +14,13 @@ def note(scope: Scope, keyword: str | None) -> None:
 
     Analysed text is searched word by word, numbers and addresses not by their text.
     """
-    lost = dict.fromkeys(
-        column.type
-        for column in scope.columns.values()
-        if (could := _HOLDS.get(column.type)) and (keyword is None or could(keyword.strip("*")))
-    )
+    # Every document has its time, whether or not the rule's columns name it.
+    types = dict.fromkeys([*(column.type for column in scope.columns.values()), "date"])
+    lost = [
+        kind
+        for kind in types
+        if (could := _HOLDS.get(kind)) and (keyword is None or could(keyword.strip("*")))
+    ]
     if lost:
         where = ", ".join(lost)
         skipped = ",".join(name for name, column in scope.columns.items() if column.type in lost)

@@ -17,6 +17,8 @@ INTEGERS = frozenset({"long", "integer", "short", "byte", "unsigned_long"})
 FLOATS = frozenset({"double", "float", "half_float", "scaled_float"})
 EXISTS = " exists"
 """A field of our own that holds the names of a document's fields, as Elasticsearch's `_field_names`."""
+TIME = "@timestamp"
+"""A date in all data streams (Elasticsearch reference, "Data streams")."""
 IGNORED = "_ignored"
 """Elasticsearch's own field: the names of a document's fields with values that are not indexed because of
 ``ignore_above`` or ``ignore_malformed`` (Elasticsearch reference, "_ignored field"), searched by term."""
@@ -55,8 +57,10 @@ class Fields:
         self.separators: dict[str, str] = {}
         self.limits: dict[str, int] = {}
         for event in events:
-            # What no column declares is mapped dynamically, as a keyword.
+            # What no column declares is mapped dynamically, as a keyword; a document's time is a date.
             self.types.update(dict.fromkeys(event.doc, "keyword"))
+        if TIME in self.types:
+            self.types[TIME] = "date"
         for name, column in columns.items():
             self.types[name] = column.type
             if column.analyzer:
