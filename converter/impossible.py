@@ -85,7 +85,7 @@ def explained(
 
 
 _OTHER_ELEMENTS = {
-    "Channel": "Channel is the log that holds the record; the one that event 104 or 1102 tells of has no field"
+    "Channel": "Channel is the log that holds the record; the one that event 104 tells of has no field"
 }
 """The record's own elements whose names some events have again, with other values."""
 
