@@ -38,8 +38,9 @@ class Conditions(ByType, KustoBackend):
     Every result is an `Expr`.
     """
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: Columns, *, alternation: bool = False) -> None:
         super().__init__()
+        self._alternation = alternation
         self._columns = columns
         self._leaves = Leaves(columns)
         self._nots = 0

@@ -12,6 +12,7 @@ from converter.backends.kql.conditions import Conditions, conjuncts, used_fields
 from converter.backends.kql.expression import Expr, all_of
 from converter.backends.kql.keywords import keyword_fields
 from converter.backends.kql.literals import name, regex_quoted, string
+from converter.backends.kql.term_filters import before_reading, before_scanning
 from converter.columns import Columns
 from converter.errors import Refusal
 from converter.plan import BaseRule, Tree, Verbatim
@@ -51,6 +52,19 @@ _CASTS = {
     "datetime": "todatetime",
     "guid": "toguid",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How queries are written, where more than one way means the same."""
+
+    filters: bool = True
+    """Whether conditions that read every row stand behind filters on terms, which Kusto looks up."""
+    alternation: bool = False
+    """Whether parts of a text that are looked for in one column are one regular expression: shorter."""
+
+
+AS_USUAL = Writing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,37 +113,73 @@ def _one(table: object) -> str:
     return table
 
 
-def stages(base: BaseRule, also: Sequence[str] = ()) -> Stages:
+def stages(base: BaseRule, also: Sequence[str] = (), writing: Writing = AS_USUAL) -> Stages:
     """Return the stages that select a rule's events.
 
     Args:
         base: the rule.
         also: columns that later stages read.
+        writing: how to write it.
     """
-    return select(table_of(base.state), base.columns, conjuncts(base.tree), also)
+    return select(table_of(base.state), base.columns, conjuncts(base.tree), also, writing)
 
 
-def select(table: str, columns: Columns, conditions: Sequence[Tree], also: Sequence[str] = ()) -> Stages:
+def select(
+    table: str,
+    columns: Columns,
+    conditions: Sequence[Tree],
+    also: Sequence[str] = (),
+    writing: Writing = AS_USUAL,
+) -> Stages:
     """Return the stages that select a table's rows on which all conditions hold."""
     _check_keywords(columns, conditions)
-    convert = Conditions(columns)
-    before: list[Expr] = []
+    convert = Conditions(columns, alternation=writing.alternation)
     after: list[Expr] = []
     wanted: dict[str, None] = {}
+    direct: list[tuple[Tree, Expr]] = []
+    worked_out: list[Tree] = []
     for condition in conditions:
         fields, keywords = used_fields(condition)
         fields += [field for keyword in keywords for field in keyword_fields(columns, keyword)]
         inside = [field for field in fields if field in columns and columns[field].via]
-        (after if inside else before).append(convert.expression(condition))
+        expression = convert.expression(condition)
+        if inside:
+            after.append(expression)
+            worked_out.append(condition)
+        else:
+            direct.append((condition, expression))
         wanted.update(dict.fromkeys(inside))
     wanted.update((field, None) for field in also if field in columns and columns[field].via)
-    operators = where(before)
+    if writing.filters:
+        operators = where(_filtered(columns, also, direct, worked_out))
+    else:
+        operators = where(expression for _, expression in direct)
     needs: set[str] = set()
     if wanted:
         extends = [_extend(field, columns, needs) for field in wanted]
         operators.append(_listed("extend", extends))
     operators += where(after)
     return Stages(table, tuple(operators), frozenset(needs))
+
+
+def _filtered(
+    columns: Columns,
+    also: Sequence[str],
+    direct: Sequence[tuple[Tree, Expr]],
+    worked_out: Sequence[Tree],
+) -> list[Expr]:
+    """Return the conditions on a table's own columns, with what Kusto looks up before what it must read."""
+    conditions = [expression for _, expression in direct]
+    if filters := before_reading(worked_out, columns):
+        return [*conditions, *filters]
+    trees = [tree for tree, _ in direct]
+    read = {field for tree in [*trees, *worked_out] for field in used_fields(tree)[0]}
+    if set(columns) <= read | set(also):  # Nothing is known of the table but what the rule asks it.
+        return conditions
+    if (found := before_scanning(trees, columns)) is not None:
+        place, filter_ = found
+        conditions.insert(place, filter_)
+    return conditions
 
 
 def _check_keywords(columns: Columns, conditions: Sequence[Tree]) -> None:
