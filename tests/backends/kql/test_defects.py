@@ -64,7 +64,7 @@ EVENTS: list[dict[str, Any]] = [
 def selected(detection: dict[str, Any]) -> tuple[str, list[int]]:
     base = none_base(detection, "kql")
     base = BaseRule(base.rule, base.name, base.tree, {"table": "Table"}, COLUMNS)
-    (draft,) = KqlBackend().event(base)
+    (draft,) = KqlBackend(filters="off").event(base)
     KqlEngine().validate(draft.text, {"Table": COLUMNS})
     stored = [Stored(i, "Table", event) for i, event in enumerate(EVENTS)]
     return draft.text, list(KqlEngine().load(stored, {"Table": COLUMNS}).run(draft.text).events)
