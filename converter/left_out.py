@@ -24,7 +24,8 @@ from converter.rule import Rule, safe_name
 
 RELAXATION = "without an item"
 """Its argument is JSON: the rule's id or name, then keys and positions of the item in `detection`."""
-_DROPPED = "sigconv: dropped items"
+DROPPED = "sigconv: dropped items"
+"""The custom attribute of a rule that holds the items that a pipeline took out."""
 
 Place = tuple[str | int, ...]
 
@@ -40,7 +41,7 @@ class DropDetectionItem(DropDetectionItemTransformation):
         left = {id(item) for item in _items(rule)}
         gone = [item for item in before if id(item) not in left]
         if isinstance(rule, SigmaRule) and gone:
-            rule.custom_attributes[_DROPPED] = [*rule.custom_attributes.get(_DROPPED, ()), *gone]
+            rule.custom_attributes[DROPPED] = [*rule.custom_attributes.get(DROPPED, ()), *gone]
 
     def apply_detection(self, detection: SigmaDetection) -> None:
         """Take items out of a selection or a part of one."""
@@ -111,9 +112,10 @@ def losses(rule: Rule, sigma: SigmaRule, own: Own, tree: Tree) -> list[Reason]:
         tree: its condition after the pipeline.
 
     Raises:
-        Refusal: SC201 if it cannot be told which of the rule's own items a pipeline took out as a whole.
+        Refusal: SC201 if it cannot be told which of the rule's own items a pipeline took out as a whole,
+            SC209 if nothing is left of a condition.
     """
-    gone: list[SigmaDetectionItem] = sigma.custom_attributes.get(_DROPPED, [])
+    gone: list[SigmaDetectionItem] = sigma.custom_attributes.get(DROPPED, [])
     if not gone:
         return []
     dropped = {id(item) for item in gone}
@@ -134,6 +136,18 @@ def losses(rule: Rule, sigma: SigmaRule, own: Own, tree: Tree) -> list[Reason]:
     return list(_reasons(rule, places))
 
 
+def without_empty(node: Any) -> Any:
+    """Return a condition without parts of which nothing is left, a `not` of nothing too; None if all is."""
+    if type(node) not in OPERATORS:
+        return node
+    args = [one for arg in node.args if arg is not None and (one := without_empty(arg)) is not None]
+    if not args:
+        return None
+    if len(args) == 1 and not isinstance(node, ConditionNOT):
+        return args[0]
+    return type(node)(args)
+
+
 def _unclear(rule: Rule, gone: Collection[SigmaDetectionItem]) -> Refusal:
     fields = ", ".join(sorted({str(item.field) for item in gone}))
     return Refusal(
@@ -151,7 +165,11 @@ def _values(node: Any) -> set[int]:
 
 
 def _reasons(rule: Rule, places: Collection[Place]) -> Iterator[Reason]:
-    """Yield a reason for each item, and another one if it is broader here and narrower there."""
+    """Yield a reason for each item, and another one if it is broader here and narrower there.
+
+    Raises:
+        Refusal: SC209 if nothing is left of a condition.
+    """
     sigma = rule.sigma()
     by_value = {id(value): place for place, item in own_items(rule, sigma) for value in item.value}
     trees = [tree for one in sigma.detection.parsed_condition if (tree := fresh.parsed(one)) is not None]
@@ -180,10 +198,10 @@ def _reasons(rule: Rule, places: Collection[Place]) -> Iterator[Reason]:
                 walk(arg, positive == junction)
 
     for tree in trees:
-        if len(trees) > 1 and (lost := gone(tree)):
-            effects.update(((place, Fidelity.NARROWER), None) for place in sorted(lost, key=str))
-        else:
-            walk(tree, True)
+        if gone(tree):
+            # What the pipeline adds for the log source would be left, and select all of its events.
+            raise Refusal("SC209", "a pipeline drops all that a condition asks for", file=rule.file)
+        walk(tree, True)
     for place, fidelity in effects:
         shown = f"'{place[-1]}' of selection '{place[0]}'" if len(place) > 1 else f"selection '{place[0]}'"
         argument = json.dumps([rule.id or rule.name, *place], ensure_ascii=False)

@@ -25,6 +25,7 @@ from converter import (
     fresh,
     impossible,
     left_out,
+    logsource_label,
     pipeline_items,
     placeholders,
     references,
@@ -33,7 +34,6 @@ from converter.cells import NONE, PLATFORMS, Cell, cell, folder, sources, varian
 from converter.columns import Columns
 from converter.errors import Refusal
 from converter.inference import infer_columns, leaves
-from converter.matcher import logsource
 from converter.pipeline_items import names_of, relevant
 from converter.plan import BaseRule, Fidelity, Reason, Tree
 from converter.rule import Rule
@@ -135,7 +135,7 @@ def _prepared(
     shown = tuple(column for name in display for column in map_field(rule, where, name) if column in columns)
     base = BaseRule(sigma, rule.name, tree, state, columns, shown)
     whole = [
-        *(_unchecked(rule) if unchecked else ()),
+        *([logsource_label.unchecked(dict(names_of(rule)), tree)] if unchecked else ()),
         *left_out.losses(rule, sigma, items, tree),
         *assumptions.of_tree(tree, where.assumptions, names_of(rule)),
     ]
@@ -149,17 +149,6 @@ def _prepared(
 def _drops(where: Cell) -> bool:
     """Tell whether a cell's pipeline may take items out of a rule; ours never does."""
     return any(origin != where.own for origin in where.origins)
-
-
-def _unchecked(rule: Rule) -> Iterator[Reason]:
-    """Yield what it means that a query selects events of every log source.
-
-    Of a log source that the specification's taxonomy does not have, no event can be told to be another's.
-    """
-    given = dict(names_of(rule))
-    said = ", ".join(f"{key} {name}" for key, name in given.items())
-    level = Fidelity.BROADER if logsource.needs(given) else Fidelity.EXACT
-    yield Reason(level, f"log source not checked: {said}", "log source not looked at")
 
 
 def _check_possible(rule: Rule, where: Cell, sigma: SigmaRule, tree: Tree) -> None:
@@ -340,6 +329,8 @@ def _tree(rule: Rule, sigma: SigmaRule) -> Tree:
     trees: list[Tree] = []
     for condition in sigma.detection.parsed_condition:
         parsed = fresh.parsed(condition)
+        if sigma.custom_attributes.get(left_out.DROPPED):
+            parsed = left_out.without_empty(parsed)
         if parsed is None or (isinstance(parsed, ConditionItem) and not parsed.args):
             raise Refusal("SC209", "nothing is left of the condition", file=rule.file)
         trees.append(parsed)

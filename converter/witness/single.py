@@ -9,7 +9,8 @@ from itertools import chain, islice
 from typing import Any
 
 from converter.matcher import compile_detection, is_candidate
-from converter.matcher.event import Event
+from converter.matcher.event import Event, fold
+from converter.matcher.logsource import needs
 from converter.matcher.modifiers import Placeholders
 from converter.matcher.value import Exists, FieldRef, Null, Regex, Text
 from converter.witness import defaults, plausible
@@ -189,9 +190,8 @@ class Single:
 
     def elsewhere(self, event: Event) -> Iterator[dict[str, Any]]:
         """Yield copies that another event of Sysmon, or another log, might be."""
+        yield from self._of_another_log(event)
         if not self.builder.sysmon:
-            if self.builder.log:
-                yield {**event, "Channel": "Application", "Provider_Name": "Quartz"}
             if "EventID" in self.builder.log:
                 yield {**event, "EventID": 4}
             return
@@ -203,7 +203,22 @@ class Single:
                 yield {**event, "EventType": operation}
         other = _OTHER_ID.get(self.builder.ids[0], 1)
         yield self._as(event, 1 if other in self.builder.ids else other)
-        yield {**event, "Channel": "Application", "Provider_Name": "Quartz"}
+
+    def _of_another_log(self, event: Event) -> Iterator[dict[str, Any]]:
+        """Yield copies that satisfy the rule and are not of its log source, where its fields let that be."""
+        other = {"Channel": "Application", "Provider_Name": "Quartz"}
+        for need in needs(self.rule.get("logsource") or {}):
+            if fold(other["Channel"]) in need.channels:
+                other["Channel"] = "Quartz/Operational"
+            if need.foreign:
+                yield {**other, "EventID": 4, **event}
+            elif need.channels or need.event_ids:
+                compared = self.builder.by_field
+                yield {**event, **{key: value for key, value in other.items() if key not in compared}}
+            elif need.providers:
+                yield {key: value for key, value in event.items() if key != "Channel"} | {
+                    "Provider_Name": other["Provider_Name"]
+                }
 
     def _as(self, event: Event, event_id: int) -> dict[str, Any]:
         """Return a copy under another of Sysmon's event ids, with the EventType that it has."""

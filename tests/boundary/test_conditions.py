@@ -435,7 +435,6 @@ _DROPS: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
         },
         [(_NARROWER, "'Image'")],
     ),
-    ({"a": {"ParentImage": "u"}, "b": {"Image": "x"}, "condition": ["a", "b"]}, [(_NARROWER, "'Image'")]),
     ({"a": {"ParentImage": "u"}, "condition": "a"}, []),
 ]
 
@@ -463,6 +462,33 @@ def test_v5_what_a_pipeline_drops_is_a_loss(
         for one, (_, part) in zip(found, expected, strict=True):
             assert part in one.text
             assert one.relaxation.startswith("without an item: [")
+
+
+def test_v5_verify_runs_the_rule_without_the_item(tmp_path: Path) -> None:
+    for detection, expected in _DROPS:
+        loaded = rules.load([write(tmp_path, document(detection))])
+        cell = pipelines.cell("sysmon", "kql", user=[_dropping(tmp_path)])
+        [checked] = verify(loaded, [cell], tmp_path / "tests", Options("any"))
+        assert checked.status == "agrees", (detection, checked.reason, checked.detail)
+        assert (checked.fidelity != "exact") == bool(expected)
+
+
+@pytest.mark.parametrize(
+    "detection",
+    [
+        {"a": {"Image": "x"}, "condition": "a"},
+        {"a": {"Image": "x"}, "condition": "not a"},
+        {"a": {"User": "u"}, "b": {"Image": "x"}, "condition": ["a", "b"]},
+    ],
+)
+def test_v5_a_condition_of_which_nothing_is_left_is_refused(
+    detection: dict[str, Any], tmp_path: Path
+) -> None:
+    """The pipeline's own conditions would be left: every event of the log source."""
+    loaded = rules.load([write(tmp_path, document(detection))])
+    with pytest.raises(Refusal) as caught:
+        convert(loaded, loaded.rules[0], pipelines.cell("sysmon", "kql", user=[_dropping(tmp_path)]))
+    assert caught.value.code == "SC209"
 
 
 def test_v5_what_cannot_be_told_apart_is_refused(tmp_path: Path) -> None:
@@ -505,6 +531,25 @@ def test_v7_a_log_source_of_no_table_is_a_note(tmp_path: Path) -> None:
     made = convert(loaded, loaded.rules[0], pipelines.cell("none", "kql"))
     assert made.fidelity == "exact"
     assert "// note: log source not checked: category of one's own" in made.queries[0].text
+
+
+@pytest.mark.parametrize(
+    ("logsource", "detection", "fidelity"),
+    [
+        ({"product": "windows", "service": "application"}, {"Channel": "Application"}, "exact"),
+        ({"product": "windows", "service": "application"}, {"Channel": "System"}, "broader"),
+        ({"product": "windows", "service": "security"}, {"EventID": 4697, "Provider_Name": "P"}, "broader"),
+        ({"product": "linux", "service": "auditd"}, {"type": "EXECVE"}, "broader"),
+        ({"product": "zeek", "service": "http"}, {"uri|contains": "x"}, "broader"),
+    ],
+)
+def test_v7_the_label_is_shown_by_an_event(
+    logsource: dict[str, str], detection: dict[str, Any], fidelity: str, tmp_path: Path
+) -> None:
+    """Where the rule's own conditions let no other log through, nothing can be shown, and it is a note."""
+    loaded = rules.load([write(tmp_path, document({"a": detection, "condition": "a"}, logsource))])
+    [checked] = verify(loaded, [pipelines.cell("none", "spl")], tmp_path / "tests")
+    assert (checked.status, checked.fidelity) == ("agrees", fidelity), checked.reason
 
 
 @pytest.mark.parametrize("value", ['"elsewhere"', "true", "{}"])
