@@ -9,7 +9,7 @@ from typing import Any
 
 from sigma.types import SigmaFieldReference
 
-from converter import output
+from converter import output, pipelines
 from converter.cells import Cell
 from converter.columns import Column
 from converter.config import Wishes
@@ -23,6 +23,7 @@ from converter.plan import AlertColumns, BaseRule, CorrelationPlan, Fidelity, Re
 from converter.rule import Rule
 from converter.rules import RuleSet
 from converter.schedule import schedule
+from converter.usual_fields import usual_fields
 
 NO_WISHES = Wishes()
 Key = tuple[str, str]
@@ -66,6 +67,7 @@ def item_data(conversion: Conversion) -> dict[str, Any]:
         "states": [dict(base.state) for base in bases],
         "fields": list(dict.fromkeys(_used(plan))),
         "shown": list(plan.fields),
+        "usual": list(_usual(conversion)),
         "columns": inferred if conversion.cell.inferred else None,
     }
 
@@ -123,8 +125,22 @@ def export_item(
         states=tuple(data["states"]),
         fields={name: columns[name] for name in data["fields"] if name in columns},
         shown=tuple(data["shown"]),
+        usual=tuple(data["usual"]),
         columns=columns,
     )
+
+
+def _usual(conversion: Conversion) -> Iterator[str]:
+    """Yield the columns that show an event of a rule that names no ``fields``."""
+    plan, cell = conversion.plan, conversion.cell
+    if not isinstance(plan, BaseRule) or cell.inferred:
+        return
+    rule = conversion.rule
+    columns: dict[str, None] = {}
+    for name in usual_fields(rule.doc.get("logsource") or {}):
+        if pipelines.lacking(rule, cell, name) is None:
+            columns.update(dict.fromkeys(pipelines.map_field(rule, cell, name)))
+    yield from (column for column in columns if column in cell.columns)
 
 
 def _bases(plan: BaseRule | CorrelationPlan) -> Iterator[BaseRule]:

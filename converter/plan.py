@@ -127,6 +127,8 @@ class AlertColumns:
     last: str
     group: tuple[str, ...]
     count: str
+    values: str | None = None
+    """The list of the distinct values that a value_count counted, where the rows have one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,9 @@ class ExportItem:
     """The columns that the query compares, groups by or counts, with their types, in order of use."""
     shown: tuple[str, ...]
     """The columns of the rule's ``fields``: what its author wants to see of a hit."""
+    usual: tuple[str, ...]
+    """The columns that show an event of its log source, for a rule that names no ``fields``; none of a
+    correlation and of the source `none`."""
     columns: Mapping[str, Column]
     """All columns of the cell."""
     attack: str = ""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,17 @@ from typing import Any
 import pytest
 import yaml
 
+from converter.engines import engine_for
+from converter.engines.base import Stored
+from converter.errors import UsageError
 from converter.exports import attack
+from converter.exports.defender.rule import JSON as DETECTIONS
 from converter.exports.elastic.formats import NDJSON
+from converter.exports.item import ExportItem
 from converter.exports.sentinel.formats import ARM, YAML
-from tests.exports.making import simple
+from converter.plan import Fidelity, Reason
+from tests.exports.making import base, correlation, items, simple
+from tests.exports.running import Case, cases, kql_at
 from tests.support import ROOT, shared
 
 DATA = ROOT / "tests" / "exports" / "data"
@@ -229,3 +238,399 @@ def test_i1_splunk_keeps_the_rules_own_ids() -> None:
 
     text = stanzas([simple(target="spl", tags=["attack.t1562.001", "attack.t1685", "attack.t9999"])])
     assert 'annotations = {"mitre_attack": ["T1562.001", "T1685"]}' in text
+
+
+# I2: entities and details ----------------------------------------------------------------------------------
+
+
+def analytic(item: ExportItem) -> dict[str, Any]:
+    (resource,) = json.loads(str(ARM.part([item])))["resources"]
+    return dict(resource["properties"])
+
+
+def mapped(rule: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Return the first entity of each type: identifier -> column."""
+    found: dict[str, dict[str, str]] = {}
+    for one in rule.get("entityMappings", []):
+        columns = {field["identifier"]: field["columnName"] for field in one["fieldMappings"]}
+        found.setdefault(one["entityType"], columns)
+    return found
+
+
+def of_category(category: str, field: str, source: str) -> ExportItem:
+    detection = {"selection": {field: "x"}, "condition": "selection"}
+    return simple(
+        source,
+        "kql",
+        logsource={"category": category, "product": "windows"},
+        detection=detection,
+        fields=None,
+    )
+
+
+PATH = {"Name": "{0}_Name", "Directory": "{0}_Folder"}
+
+
+@pytest.mark.parametrize(
+    ("source", "category", "field", "host", "account", "process", "file"),
+    [
+        ("sysmon", "process_creation", "Image", "Computer", "User", "CommandLine", "Image_Name"),
+        ("sysmon", "file_event", "TargetFilename", "Computer", "User", "ProcessId", "TargetFilename_Name"),
+        ("sysmon", "image_load", "ImageLoaded", "Computer", "User", "ProcessId", "ImageLoaded_Name"),
+        ("sysmon", "registry_set", "TargetObject", "Computer", "User", "ProcessId", "Image_Name"),
+        ("sysmon", "dns_query", "QueryName", "Computer", "User", "ProcessId", "Image_Name"),
+        ("sysmon", "network_connection", "Image", "Computer", "User", "ProcessId", "Image_Name"),
+        (
+            *("sysmon", "process_access", "TargetImage", "Computer", "SourceUser", "SourceProcessId"),
+            "SourceImage_Name",
+        ),
+        (
+            "defender",
+            "process_creation",
+            "Image",
+            "DeviceName",
+            "AccountName",
+            "ProcessCommandLine",
+            "FileName",
+        ),
+        (
+            *("defender", "file_event", "TargetFilename", "DeviceName", "InitiatingProcessAccountName"),
+            *("InitiatingProcessCommandLine", "FileName"),
+        ),
+        (
+            *("defender", "registry_set", "TargetObject", "DeviceName", "InitiatingProcessAccountName"),
+            *("InitiatingProcessCommandLine", "InitiatingProcessFolderPath_Name"),
+        ),
+        # Azure-Sentinel, CrowdStrikeS3FDR_ccp: all tables have aid and UserName, none a computer's name; only
+        # that of processes has a process of its own.
+        ("crowdstrike", "process_creation", "Image", "aid", "UserName", "CommandLine", "ImageFileName_Name"),
+        ("crowdstrike", "file_event", "TargetFilename", "aid", "UserName", None, "TargetFileName_Name"),
+        ("crowdstrike", "network_connection", "DestinationIp", "aid", "UserName", None, None),
+        ("crowdstrike", "dns_query", "QueryName", "aid", "UserName", None, None),
+        ("crowdstrike", "registry_set", "TargetObject", "aid", "UserName", None, None),
+    ],
+)
+def test_i2_each_source_has_host_account_process_and_file(
+    source: str, category: str, field: str, host: str, account: str, process: str | None, file: str | None
+) -> None:
+    rule = analytic(of_category(category, field, source))
+    found = mapped(rule)
+    first = {kind: next(iter(columns.values())) for kind, columns in found.items()}
+    assert (first.get("Host"), first.get("Account")) == (host, account)
+    assert (first.get("Process"), first.get("File")) == (process, file)
+    assert rule["customDetails"], "a rule without fields shows what its log source is about"
+    # Alerts of different hosts are different incidents.
+    assert rule["incidentConfiguration"]["groupingConfiguration"]["matchingMethod"] == "AllEntities"
+
+
+@pytest.mark.parametrize(
+    ("source", "stored", "path", "expected"),
+    [
+        # Microsoft's samples have the whole path in FolderPath; its reference says folder.
+        ("defender", {"FolderPath": r"C:\Windows\cmd.exe"}, "FolderPath", ("cmd.exe", r"C:\Windows")),
+        ("defender", {"FolderPath": r"C:\Windows"}, "FolderPath", ("cmd.exe", r"C:\Windows")),
+        ("defender", {"FolderPath": ""}, "FolderPath", ("cmd.exe", "")),
+        ("crowdstrike", {"ImageFileName": r"\Device\HarddiskVolume3\a b\x.exe"}, "ImageFileName", None),
+        ("crowdstrike", {"ImageFileName": "System"}, "ImageFileName", ("System", "")),
+    ],
+)
+def test_i2_a_files_directory_is_without_its_name(
+    source: str, stored: dict[str, str], path: str, expected: tuple[str, str] | None
+) -> None:
+    """Entity types reference, File: name "without path", directory "full path to the file"."""
+    item = of_category("process_creation", "CommandLine", source)
+    rule = analytic(item)
+    table = item.tables[0]
+    columns = {name: column for name, column in item.columns.items() if not column.via}
+    doc = {"FileName": "cmd.exe", **stored} if source == "defender" else dict(stored)
+    event = Stored(0, table, doc)
+    stages = [line for line in rule["query"].split("\n| ") if line.startswith("extend")]
+    query = "\n| ".join([table, *stages])
+    (row,) = engine_for("kql").load([event], {table: columns}).run(query).rows
+    entity = mapped(rule)["File"]
+    got = (row[entity["Name"]], row[entity["Directory"]])
+    assert got == (expected or ("x.exe", r"\Device\HarddiskVolume3\a b"))
+
+
+def test_i2_a_rule_without_fields_shows_its_log_source_and_what_it_compares() -> None:
+    rule = analytic(of_category("registry_set", "Details", "sysmon"))
+    assert list(rule["customDetails"]) == [
+        *("Computer", "User", "Image", "ProcessId", "EventType", "TargetObject", "Details", "EventID"),
+    ]
+    named = simple(target="kql", fields=["Image"])
+    assert analytic(named)["customDetails"] == {"Image": "Image"}
+
+
+def test_i2_elastic_and_splunk_show_the_same() -> None:
+    fields = json.loads(str(NDJSON.part([simple(fields=None)])))["investigation_fields"]["field_names"]
+    assert {"process.executable", "process.command_line", "user.name"} <= set(fields)
+    from converter.exports.splunk.rule import stanzas
+
+    assert "nes_fields = Computer,User,Image,ProcessId,CommandLine" in stanzas(
+        [simple(target="spl", fields=None)]
+    )
+
+
+def test_i2_the_default_fields_are_those_of_sysmons_schema() -> None:
+    """Each category's fields are of its own events, as plain events of each kind have them."""
+    from converter.matcher.logsource import SYSMON_EVENT_IDS
+    from converter.usual_fields import usual_fields
+    from converter.witness import defaults
+
+    for category, ids in SYSMON_EVENT_IDS.items():
+        known = {name for number in ids for name in defaults.sysmon_event(number)}
+        extra = set(usual_fields({"category": category})) - known - {"Computer"}
+        assert not extra, category
+
+
+@pytest.mark.parametrize("field", ["DestinationIp", ["DestinationIp", "DestinationPort"]])
+def test_i2_an_alert_of_distinct_values_lists_them(field: Any) -> None:
+    logsource = {"category": "network_connection", "product": "windows"}
+    first = {**base("first", Image=r"c:\a"), "logsource": logsource}
+    counted = correlation("value_count", ["first"], condition={"gte": 2, "field": field})
+    (item,) = items(first, counted, targets=("kql",))
+    rule = analytic(item)
+    assert rule["customDetails"]["Values"] == "Values"
+    assert "Values = make_set(" in rule["query"]
+    times = ("2026-01-01 10:00:00", "2026-01-01 10:01:00")
+    events = [
+        Stored(
+            number,
+            "Event",
+            {
+                "TimeGenerated": datetime.fromisoformat(time),
+                "Source": "Microsoft-Windows-Sysmon",
+                "EventLog": "Microsoft-Windows-Sysmon/Operational",
+                "EventID": 3,
+                "Computer": "a",
+                "EventData": "<DataItem><EventData>"
+                rf'<Data Name="UtcTime">{time}</Data><Data Name="Image">c:\a</Data>'
+                f'<Data Name="DestinationIp">10.0.0.{number}</Data><Data Name="DestinationPort">445</Data>'
+                "</EventData></DataItem>",
+            },
+        )
+        for number, time in enumerate(times)
+    ]
+    session = engine_for("kql").load(events, {"Event": item.columns})
+    (row,) = session.run(item.queries[0].body).rows
+    port = " 445" if isinstance(field, list) else ""
+    values = json.loads(row["Values"]) if isinstance(row["Values"], str) else row["Values"]
+    assert sorted(values) == [f"10.0.0.0{port}", f"10.0.0.1{port}"]
+
+
+# I3: events that come in late ------------------------------------------------------------------------------
+
+
+LATE_COLUMN = {"sysmon": "RenderedDescription", "defender": "FileOriginUrl"}
+"""A column that no shipped rule reads: when the event came in, in the place of ingestion_time()."""
+
+
+def late_alerts(case: Case, query: str, every: int, back: int, lateness: list[int]) -> Counter[Any]:
+    """Return the alerts of consecutive runs, each over what a run can read: what came before it.
+
+    Args:
+        case: events, as stored.
+        query: of the exported rule.
+        every: seconds between two runs.
+        back: seconds that a run reads, by the events' own times.
+        lateness: seconds that events come in late, in turn.
+    """
+    column = LATE_COLUMN[case.item.source]
+    times = [case.time(event) for event in case.stored]
+    came = [time + timedelta(seconds=lateness[n % len(lateness)]) for n, time in enumerate(times)]
+    stored = [
+        replace(event, doc={**event.doc, column: f"{time.replace(tzinfo=None).isoformat()}Z"})
+        for event, time in zip(case.stored, came, strict=True)
+    ]
+    raised: Counter[Any] = Counter()
+    now = min(times).replace(second=0, microsecond=0)
+    quiet = 0
+    while now <= max(came) + timedelta(seconds=3 * every):
+        start, last = now - timedelta(seconds=back), now - timedelta(seconds=every)
+        read = [e for e, t, c in zip(stored, times, came, strict=True) if start <= t < now and c < now]
+        news = any(last <= one < now for one in came)
+        quiet = 0 if news else quiet + 1
+        if read and quiet < 2:  # Where nothing came in, one run is as good as many.
+            raised += case.marks(case.run(kql_at(query, now, f"todatetime({column})"), read))
+        now += timedelta(seconds=every)
+    return raised
+
+
+def _by_title(source: str, title: str) -> Case:
+    found = [case for case in cases(source, "kql") if case.item.title.startswith(title)]
+    return max(found, key=lambda case: len(case.stored))
+
+
+@pytest.mark.parametrize("lateness", [[0], [1400], [0, 1300, 30], [1400, 0, 700, 20]])
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Process Reads LSASS",  # temporal
+        "Command Run Through WMI",  # temporal_ordered
+        "Services, Tasks or Processes",  # event_count
+        "One Program Reaches Many Hosts",  # value_count
+    ],
+)
+def test_i3_sentinel_raises_each_alert_once_though_events_are_late(title: str, lateness: list[int]) -> None:
+    """Up to 25 minutes, whichever of an alert's events is late."""
+    case = _by_title("sysmon", title)
+    (text,) = dict(YAML.part([case.item])).values()
+    rule = yaml.safe_load(text)
+    expected = case.marks(case.run(case.item.queries[0].body, case.stored))
+    assert expected
+    back = int(rule["queryPeriod"][:-1]) * 60
+    assert rule["queryFrequency"] == "5m"
+    assert rule["queryPeriod"].endswith("m")
+    assert late_alerts(case, rule["query"], 300, back, lateness) == expected
+
+
+@pytest.mark.parametrize("lateness", [[0, 3 * 3600 - 700], [2 * 3600, 0, 600]])
+@pytest.mark.parametrize("title", ["Command Run Through WMI", "One Program Reaches Many Hosts"])
+def test_i3_defender_raises_each_alert_once_though_devices_are_late(title: str, lateness: list[int]) -> None:
+    """An hourly rule reads four hours: a device may report hours later ("Create custom detections")."""
+    case = _by_title("defender", title)
+    (text,) = dict(DETECTIONS.part([case.item])).values()
+    rule = json.loads(text)
+    assert rule["schedule"] == {"frequency": "PT1H"}
+    expected = case.marks(case.run(case.item.queries[0].body, case.stored))
+    assert expected
+    query = rule["queryCondition"]["queryText"]
+    assert late_alerts(case, query, 3600, 4 * 3600, lateness) == expected
+
+
+def test_i3_defender_does_not_judge_by_the_events_time() -> None:
+    """Nothing but the window of what a run reads in whole looks at an event's time."""
+    case = _by_title("defender", "Command Run Through WMI")
+    (text,) = dict(DETECTIONS.part([case.item])).values()
+    query = json.loads(text)["queryCondition"]["queryText"]
+    assert re.findall(r"ago\(\w+\)", query) == ["ago(239m)", "ago(1h)"]
+    assert query.count("| where ingestion_time() < until") == 2
+
+
+# I4: versions, connectors, near real time ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "package", "current"),
+    [
+        # elastic/detection-rules, etc/integration-manifests.json.gz, 21 August 2026; the finding of November
+        # names 3.3.0 (crowdstrike) and 5.12.3 (m365_defender).
+        ("sysmon", "windows", ("3.4.0",)),
+        ("defender", "m365_defender", ("5.5.0", "5.12.3")),
+        ("crowdstrike", "crowdstrike", ("3.3.0",)),
+        ("windows-security", "system", ("2.12.0",)),
+    ],
+)
+def test_i4_related_integrations_fit_todays_packages(
+    source: str, package: str, current: tuple[str, ...]
+) -> None:
+    more: dict[str, Any] = {}
+    if source == "windows-security":
+        more = {
+            "logsource": {"product": "windows", "service": "security"},
+            "detection": {"selection": {"EventID": 4624}, "condition": "selection"},
+        }
+    rule = json.loads(str(NDJSON.part([simple(source, **more)])))
+    (version,) = [one["version"] for one in rule["related_integrations"] if one["package"] == package]
+    for one in current:  # ^x.y.z: the same major, not below.
+        parts, least = ([int(n) for n in text.split(".")] for text in (one, version.removeprefix("^")))
+        assert version.startswith("^")
+        assert parts[0] == least[0]
+        assert parts >= least
+
+
+@pytest.mark.parametrize(
+    ("source", "connectors"),
+    [
+        # DumpingLSASSProcessIntoaFile.yaml, a rule of Azure-Sentinel about Sysmon in the table Event.
+        ("sysmon", {"SecurityEvents": ["SecurityEvent"], "WindowsSecurityEvents": ["SecurityEvent"]}),
+        ("defender", {"MicrosoftThreatProtection": ["DeviceProcessEvents"]}),
+        # CrowdStrikeS3FDR_ccp/DataConnectorDefinition.json: connectorUiConfig.id, dataTypes.
+        ("crowdstrike", {"CrowdStrikeFalconS3CCPDefinition": ["CrowdStrike_Process_Events_CL"]}),
+    ],
+)
+def test_i4_required_connectors_of_each_table(source: str, connectors: dict[str, list[str]]) -> None:
+    (text,) = dict(YAML.part([simple(source, "kql")])).values()
+    required = yaml.safe_load(text)["requiredDataConnectors"]
+    assert {one["connectorId"]: one["dataTypes"] for one in required} == connectors
+
+
+NRT = """
+alertDetailsOverride alertRuleTemplateName customDetails description displayName enabled entityMappings
+eventGroupingSettings incidentConfiguration query sentinelEntitiesMappings severity subTechniques
+suppressionDuration suppressionEnabled tactics techniques templateVersion
+"""
+"""Microsoft's SDK, NrtAlertRuleProperties (@azure/arm-securityinsight): no frequency, period and trigger."""
+
+
+def test_i4_near_real_time_rules_of_sentinel() -> None:
+    item = replace(simple(target="kql"), near_real_time=True)
+    (resource,) = json.loads(str(ARM.part([item])))["resources"]
+    assert resource["kind"] == "NRT"
+    rule = resource["properties"]
+    assert set(rule) <= set(NRT.split())
+    # The service looks at each event as it comes in, and takes no joins and unions (near-real-time-rules).
+    assert "ingestion_time" not in rule["query"]
+    assert not re.search(r"\b(join|union)\b", rule["query"])
+    (text,) = dict(YAML.part([item])).values()
+    document = yaml.safe_load(text)
+    assert document["kind"] == "NRT"
+    # NrtTemplateInternalModel.cs is QueryBasedTemplateInternalModel, which has none of these.
+    assert not {"queryFrequency", "queryPeriod", "triggerOperator", "triggerThreshold"} & set(document)
+
+
+def test_i4_a_correlation_stays_a_scheduled_rule() -> None:
+    counted = correlation("event_count", ["first"], condition={"gte": 3})
+    (item,) = items(base("first", Image="a"), counted, targets=("kql",))
+    (resource,) = json.loads(str(ARM.part([replace(item, near_real_time=True)])))["resources"]
+    assert resource["kind"] == "Scheduled"
+
+
+def test_i4_the_configuration_chooses_near_real_time(tmp_path: Path) -> None:
+    from converter.config import load
+    from converter.exporting import make
+
+    (tmp_path / "sigconv.toml").write_text("[export]\nsentinel-nrt = true\n")
+    made = make(["sentinel-arm"], [("sysmon", "kql")], [simple(target="kql")], wishes=load(tmp_path).export)
+    (part,) = made.parts["sentinel-arm", "sysmon"]
+    assert json.loads(part.text)["resources"][0]["kind"] == "NRT"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[export]\nelastic-attack = "17"\n', "'export.elastic-attack' is one of 18, 19"),
+        ("[export]\nsentinel-nrt = 1\n", "'export.sentinel-nrt' is true or false"),
+        ("[export]\nnrt = true\n", "'export.nrt' is unknown"),
+        ("export = 1\n", "'export' is a table"),
+    ],
+)
+def test_i4_a_wrong_wish_is_told(tmp_path: Path, text: str, message: str) -> None:
+    from converter.config import load
+
+    (tmp_path / "sigconv.toml").write_text(text)
+    with pytest.raises(UsageError, match=message):
+        load(tmp_path)
+
+
+# What is said of a query's fidelity ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", ["kql", "spl", "eql"])
+def test_exported_descriptions_say_what_is_assumed(target: str) -> None:
+    item = replace(
+        simple(target=target),
+        fidelity=Fidelity.ASSUMED,
+        reasons=(Reason(Fidelity.ASSUMED, "sysmon-x-1: a claim about a column"),),
+    )
+    if target == "kql":
+        text = analytic(item)["description"]
+    elif target == "spl":
+        from converter.exports.splunk.rule import stanzas
+
+        text = stanzas([item])
+    else:
+        text = json.loads(str(NDJSON.part([item])))["note"]
+    assert "if the assumptions below hold" in text
+    assert "assumed: sysmon-x-1: a claim about a column" in text
+    assert item.id in text

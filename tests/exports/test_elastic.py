@@ -304,7 +304,7 @@ def test_spans_have_units_that_suppression_knows() -> None:
 
 def test_other_sources() -> None:
     rule = one(simple(source="defender"))
-    assert rule["related_integrations"] == [{"package": "m365_defender", "version": "^3.6.0"}]
+    assert rule["related_integrations"] == [{"package": "m365_defender", "version": "^5.0.0"}]
     required = {field["name"]: field["ecs"] for field in rule["required_fields"]}
     assert required["m365_defender.event.category"] is False
     none = one(simple(source="none"))

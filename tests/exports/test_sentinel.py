@@ -59,7 +59,10 @@ CONNECTORS = {
     "WindowsSecurityEvents",
     "WindowsForwardedEvents",
     "MicrosoftThreatProtection",
+    "CrowdStrikeFalconS3CCPDefinition",
 }
+"""ValidConnectorIds.json; the last is the id of the solution's connector (Solutions/CrowdStrike Falcon
+Endpoint Protection/Data Connectors/CrowdStrikeS3FDR_ccp/DataConnectorDefinition.json)."""
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -228,7 +231,6 @@ def test_the_tactics_of_attack_have_names_in_sentinel() -> None:
         ({}, {"queryFrequency": "PT5M", "queryPeriod": "PT30M"}),
         ({"title": "[x]"}, {"displayName": "[[x]"}),
         ({"title": "[x"}, {"displayName": "[x"}),
-        ({"description": "y" * 6000}, {"description": "y" * 4999 + "…"}),
         ({"fields": ["Image", "User"]}, {"customDetails": {"Image": "Image", "User": "User"}}),
         (
             {},
@@ -237,6 +239,21 @@ def test_the_tactics_of_attack_have_names_in_sentinel() -> None:
                     {"entityType": kind, "fieldMappings": [{"identifier": "FullName", "columnName": column}]}
                     for kind, column in (("Host", "Computer"), ("Account", "User"))
                 ]
+                + [
+                    {
+                        "entityType": "Process",
+                        "fieldMappings": [
+                            {"identifier": name, "columnName": name} for name in ("CommandLine", "ProcessId")
+                        ],
+                    },
+                    {
+                        "entityType": "File",
+                        "fieldMappings": [
+                            {"identifier": "Name", "columnName": "Image_Name"},
+                            {"identifier": "Directory", "columnName": "Image_Folder"},
+                        ],
+                    },
+                ]
             },
         ),
     ],
@@ -244,6 +261,12 @@ def test_the_tactics_of_attack_have_names_in_sentinel() -> None:
 def test_properties(doc: dict[str, Any], expected: dict[str, Any]) -> None:
     rule = properties(simple(target="kql", **doc))
     assert {key: rule[key] for key in expected} == expected
+
+
+def test_a_long_description_keeps_its_attribution() -> None:
+    found = properties(simple(target="kql", description="y" * 6000))["description"]
+    assert len(found) == 5000
+    assert re.fullmatch(r"y+…\n\nMade by sigconv from Sigma rule [-\w]+; fidelity: exact\.", found)
 
 
 def test_a_long_title_is_cut() -> None:
@@ -266,11 +289,11 @@ def test_resource() -> None:
 @pytest.mark.parametrize(
     ("timespan", "every", "back"),
     [
-        ("10m", "5m", "20m"),
-        ("90s", "5m", "12m"),
-        ("47h", "5m", "2830m"),
-        ("48h", "1h", "2945m"),
-        ("13d", "1h", "18785m"),
+        ("10m", "5m", "40m"),
+        ("90s", "5m", "32m"),
+        ("47h", "5m", "2850m"),
+        ("48h", "1h", "2965m"),
+        ("13d", "1h", "18805m"),
     ],
 )
 def test_schedule_of_a_window(timespan: str, every: str, back: str) -> None:
@@ -309,13 +332,10 @@ def test_what_sentinel_cannot_hold_is_refused() -> None:
 def test_hostile_texts_come_back(text: str) -> None:
     item = simple(target="kql", title=text, description=text, fields=["Image"], tags=[f"x.{text}"])
     assert properties(item)["displayName"] == " ".join(text.split())
-    assert properties(item)["description"] == text.strip()
+    assert properties(item)["description"].startswith(text.strip() + "\n\nMade by sigconv")
     rule = document(item)
-    assert (rule["name"], rule["description"], rule["tags"]) == (
-        " ".join(text.split()),
-        text.strip(),
-        ["Sigma", f"x.{text}"],
-    )
+    assert (rule["name"], rule["tags"]) == (" ".join(text.split()), ["Sigma", f"x.{text}"])
+    assert rule["description"].startswith(text.strip() + "\n\nMade by sigconv")
 
 
 def test_hostile_values_come_back() -> None:

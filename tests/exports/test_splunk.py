@@ -238,8 +238,8 @@ def test_hostile_texts_come_back(text: str) -> None:
     assert len(found) == 2
     name, settings = found[0]
     prose = " ".join(re.sub(r"[\x00-\x1f\x85\u2028]+", " ", text).split())
-    assert settings["description"] == (f"{prose}." if prose.endswith("\\") else prose)
-    assert settings["action.correlationsearch.label"] == settings["description"]
+    assert settings["description"].startswith(f"{prose} Made by sigconv from Sigma rule ")
+    assert settings["action.correlationsearch.label"] == (f"{prose}." if prose.endswith("\\") else prose)
     assert settings["search"] == first.queries[0].body
     assert not re.search(r"[\[\]/\\\n]", name)
     assert found[1][1] == one(second)
@@ -249,7 +249,7 @@ def test_nothing_in_a_notable_is_a_token() -> None:
     settings = one(simple(target="spl", title="uses $env:x$", description="$a$ and $b$"))
     for key in ("rule_title", "rule_description"):
         assert "$" not in settings[f"action.notable.param.{key}"]
-    assert settings["description"] == "$a$ and $b$"
+    assert settings["description"].startswith("$a$ and $b$ Made by sigconv")
 
 
 @pytest.mark.parametrize("value", ["a\\", '$x$ %y% "q" [z] # ü', "```c```", "a;b =c", "{{x}}"])

@@ -147,6 +147,7 @@ def _scope(plan: CorrelationPlan, script: Script, nested: bool) -> Scope:
         columns.fresh("LastTime"),
         plan.group_by,
         columns.fresh(_MEASURED.get(plan.type, "EventCount")),
+        columns.fresh("Values") if plan.type == "value_count" and not nested else None,
     )
     window = script.timespan(plan.timespan_ms)
     return Scope(plan, shape, script, columns, window, alert, columns.fresh("Bin"), nested)

@@ -13,6 +13,8 @@ from converter.backends.kql.script import assignments, piped, summarize
 from converter.plan import CorrelationPlan, Threshold
 
 Summing = Callable[[list[tuple[str, str]], Sequence[str]], tuple[list[str], Expr]]
+LISTED = 100
+"""Values that an alert of a value_count lists at the most."""
 _OPERATORS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "eq": "==", "neq": "!="}
 
 
@@ -174,6 +176,10 @@ def summed(
         each = [(alert.first, f"min({begin})"), *carried]
         stages.append(summarize(each, scope.by(alert.last, *by, *distinct)))
         made[0] = (alert.first, f"min({alert.first})")
+    if alert.values is not None:
+        listed = [name(value) for value in names.values]
+        text = listed[0] if len(listed) == 1 else f'strcat_delim(" ", {", ".join(listed)})'
+        made.insert(2, (alert.values, f"make_set({text}, {LISTED})"))
     condition = _counted(scope)
     if plan.expression is not None:
         held = scope.columns.fresh("Rules")

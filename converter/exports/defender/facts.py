@@ -18,8 +18,11 @@ ATTACK = "18"
 LOOKBACKS = ((3_600, 4 * 3_600), (3 * 3_600, 12 * 3_600), (12 * 3_600, 48 * 3_600), (86_400, 30 * 86_400))
 """Seconds between two runs -> seconds that a run reads: hourly 4 hours, every 3 hours 12, every 12 hours 48,
 daily 30 days. The service fixes them (Microsoft's "Create and manage custom detections rules")."""
-LATE = 300
-"""Seconds between an event's time and the end of the time that a run of a correlation judges."""
+LATE = 3_600
+"""Seconds that an event may come in late at the least: the lookback covers the window, the time between two
+runs and this. Devices report when they are online again."""
+DESCRIPTION_MAX = 5_000
+"""Characters; Graph's reference names no limit, Sentinel's is this."""
 
 REQUIRED = ("Timestamp", "DeviceId", "ReportId")
 """Columns that the result must have for rules over Device tables (the same page)."""

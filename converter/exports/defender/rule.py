@@ -20,6 +20,7 @@ from converter.exports.item import ExportItem, ExportQuery
 from converter.exports.sentinel.entities import details, needed
 from converter.exports.sentinel.query import Rows, duration, extended, in_one_run, rows
 from converter.exports.sentinel.rule import tactic_name
+from converter.exports.wording import description
 
 _STRINGS = re.compile(r"@\"(?:[^\"]|\"\")*\"|@'(?:[^']|'')*'|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'")
 
@@ -51,17 +52,21 @@ def _rule(item: ExportItem, query: ExportQuery) -> dict[str, Any]:
         raise Refusal(
             "SC210", f"custom detections must return {' and '.join(missing)}, and the query does not"
         )
-    shown = details(held, item)
-    body = extended(query.body, needed(held, [], shown))
-    frequency = 0 if _continuous(item, query, body) else _frequency(item)
-    if frequency:
-        body = extended(in_one_run(item, query, frequency, facts.LATE), needed(held, [], shown))
+    # A continuous rule does without columns that it would have to compute, unless the rule names them.
+    shown = details(held, item, query, derived=bool(item.shown))
+    body = extended(query.body, held, *needed(held, [], shown))
+    frequency = 0
+    if not _continuous(item, query, body):
+        frequency, back = _frequency(item)
+        body = extended(
+            in_one_run(item, query, frequency, back - item.window), held, *needed(held, [], shown)
+        )
     level = str(item.rule.get("level") or "").lower()
     title = item.title + (f" ({query.name})" if query.name else "")
-    description = str(item.rule.get("description") or "").strip() or item.title
+    about = description(item, facts.DESCRIPTION_MAX)
     template: dict[str, Any] = {
         "title": _no_column(title),
-        "description": _no_column(description),
+        "description": _no_column(about),
         "severity": facts.SEVERITY.get(level, facts.SEVERITY[facts.NO_LEVEL]),
         "recommendedActions": _advice(item),
         "entityMappings": _entities(held),
@@ -73,7 +78,7 @@ def _rule(item: ExportItem, query: ExportQuery) -> dict[str, Any]:
         "@odata.type": "#microsoft.graph.security.detectionRule",
         "id": rule_id(item, query.name),
         "displayName": title,
-        "description": description,
+        "description": about,
         "status": "disabled",
         "queryCondition": {"queryText": body},
         "schedule": {"frequency": duration(frequency)},
@@ -100,11 +105,11 @@ def _continuous(item: ExportItem, query: ExportQuery, body: str) -> bool:
     return plain and operators <= facts.CONTINUOUS_OPERATORS and functions <= facts.CONTINUOUS_FUNCTIONS
 
 
-def _frequency(item: ExportItem) -> int:
-    """Return the shortest time between two runs whose lookback covers the window."""
+def _frequency(item: ExportItem) -> tuple[int, int]:
+    """Return the shortest time between two runs whose lookback covers the window, and that lookback."""
     for every, back in facts.LOOKBACKS:
         if item.window + every + facts.LATE <= back:
-            return every
+            return every, back
     raise Refusal("SC210", f"custom detections read 30 days at the most, and the window is {item.window} s")
 
 

@@ -37,14 +37,16 @@ on all its own rules but EQL sequences, which it would put out of step (elastic/
 PACKAGES = {
     "logs-windows.": ("windows", "^3.0.0"),
     "logs-system.": ("system", "^2.0.0"),
-    "logs-m365_defender.": ("m365_defender", "^3.6.0"),
-    "logs-crowdstrike.": ("crowdstrike", "^2.0.0"),
+    "logs-m365_defender.": ("m365_defender", "^5.0.0"),
+    "logs-crowdstrike.": ("crowdstrike", "^3.0.0"),
     "logs-endpoint.": ("endpoint", "^9.0.0"),
 }
 """How a data stream's name begins -> Fleet package and the versions that fit. Each has one integration, and
 is then named without (Kibana's API, RelatedIntegration). Kibana's form takes x.y.z, ^x.y.z and ~x.y.z,
-so these are the current majors. It only shows them: with another version a rule runs all the same.
-m365_defender keeps the ids of processes from 3.6.0 on."""
+so these are the current majors (elastic/detection-rules, detection_rules/etc/integration-manifests.json.gz
+of 21 August 2026: windows 3.4.0, system 2.12.0, m365_defender 5.5.0, crowdstrike 3.3.0, endpoint 9.5.0). It
+only shows them: with another version a rule runs all the same. m365_defender keeps the ids of processes from
+3.6.0 on."""
 
 _ECS = """
 @timestamp message labels tags agent client cloud code_signature container data_stream destination device dll

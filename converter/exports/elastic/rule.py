@@ -24,6 +24,7 @@ from converter.exports.attack import threat
 from converter.exports.elastic import facts, texts
 from converter.exports.identity import rule_id
 from converter.exports.item import ExportItem, ExportQuery
+from converter.exports.wording import described
 from converter.plan import Fidelity
 
 _FIDELITIES = (Fidelity.EXACT, Fidelity.ASSUMED, Fidelity.BROADER, Fidelity.NARROWER)
@@ -52,7 +53,7 @@ def _rule(item: ExportItem, query: ExportQuery) -> dict[str, Any]:
     rule: dict[str, Any] = {
         "rule_id": rule_id(item, query.name),
         "name": item.title + (f" ({query.name})" if query.name else ""),
-        "description": texts.description(item),
+        "description": described(item),
         "severity": severity,
         "risk_score": risk,
         "version": _version(item),
@@ -76,8 +77,8 @@ def _rule(item: ExportItem, query: ExportQuery) -> dict[str, Any]:
         "exceptions_list": [],
         "actions": [],
     }
-    if item.shown:
-        rule["investigation_fields"] = {"field_names": list(item.shown)}
+    if item.shown or item.usual:
+        rule["investigation_fields"] = {"field_names": list(item.shown or item.usual)}
     if item.correlation is None and item.source != "none":
         rule["timestamp_override"] = facts.INGESTED
     suppression = _suppression(item, what["type"])

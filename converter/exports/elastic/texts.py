@@ -7,35 +7,20 @@ from collections.abc import Sequence
 from converter.exports.attack import Tactic, unknown
 from converter.exports.elastic import facts
 from converter.exports.item import ExportItem
-from converter.plan import Fidelity
+from converter.exports.wording import MEANING, bullets, described, reasons
 
-_MEANING = {
-    Fidelity.EXACT: "The query selects exactly what the Sigma rule means.",
-    Fidelity.ASSUMED: "The query selects exactly what the Sigma rule means if the assumptions below hold.",
-    Fidelity.BROADER: "The query may return more than the Sigma rule means, never less.",
-    Fidelity.NARROWER: "The query may miss events that the Sigma rule means.",
-}
 _OS = {"windows": "Windows", "linux": "Linux", "macos": "macOS"}
 _SOURCES = {"sysmon": "Sysmon", "defender": "Microsoft Defender XDR", "crowdstrike": "CrowdStrike"}
 
 
-def description(item: ExportItem) -> str:
-    """Return the rule's description; Kibana demands one, so the title stands in for it."""
-    return str(item.rule.get("description") or "").strip() or item.title
-
-
 def note(item: ExportItem) -> str:
     """Return the investigation guide in Markdown."""
-    parts = ["## Triage and analysis", "### What it finds\n\n" + description(item)]
+    parts = ["## Triage and analysis", "### What it finds\n\n" + described(item)]
     if found := item.texts("falsepositives"):
-        parts.append("### False positives\n\n" + _bullets(found))
-    lines = [_MEANING[item.fidelity]]
-    if item.reasons:
-        labelled = (
-            f"{'note' if reason.fidelity == Fidelity.EXACT else reason.fidelity}: {reason.text}"
-            for reason in item.reasons
-        )
-        lines.append(_bullets(list(labelled)))
+        parts.append("### False positives\n\n" + bullets(found))
+    lines = [MEANING[item.fidelity]]
+    if found := reasons(item):
+        lines.append(bullets(found))
     parts.append("### How far to trust the query\n\n" + "\n\n".join(lines))
     if item.id:
         parts.append(f"Made by sigconv from Sigma rule `{item.id}` for {item.source}/{item.target}.")
@@ -65,7 +50,7 @@ def setup(item: ExportItem, kind: str, sequence: bool) -> str:
         )
     if kind == "threshold" and len(item.group_by) > 3:
         lines.append("Groups of more than three fields need Elastic 9.2.")
-    return "## Setup\n\n" + _bullets(lines) + "\n"
+    return "## Setup\n\n" + bullets(lines) + "\n"
 
 
 def authors(item: ExportItem) -> list[str]:
@@ -83,7 +68,3 @@ def tags(item: ExportItem, tactics: Sequence[Tactic]) -> list[str]:
         found.append(f"Status: {item.rule['status']}")
     found.append(f"Fidelity: {item.fidelity}")
     return list(dict.fromkeys([*found, *unknown(item.texts("tags"), item.attack or facts.ATTACK)]))
-
-
-def _bullets(lines: Sequence[str]) -> str:
-    return "\n".join("- " + " ".join(line.split()) for line in lines)

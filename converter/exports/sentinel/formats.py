@@ -55,10 +55,14 @@ def _resource(one: Analytic) -> dict[str, Any]:
         "id": f"[concat({provider}, '/alertRules/{one.id}')]",
         "name": f"[concat(parameters('workspace'), '/Microsoft.SecurityInsights/{one.id}')]",
         "type": f"{_WORKSPACE}/alertRules",
-        "kind": "Scheduled",
+        "kind": _kind(one),
         "apiVersion": facts.API_VERSION,
         "properties": literal(_properties(one)),
     }
+
+
+def _kind(one: Analytic) -> str:
+    return "NRT" if one.near_real_time else "Scheduled"
 
 
 def _properties(one: Analytic) -> dict[str, Any]:
@@ -68,10 +72,16 @@ def _properties(one: Analytic) -> dict[str, Any]:
         "severity": one.severity,
         "enabled": False,
         "query": one.query,
-        "queryFrequency": duration(one.frequency),
-        "queryPeriod": duration(one.period),
-        "triggerOperator": "GreaterThan",
-        "triggerThreshold": 0,
+        **(
+            {}
+            if one.near_real_time
+            else {
+                "queryFrequency": duration(one.frequency),
+                "queryPeriod": duration(one.period),
+                "triggerOperator": "GreaterThan",
+                "triggerThreshold": 0,
+            }
+        ),
         "suppressionEnabled": False,
         "suppressionDuration": "PT5H",
         "tactics": one.tactics,
@@ -148,10 +158,16 @@ def _document(one: Analytic) -> dict[str, Any]:
             {"connectorId": connector, "dataTypes": list(dict.fromkeys(kinds))}
             for connector, kinds in connectors.items()
         ],
-        "queryFrequency": span(one.frequency),
-        "queryPeriod": span(one.period),
-        "triggerOperator": "gt",
-        "triggerThreshold": 0,
+        **(
+            {}
+            if one.near_real_time
+            else {
+                "queryFrequency": span(one.frequency),
+                "queryPeriod": span(one.period),
+                "triggerOperator": "gt",
+                "triggerThreshold": 0,
+            }
+        ),
         "tactics": one.tactics,
         "relevantTechniques": one.techniques,
         "tags": ["Sigma", *item.texts("tags")],
@@ -159,7 +175,7 @@ def _document(one: Analytic) -> dict[str, Any]:
         "eventGroupingSettings": {"aggregationKind": "AlertPerResult"},
         **_alert(one),
         "version": _version(item),
-        "kind": "Scheduled",
+        "kind": _kind(one),
     }
 
 

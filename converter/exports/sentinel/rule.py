@@ -12,6 +12,7 @@ from converter.exports.item import ExportItem, ExportQuery
 from converter.exports.sentinel import facts
 from converter.exports.sentinel.entities import Entity, details, entities, needed
 from converter.exports.sentinel.query import extended, in_one_run, rows
+from converter.exports.wording import cut, description
 
 TARGETS = ("kql",)
 
@@ -28,6 +29,8 @@ class Analytic:
     description: str
     severity: str
     query: str
+    near_real_time: bool
+    """Whether it runs each minute over what came in (kind NRT), without frequency and period."""
     frequency: int
     """Seconds between two runs."""
     period: int
@@ -49,16 +52,25 @@ def analytics(items: Sequence[ExportItem]) -> list[Analytic]:
 
 
 def _analytic(item: ExportItem, query: ExportQuery) -> Analytic:
+    near = item.near_real_time and near_real_time(item, query)
     frequency, period = _schedule(item, query)
+    reach = period - item.window
+    body = query.body if near else in_one_run(item, query, frequency, reach)
     held = rows(item, query)
-    found, shown = entities(held, item), details(held, item)
-    columns = needed(held, found, shown)
-    if query.alert is not None and "TimeGenerated" not in held.columns:
-        columns.append(("TimeGenerated", query.alert.last))
-    body = extended(in_one_run(item, query, frequency, facts.LATE), columns)
-    if len(body) > facts.QUERY_MAX:
+    made = ""
+    found: list[Entity] = []
+    shown: dict[str, str] = {}
+    for derived in (True, False):  # A query that becomes too long does without further columns.
+        found, shown = entities(held, item, derived=derived), details(held, item, query, derived=derived)
+        inside, parts = needed(held, found, shown)
+        if query.alert is not None and "TimeGenerated" not in held.columns:
+            inside.append(("TimeGenerated", query.alert.last))
+        made = extended(body, held, inside, parts)
+        if len(made) <= facts.QUERY_MAX:
+            break
+    else:
         raise Refusal(
-            "SC210", f"Sentinel takes queries of {facts.QUERY_MAX} characters, and this one has {len(body)}"
+            "SC210", f"Sentinel takes queries of {facts.QUERY_MAX} characters, and this one has {len(made)}"
         )
     tactics = threat(item.texts("tags"), facts.ATTACK)
     level = str(item.rule.get("level") or "").lower()
@@ -66,12 +78,11 @@ def _analytic(item: ExportItem, query: ExportQuery) -> Analytic:
         item=item,
         name=query.name or "",
         id=rule_id(item, query.name),
-        title=_short(item.title + (f" ({query.name})" if query.name else ""), facts.NAME_MAX),
-        description=_short(
-            str(item.rule.get("description") or "").strip() or item.title, facts.DESCRIPTION_MAX
-        ),
+        title=cut(item.title + (f" ({query.name})" if query.name else ""), facts.NAME_MAX),
+        description=description(item, facts.DESCRIPTION_MAX),
         severity=facts.SEVERITY.get(level, facts.SEVERITY[facts.NO_LEVEL]),
-        query=body,
+        query=made,
+        near_real_time=near,
         frequency=frequency,
         period=period,
         tactics=[tactic_name(one.name) for one in tactics],
@@ -83,6 +94,11 @@ def _analytic(item: ExportItem, query: ExportQuery) -> Analytic:
     )
 
 
+def near_real_time(item: ExportItem, query: ExportQuery) -> bool:
+    """Tell whether a query can be a rule that runs each minute: one about single events of one table."""
+    return query.alert is None and len(item.tables) == 1 and "union " not in query.body
+
+
 def tactic_name(name: str) -> str:
     """Return Microsoft's name of a tactic: CommandAndControl."""
     return "".join(word[0].upper() + word[1:] for word in name.split())
@@ -90,10 +106,8 @@ def tactic_name(name: str) -> str:
 
 def _schedule(item: ExportItem, query: ExportQuery) -> tuple[int, int]:
     """Return frequency and period in seconds, whole minutes."""
-    if query.alert is None:
-        return item.interval, facts.EVENT_PERIOD
     frequency = item.interval
-    if _period(item, frequency) >= facts.LONG_PERIOD:
+    if query.alert is not None and _period(item, frequency) >= facts.LONG_PERIOD:
         frequency = facts.LONG_FREQUENCY
     period = _period(item, frequency)
     if period > facts.PERIOD_MAX:
@@ -102,8 +116,5 @@ def _schedule(item: ExportItem, query: ExportQuery) -> tuple[int, int]:
 
 
 def _period(item: ExportItem, frequency: int) -> int:
-    return -(-(item.window + frequency + facts.LATE) // 60) * 60
-
-
-def _short(text: str, longest: int) -> str:
-    return text if len(text) <= longest else text[: longest - 1] + "…"
+    late = facts.LATE_FROM_DEVICES if set(item.tables) & set(facts.DEVICE_COLUMNS) else facts.LATE
+    return -(-(item.window + frequency + late) // 60) * 60

@@ -48,3 +48,5 @@ DOMAINS = (
 """Security domain of Enterprise Security -> how the category or service of a log source begins.
 The other domains (threat, identity, audit) are about no log source."""
 NO_DOMAIN = "threat"
+DESCRIPTION_MAX = 2000
+"""Characters of a description: no limit of savedsearches.conf.spec, but one that a list of searches bears."""

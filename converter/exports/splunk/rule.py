@@ -25,6 +25,7 @@ from converter.exports.identity import rule_id
 from converter.exports.item import ExportItem, ExportQuery
 from converter.exports.splunk import facts
 from converter.exports.splunk.conf import line, lines, stanza, stanza_name
+from converter.exports.wording import description
 
 TARGETS = ("spl",)
 
@@ -44,7 +45,7 @@ def _stanza(item: ExportItem, query: ExportQuery) -> str:
     name = stanza_name(title, unique[:8], facts.NAME_MAX)
     settings = {
         "search": lines(_search(item, query)),
-        "description": line(_description(item)),
+        "description": line(description(item, facts.DESCRIPTION_MAX)),
         "disabled": "1",
         "enableSched": "1",
         "cron_schedule": _cron(unique, item.interval),
@@ -64,10 +65,6 @@ def _stanza(item: ExportItem, query: ExportQuery) -> str:
 def _level(item: ExportItem) -> str:
     level = str(item.rule.get("level") or "").lower()
     return level if level in facts.SEVERITY else facts.NO_LEVEL
-
-
-def _description(item: ExportItem) -> str:
-    return str(item.rule.get("description") or "").strip() or item.title
 
 
 def _version(item: ExportItem) -> str:
@@ -132,11 +129,11 @@ def _enterprise_security(item: ExportItem, query: ExportQuery, title: str) -> di
         "action.correlationsearch.annotations": _json({"mitre_attack": written(item.texts("tags"))}),
         "action.notable": "1",
         "action.notable.param.rule_title": _no_token(line(title)),
-        "action.notable.param.rule_description": _no_token(line(_description(item))),
+        "action.notable.param.rule_description": _no_token(line(description(item, facts.DESCRIPTION_MAX))),
         "action.notable.param.severity": level,
         "action.notable.param.security_domain": _domain(item),
     }
-    shown = [name for name in item.shown if re.fullmatch(r"[\w.]+", name)]
+    shown = [name for name in item.shown or item.usual if re.fullmatch(r"[\w.]+", name)]
     if shown:
         found["action.notable.param.nes_fields"] = ",".join(shown)
     objects = list(_risk(item, query, facts.RISK[level]))
