@@ -53,6 +53,8 @@ class Reason:
     relaxation: str = ""
     """Of a broader or narrower one: the name of what the reference matcher does to the rule so that it means
     just what the query selects (converter/verify/relaxations.py)."""
+    unbounded: bool = False
+    """A query that is broader for this reason raises alerts on a plain day, so it is not given by default."""
 
 
 @dataclass(frozen=True, slots=True)

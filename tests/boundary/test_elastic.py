@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from converter import pipelines
+from converter import pipelines, rules
 from converter.backends.eql import EqlBackend
 from converter.backends.lucene import LuceneBackend
 from converter.backends.lucene.expression import ANY, both
@@ -25,7 +25,7 @@ from converter.plan import BaseRule, Fidelity
 from converter.rule import Rule
 from converter.rules import RuleSet
 from converter.verify.run import selected
-from tests.support import none_base
+from tests.support import ROOT, none_base
 
 SCRIPTS = "powershell.file.script_block_text"
 PATTERN = r"[\W&&[^-]]+"
@@ -328,8 +328,8 @@ def test_e10_no_query_for_an_event_of_two_kinds(
     ]
     correlation = {"type": "temporal", "rules": ["r0", "r1"], "group-by": ["ProcessGuid"], "timespan": "5m"}
     docs.append({"title": "c", "name": "c", "correlation": correlation})
-    rules = RuleSet([Rule(doc, "t.yml", Path("t.yml"), "t.yml", 0) for doc in docs], [], [])
-    found = convert(rules, rules.rules[2], pipelines.cell(source, "eql"), Options("any"))
+    chosen = RuleSet([Rule(doc, "t.yml", Path("t.yml"), "t.yml", 0) for doc in docs], [], [])
+    found = convert(chosen, chosen.rules[2], pipelines.cell(source, "eql"), Options("any"))
     assert len(found.queries) == queries
 
 
@@ -363,3 +363,17 @@ def test_e9_keywords_are_not_looked_for_in_the_time() -> None:
     for keyword, label in (("2026", "narrower"), ("mimikatz", "exact")):
         [draft] = LuceneBackend().event(none_base({"k": [keyword], "condition": "k"}, "lucene"))
         assert str(max((one.fidelity for one in draft.reasons), default=Fidelity.EXACT)) == label
+
+
+# Threshold rules count documents and distinct values of a query (Elastic Security, "Create a threshold
+# rule"): nothing joins the file of one document with the program of another.
+@pytest.mark.parametrize("name", ["psexec_on_many_hosts", "remote_psexec_on_target"])
+def test_e5_a_threshold_without_its_inner_correlations_is_not_the_default(name: str) -> None:
+    found = rules.load([ROOT / "sigma/windows/lateral_movement"], ROOT / "sigma")
+    rule = next(one for one in found.emitted() if one.path.stem == name)
+    for source in ("sysmon", "defender", "crowdstrike"):
+        cell = pipelines.cell(source, "lucene")
+        with pytest.raises(Refusal, match="without bound: the inner correlations") as raised:
+            convert(found, rule, cell)
+        assert raised.value.code == "SC208"
+        assert str(convert(found, rule, cell, Options("any")).fidelity) == "broader"

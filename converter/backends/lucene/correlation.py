@@ -83,7 +83,7 @@ def draft(plan: CorrelationPlan, make: Make) -> Draft:
     if _has(plan, "temporal_ordered"):
         reasons.append(Reason(Fidelity.BROADER, "the order of the rules is not checked", "without order"))
     if any(isinstance(member.source, CorrelationPlan) for member in plan.members):
-        reasons.append(Reason(Fidelity.BROADER, _INNER, "inner correlations not checked"))
+        reasons.append(_INNER)
     reasons.append(Reason(Fidelity.BROADER, _FIXED, f"any run of the schedule: {INTERVAL_MS // 1000}"))
     rule = {
         "type": "threshold",
@@ -100,7 +100,13 @@ def draft(plan: CorrelationPlan, make: Make) -> Draft:
 
 
 _TOLD_APART = "the rules are told apart by the distinct values of one field only"
-_INNER = "the inner correlations are not checked, only their events"
+# Of "the file that was created runs" any file that was created and any program that runs are left.
+_INNER = Reason(
+    Fidelity.BROADER,
+    "the inner correlations are not checked, only their events",
+    "inner correlations not checked",
+    unbounded=True,
+)
 _FIXED = (
     "the window is the lookback of a scheduled rule (the timespan and the interval between two runs), "
     "not a sliding one"
