@@ -99,6 +99,9 @@ def plausible(event: Mapping[str, Any]) -> dict[str, Any]:
         made.setdefault("Initiated", "true")
     if code == 7 and "Signed" not in made:
         made.pop("SignatureStatus", None)
+    if code == 7 and made.get("Signed"):  # Sysmon always says both.
+        signed = windows.text(made["Signed"]).lower() == "true"
+        made["SignatureStatus"] = made.get("SignatureStatus") or ("Valid" if signed else "Unavailable")
     return made
 
 
@@ -140,7 +143,9 @@ def event_of(event: Mapping[str, Any]) -> Fdr:
     elif code == 4104 and windows.channel(event).lower() in _SCRIPT_CHANNELS:
         made |= {"event_simpleName": "ScriptControlScanTelemetry"}
         made |= _renamed(data, ScriptBlockText="ScriptContent", Path="ScriptContentName")
-    elif code is None and _FILES & set(data) and event.get("Provider_Name", _KERNEL_FILE) == _KERNEL_FILE:
+    elif code is None and (
+        event["Provider_Name"] == _KERNEL_FILE if event.get("Provider_Name") else _FILES & set(data)
+    ):
         # Renames have no record of Sysmon's: rules on them look at events of the file system, without an id.
         made |= {"event_simpleName": "FileRenameInfo"}
         made |= _paths(data, SourceFilename="SourceFileName", TargetFilename="TargetFileName")
@@ -244,7 +249,7 @@ def _process_start(data: Mapping[str, str]) -> Fdr:
     if "IntegrityLevel" in data:
         written = data["IntegrityLevel"]
         made["IntegrityLevel"] = _LEVELS.get(written.lower(), re.sub(r"(?i)^S-1-16-", "", written))
-    if re.fullmatch(r"0x[0-9a-fA-F]+", data.get("LogonId", "")):
+    if re.fullmatch(r"0[xX][0-9a-fA-F]+", data.get("LogonId", "")):
         made["AuthenticationId"] = str(int(data["LogonId"], 16))
     return made
 

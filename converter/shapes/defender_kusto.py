@@ -43,6 +43,8 @@ def seen(event: Mapping[str, Any], written: Any) -> dict[str, Any]:
     if code == 3:
         # Sysmon always says it; Defender's kinds of events do not leave it open either.
         made.setdefault("Initiated", "true")
+    if code in (12, 13):
+        made.pop("NewName", None)  # Only renames have it.
     data = windows.event_data(event)
     device = defender_rows.device_id(event)
     for prefix in ("", "Parent", "Source", "Target"):

@@ -70,7 +70,7 @@ def row_of(event: Mapping[str, Any], position: int) -> tuple[str, Row]:
     if code == 4104 and windows.channel(event).lower() in SCRIPT_CHANNELS:
         row |= {"ActionType": "AmsiScriptContent", **_more(row, ScriptContent=data.get("ScriptBlockText"))}
         return "DeviceEvents", row
-    if code is None and event.get("Provider_Name", _KERNEL_FILE) == _KERNEL_FILE and _PATHS & set(data):
+    if code is None and _is_rename(event, data):
         # Renames have no record of Sysmon's: rules on them look at events of the file system, without an id.
         _rename(row, data)
         return "DeviceFileEvents", {name: value for name, value in row.items() if value is not None}
@@ -78,15 +78,21 @@ def row_of(event: Mapping[str, Any], position: int) -> tuple[str, Row]:
     return "DeviceEvents", {name: value for name, value in row.items() if value is not None}
 
 
+def _is_rename(event: Mapping[str, Any], data: Mapping[str, str]) -> bool:
+    """Tell whether a record without an id is of the file system: by its provider, or else by its paths."""
+    provider = event.get("Provider_Name")
+    return provider == _KERNEL_FILE if provider else bool(_PATHS & set(data))
+
+
 def with_history(events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return the records of registry values with what the value held before, as the earlier ones tell."""
     held: dict[tuple[str, str], str] = {}
     found: list[Mapping[str, Any]] = []
     for event in events:
-        if windows.event_id(event) == 13 and event.get("Details") is not None:
+        if windows.event_id(event) == 13:
             key = (str(event.get("Computer")), str(event.get("TargetObject")).lower())
             former = held.get(key)
-            held[key] = windows.text(event["Details"])
+            held[key] = windows.text(event.get("Details") or "Binary Data")
             event = event if former is None else {**event, _FORMER: former}
         found.append(event)
     return found
@@ -234,7 +240,9 @@ def _address(text: str | None) -> str | None:
 def _file(action: str) -> Callable[[Row, Mapping[str, str]], None]:
     def fill(row: Row, data: Mapping[str, str]) -> None:
         path = data.get("ImageLoaded" if action == "ImageLoaded" else "TargetFilename")
-        row |= {"ActionType": action, "FolderPath": path or None}
+        # Sysmon does not tell a file that it created from one that it overwrote.
+        kind = "FileModified" if action == "FileCreated" and _is_some(row) else action
+        row |= {"ActionType": kind, "FolderPath": path or None}
         row["FileName"] = path_parts(path)[1] if path else None
         if action != "FileCreated":
             _hashes(row, data)
@@ -247,7 +255,7 @@ def _rename(row: Row, data: Mapping[str, str]) -> None:
     path, former = data.get("TargetFilename"), data.get("SourceFilename")
     row |= {"ActionType": "FileRenamed", "FolderPath": path or None}
     row["FileName"] = path_parts(path)[1] if path else None
-    if former and not _is_some(row):
+    if former:
         row["PreviousFolderPath"], row["PreviousFileName"] = path_parts(former)
     _initiating(row, data)
 

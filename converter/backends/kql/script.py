@@ -82,11 +82,22 @@ def project(columns: Sequence[tuple[str, str]]) -> str:
 
 
 def summarize(columns: Sequence[tuple[str, str]], by: str) -> str:
-    """Return ``summarize`` of columns, one a line where they do not fit on one."""
-    line = f"summarize {assignments(columns)}{' ' if columns else ''}by {by}"
+    """Return ``summarize`` of columns, one a line where they do not fit on one.
+
+    Columns that are taken of any row are taken of one: Microsoft's page on ``take_any`` says that the values of
+    one call are of one record, and several calls need not meet the same.
+    """
+    taken = [name(column) for column, expression in columns if expression == f"take_any({name(column)})"]
+    parts: list[str] = []
+    for column, expression in columns:
+        if name(column) not in taken:
+            parts.append(assignments([(column, expression)]))
+        elif name(column) == taken[0]:
+            parts.append(f"take_any({', '.join(dict.fromkeys(taken))})")
+    line = f"summarize {', '.join(parts)}{' ' if parts else ''}by {by}"
     if len(line) <= WIDTH - len(INDENT):
         return line
-    each = ",\n    ".join(assignments([column]) for column in columns)
+    each = ",\n    ".join(parts)
     return f"summarize\n    {each}\n    by {by}"
 
 

@@ -16,10 +16,12 @@ from typing import Any
 import duckdb
 from duckdb import sqltypes
 from duckdb.func import FunctionNullHandling
-from duckdb_kql.translate.functions import SCALAR_FUNCTIONS, FunctionSpec
+from duckdb_kql.translate.functions import AGGREGATE_FUNCTIONS, SCALAR_FUNCTIONS, AggregateSpec, FunctionSpec
 
 MATCHES = "sigconv_matches"
 """Our name of ``matches regex`` with the Rust regex crate, which Kusto's regex page describes."""
+FIRST = "sigconv_first"
+"""Our name of DuckDB's aggregation ``first``: of several, the values are of one row."""
 
 _ANY_RANGE_ARGUMENTS = 64
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
@@ -52,6 +54,7 @@ def extend_registry() -> None:
     as_json = "CASE WHEN typeof({0}) LIKE '%[]' THEN CAST(to_json({0}) AS VARCHAR) ELSE {1} END"
     _template("sigconv_text", as_json, (2,))
     _template("sigconv_folded", f"translate({{0}}, '{ascii_uppercase}', '{ascii_lowercase}')", (1,))
+    AGGREGATE_FUNCTIONS.setdefault(FIRST, AggregateSpec(FIRST, "first({0})", (1,)))
     # The lookups are literals; replaced one after the other in the order of the list.
     _template("sigconv_replace_one", "replace({0}, {1}, {2})", (3,))
 

@@ -15,7 +15,7 @@ from duckdb_kql import ir
 from duckdb_kql.schema import output_columns
 from duckdb_kql.translate.functions import SCALAR_FUNCTIONS, FunctionSpec
 
-from converter.engines.kql.functions import MATCHES, ascii_lower, compiled
+from converter.engines.kql.functions import FIRST, MATCHES, ascii_lower, compiled
 from converter.errors import EngineError
 
 HIDDEN = "__sigconv_"
@@ -105,6 +105,8 @@ def _changed(node: Any) -> Any:
         return _matches(node)
     if isinstance(node, ir.BinaryOp) and node.op in _CASED:
         return ir.BinaryOp(_CASED[node.op], _folded(node.left), _folded(node.right))
+    if isinstance(node, ir.Summarize):
+        return dataclasses.replace(node, aggregates=_taken_apart(node.aggregates))
     if isinstance(node, ir.InList) and node.case_insensitive and _are_texts(node.items):
         items = tuple(map(_folded, node.items))
         return dataclasses.replace(node, value=_folded(node.value), items=items, case_insensitive=False)
@@ -114,6 +116,20 @@ def _changed(node: Any) -> Any:
     if isinstance(node, ir.Lookup):
         raise _refuse("lookup: it fills string columns with null")
     return node
+
+
+def _taken_apart(aggregates: tuple[ir.NamedExpr, ...]) -> tuple[ir.NamedExpr, ...]:
+    """Return ``take_any(a, b)`` as what takes each of the first row; DuckDB's `first` takes nulls too."""
+    found: list[ir.NamedExpr] = []
+    for one in aggregates:
+        call = one.expr
+        if not (isinstance(call, ir.FunctionCall) and call.name.lower() == "take_any" and len(call.args) > 1):
+            found.append(one)
+            continue
+        if one.name is not None or not all(isinstance(each, ir.ColumnRef) for each in call.args):
+            raise _refuse("take_any() of several expressions that are no columns")
+        found += [ir.NamedExpr(ir.FunctionCall(FIRST, (each,)), each.name) for each in call.args]
+    return tuple(found)
 
 
 def _are_texts(nodes: tuple[Any, ...]) -> bool:
