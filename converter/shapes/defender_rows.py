@@ -89,10 +89,10 @@ def with_history(events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]
     held: dict[tuple[str, str], str] = {}
     found: list[Mapping[str, Any]] = []
     for event in events:
-        if windows.event_id(event) == 13:
+        if windows.event_id(event) == 13 and event.get("Details") is not None:
             key = (str(event.get("Computer")), str(event.get("TargetObject")).lower())
             former = held.get(key)
-            held[key] = windows.text(event.get("Details") or "Binary Data")
+            held[key] = windows.text(event["Details"])
             event = event if former is None else {**event, _FORMER: former}
         found.append(event)
     return found
@@ -255,7 +255,7 @@ def _rename(row: Row, data: Mapping[str, str]) -> None:
     path, former = data.get("TargetFilename"), data.get("SourceFilename")
     row |= {"ActionType": "FileRenamed", "FolderPath": path or None}
     row["FileName"] = path_parts(path)[1] if path else None
-    if former:
+    if former and not _is_some(row):
         row["PreviousFolderPath"], row["PreviousFileName"] = path_parts(former)
     _initiating(row, data)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from converter import pipelines
+from converter.backends.kql.script import summarize
 from converter.columns import Column
 from converter.convert import Conversion, Options, convert
 from converter.engines.base import Stored
@@ -237,3 +238,58 @@ def test_v8_four_keywords_are_a_short_query() -> None:
     one = converted("windows-security", SECURITY, a=rule)
     assert len(one.queries[0].text) < 3_000
     assert set(agrees("windows-security", SECURITY, a=rule).values()) == {"agrees"}
+
+
+def test_k7_a_file_that_is_overwritten_is_a_modified_one() -> None:
+    """Sysmon's event 11 (Sysinternals) is a file created or overwritten; Defender tells two kinds apart."""
+    events = [{"EventID": 11, "TargetFilename": "C:\\x.exe", "Image": "C:\\a.exe"}] * 2
+    for target in ALL:
+        one = converted(
+            "defender", {"category": "file_event"}, target, a={"TargetFilename|endswith": "x.exe"}
+        )
+        assert hits(one, events) == [0, 1]
+        assert "created or overwritten" in str(one.reasons[0].text)
+
+
+def test_k7_columns_of_any_row_are_of_one_row() -> None:
+    """Microsoft, ``take_any``: the values of one call are of one record, chosen anew for each call."""
+    rows = [{"a": "1", "b": "x"}, {"a": "2", "b": "y"}]
+    columns = {"T": {"a": Column("string"), "b": Column("string")}}
+    session = KqlEngine().load([Stored(i, "T", row) for i, row in enumerate(rows)], columns)
+    assert session.run("T | summarize take_any(a, b) by c = 1 | project a, b").rows[0] in rows
+    assert summarize([("a", "take_any(a)"), ("n", "count()"), ("b", "take_any(b)")], "c") == (
+        "summarize take_any(a, b), n = count() by c"
+    )
+
+
+NO_ALARMS = {
+    "a renamed file of which no path is asked": (
+        *("defender", {"category": "file_rename"}, "s", {"s": {"Image|endswith": "\\a.exe"}}, 4),
+    ),
+    "a status of a signature": (
+        *("crowdstrike", {"category": "image_load"}, "s and not f"),
+        {"s": {"ImageLoaded|endswith": "\\x.dll"}, "f": {"SignatureStatus": "Valid"}},
+        3,
+    ),
+    "logon ids": (
+        *("crowdstrike", {"category": "process_creation"}, "s"),
+        {"s": {"Image|endswith": "\\x.exe", "LogonId": ["0x3e7", "0x3e4"]}},
+        4,
+    ),
+    "logon ids of Defender": (
+        *("defender", {"category": "process_creation"}, "s"),
+        {"s": {"Image|endswith": "\\x.exe", "LogonId": ["0x3e7", "0x3e4"]}},
+        4,
+    ),
+    "the version of a file": (
+        *("defender", {"category": "process_creation"}, "s", {"s": {"FileVersion": "1.2.3.4"}}, 4),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NO_ALARMS)
+def test_verify_itself_right_queries_agree(name: str) -> None:
+    """False alarms of the findings ("Verify itself"): the query is right, the stored event was not."""
+    source, logsource, condition, detections, cells = NO_ALARMS[name]
+    found = list(agrees(source, logsource, ALL, condition, **detections).values())
+    assert sorted(found) == ["agrees"] * cells + ["refused"] * (4 - cells)

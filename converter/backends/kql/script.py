@@ -84,8 +84,8 @@ def project(columns: Sequence[tuple[str, str]]) -> str:
 def summarize(columns: Sequence[tuple[str, str]], by: str) -> str:
     """Return ``summarize`` of columns, one a line where they do not fit on one.
 
-    Columns that are taken of any row are taken of one: Microsoft's page on ``take_any`` says that the values of
-    one call are of one record, and several calls need not meet the same.
+    Columns that are taken of any row are taken of one: Microsoft's page on ``take_any`` says that the values
+    of one call are of one record, and several calls need not meet the same.
     """
     taken = [name(column) for column, expression in columns if expression == f"take_any({name(column)})"]
     parts: list[str] = []

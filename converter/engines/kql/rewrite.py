@@ -126,9 +126,10 @@ def _taken_apart(aggregates: tuple[ir.NamedExpr, ...]) -> tuple[ir.NamedExpr, ..
         if not (isinstance(call, ir.FunctionCall) and call.name.lower() == "take_any" and len(call.args) > 1):
             found.append(one)
             continue
-        if one.name is not None or not all(isinstance(each, ir.ColumnRef) for each in call.args):
+        columns = [each for each in call.args if isinstance(each, ir.ColumnRef)]
+        if one.name is not None or len(columns) < len(call.args):
             raise _refuse("take_any() of several expressions that are no columns")
-        found += [ir.NamedExpr(ir.FunctionCall(FIRST, (each,)), each.name) for each in call.args]
+        found += [ir.NamedExpr(ir.FunctionCall(FIRST, (each,)), each.name) for each in columns]
     return tuple(found)
 
 
