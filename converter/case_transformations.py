@@ -16,6 +16,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sigma.conditions import ConditionAND, ConditionOR
 from sigma.processing.transformations.base import (
@@ -41,6 +42,8 @@ from sigma.types import (
 
 from converter import detection_items as common
 from converter.detection_items import Part
+from converter.errors import Refusal
+from converter.rewriting import ABSENCE, PATTERNS, SCALARS, WHOLE, Form, Rewriting
 
 _MANY = SpecialChars.WILDCARD_MULTI
 
@@ -112,7 +115,7 @@ class ByCase(FieldMappingTransformationBase):
 
 
 @dataclass
-class MapAlternatives(DetectionItemTransformation):
+class MapAlternatives(Rewriting):
     """Replace each value by the table's value or values, comparing texts without case.
 
     ``mapping``: text of the rule's value to the stored value, or to a list of which any may hold.
@@ -122,12 +125,20 @@ class MapAlternatives(DetectionItemTransformation):
     mapping: dict[str, str | int | bool | list[str | int | bool]]
     cased: bool = False
 
-    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part | None:
+    proven: ClassVar = WHOLE | SCALARS | ABSENCE
+
+    def refusal(self, item: SigmaDetectionItem, value: SigmaType, form: Form) -> Refusal:
+        """Return the refusal of a value, which names those that there are."""
+        known = ", ".join(map(str, self.mapping))
+        return common.refuse(item, value, f"only {known} can be compared, each as a whole")
+
+    def rewrite(self, item: SigmaDetectionItem) -> Part | None:
         """Map the values of one item.
 
         Raises:
-            Refusal: SC201 for a value that is not in the table, or that is a pattern.
+            Refusal: SC201 for a value that is not in the table.
         """
+        detection_item = item
         table = {str(key).lower(): value for key, value in self.mapping.items()}
         parts: list[Part] = []
         for value in detection_item.value:
@@ -153,15 +164,19 @@ class MapAlternatives(DetectionItemTransformation):
 
 
 @dataclass
-class HexNumber(DetectionItemTransformation):
+class HexNumber(Rewriting):
     """Turn hexadecimal texts (``0x3e7``) and decimal ones into the number that is stored."""
 
-    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> SigmaDetectionItem | None:
+    proven: ClassVar = WHOLE | ABSENCE | {Form.NUMBER}
+    advice: ClassVar = "a number is stored: compare it as a whole, in decimal or as 0x..."
+
+    def rewrite(self, item: SigmaDetectionItem) -> SigmaDetectionItem | None:
         """Read the values of one item.
 
         Raises:
             Refusal: SC201 for what is no number, patterns included.
         """
+        detection_item = item
         values: list[SigmaType] = []
         for value in detection_item.value:
             if isinstance(value, SigmaNull | SigmaExists | SigmaNumber):
@@ -179,15 +194,21 @@ _MAPPED = "::ffff:"
 
 
 @dataclass
-class MappedAddresses(DetectionItemTransformation):
+class MappedAddresses(Rewriting):
     """Add to each IPv4 address, prefix and network its IPv4-mapped IPv6 notation.
 
     For text fields of platforms that store the address of a dual-stack socket as ``::ffff:10.1.2.3``.
     An IPv6 address is written in its short form.
     """
 
-    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part | None:
+    proven: ClassVar = PATTERNS | ABSENCE | {Form.NETWORK, Form.EMPTY, Form.CASED, Form.FIELD}
+    advice: ClassVar = (
+        "an IPv4 address may be stored as ::ffff:10.1.2.3: compare it with '*', or give a network"
+    )
+
+    def rewrite(self, item: SigmaDetectionItem) -> Part | None:
         """Add the notations to the values of one item."""
+        detection_item = item
         found = [self._ways(value) for value in detection_item.value]
         pairs = zip(found, detection_item.value, strict=True)
         if all(len(one) == 1 and one[0] is value for one, value in pairs):
@@ -218,14 +239,18 @@ class MappedAddresses(DetectionItemTransformation):
 
 
 @dataclass
-class UrlHost(DetectionItemTransformation):
+class UrlHost(Rewriting):
     """Compare a host name with a field that holds a host name or a URL of that host.
 
     After a name's end may come a port or a path, before its begin a scheme.
     """
 
-    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part | None:
+    proven: ClassVar = PATTERNS | ABSENCE | {Form.CASED, Form.EMPTY}
+    advice: ClassVar = "a name or a URL is stored: compare it with '*'"
+
+    def rewrite(self, item: SigmaDetectionItem) -> Part | None:
         """Add the URLs to the values of one item."""
+        detection_item = item
         return common.group(
             detection_item,
             [common.any_of(detection_item, self._ways(value)) for value in detection_item.value],
@@ -302,7 +327,7 @@ class NullText(DetectionItemTransformation):
 
 
 @dataclass
-class JsonText(FieldMappingTransformationBase):
+class JsonText(Rewriting, FieldMappingTransformationBase):
     """Look for a property of an object that is stored as its JSON text, without blanks outside texts.
 
     ``field``: the field with the text. ``property``: the property, a text or a number. ``prefix``: what the
@@ -320,17 +345,16 @@ class JsonText(FieldMappingTransformationBase):
     def apply_field_name(self, field: str | None) -> str | list[str] | None:  # noqa: D102
         return [f"{field} (inside {self.field})"]
 
-    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part | None:
+    proven: ClassVar = PATTERNS | {Form.CASED, Form.EMPTY, Form.NUMBER}
+    advice: ClassVar = "it is a part of a larger text: compare it with '*'"
+
+    def rewrite(self, item: SigmaDetectionItem) -> Part | None:
         """Turn the values of one item into patterns of the text.
 
         Raises:
             Refusal: SC201 for what is not a text or a pattern with wildcards.
         """
-        if self.processing_item is not None and not self.processing_item.match_field_name(
-            detection_item.field
-        ):
-            return None
-        return common.group(detection_item, [self._one(detection_item, one) for one in detection_item.value])
+        return common.group(item, [self._one(item, one) for one in item.value])
 
     def _one(self, item: SigmaDetectionItem, value: SigmaType) -> Part:
         if isinstance(value, SigmaExpansion):

@@ -10,19 +10,17 @@ nowhere in the event. Sysmon names a volume so only if it has no letter.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sigma.conditions import ConditionAND, ConditionItem, ConditionNOT, ConditionOR
 from sigma.correlations import SigmaCorrelationRule
-from sigma.processing.transformations.base import (
-    DetectionItemTransformation,
-    FieldMappingTransformationBase,
-    Transformation,
-)
+from sigma.processing.transformations.base import FieldMappingTransformationBase, Transformation
 from sigma.rule import SigmaDetectionItem, SigmaRule
 from sigma.types import (
-    SigmaExists,
-    SigmaNull,
+    SigmaCasedString,
+    SigmaExpansion,
     SigmaRegularExpression,
     SigmaString,
     SigmaType,
@@ -30,9 +28,11 @@ from sigma.types import (
 )
 
 from converter import detection_items as common
-from converter import fresh
+from converter import fresh, patterns, regexes
 from converter.detection_items import Part
 from converter.errors import PipelineError
+from converter.path_transformations import finds_no_folder
+from converter.rewriting import ABSENCE, PATTERNS, REGEXES, SCALARS, Form, Rewriting
 
 _MANY = SpecialChars.WILDCARD_MULTI
 _ONE = SpecialChars.WILDCARD_SINGLE
@@ -40,9 +40,13 @@ _Parts = list[str | SpecialChars]
 
 _VOLUME = "\\Device\\HarddiskVolume"
 _REDIRECTOR = "\\Device\\Mup\\"
-# Volumes have numbers of one or two digits: a pattern for each, because `*` would let folders in.
+_DIGITS = "0123456789"
+# A number of up to three digits: a pattern for each, because `*` would let folders in. So would three `?`
+# (``1\\A``), which is left out.
+_VOLUMES: tuple[_Parts, ...] = tuple([_VOLUME, *[_ONE] * places] for places in (1, 2, 3))
+_ONE_LETTER: _Parts = [_VOLUME, _ONE, "\\", _ONE]
 _KERNEL = re.compile(r"(?i)HarddiskVolume(?!ShadowCopy)|\\Device\\Mup")
-_VOLUMES: tuple[_Parts, ...] = ([_VOLUME, _ONE], [_VOLUME, _ONE, _ONE])
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 _REGEX_DRIVE = re.compile(
@@ -51,21 +55,24 @@ _REGEX_DRIVE = re.compile(
 
 
 @dataclass
-class DevicePath(DetectionItemTransformation):
+class DevicePath(Rewriting):
     """Write a path as the kernel does.
 
-    ``?:\\``, ``*:\\`` and shares (``\\\\server\\share\\``) are exact. ``letters``: ``any`` also takes drive
-    letters, for which any volume is found: declare the item broader. ``guarded`` takes only those that a
-    rule excludes (``not``) beside a condition on the same field that demands the same letter: where that
-    condition holds as the rule means it, the excluded paths are on that drive, so nothing is missed.
-    ``named`` changes nothing and takes values with the kernel's name of a volume or of the redirector, which
-    Sysmon gives to volumes without a letter and FDR to all: declare the item broader. Put it first. It does
-    not take a list that has the same path on any drive (``?:\\``), which says as much.
-    Values without a drive at their begin pass: folders and names are the same, and no path has a drive
-    elsewhere.
+    What is left of a pattern behind a drive (``C:``) and behind a share's begin (``\\\\``) is looked for
+    behind the number of a volume, of up to three digits, and behind the redirector's name. Exact where any
+    drive will do, and for shares. ``letters``: ``any`` also takes drive letters, for which any volume is
+    found: declare it broader. ``guarded`` takes only those that a rule excludes (``not``) beside a condition
+    on the same field that demands the same letter: where that holds as the rule means it, the excluded
+    paths are on that drive, so nothing is missed. ``named`` changes nothing and takes values that find the
+    kernel's names themselves, which Sysmon gives to volumes without a letter and FDR to all: declare the item
+    broader. Put it first. It does not take a list that has the same path on any drive (``?:\\``), which says
+    as much. What stays has no drive to rewrite: folders and names are the same.
     """
 
     letters: str = "none"
+
+    proven: ClassVar = PATTERNS | ABSENCE | SCALARS | REGEXES | {Form.CASED, Form.EMPTY, Form.FIELD}
+    advice: ClassVar = "compare it with '*' and '?'"
 
     def __post_init__(self) -> None:
         """Check ``letters``.
@@ -85,34 +92,48 @@ class DevicePath(DetectionItemTransformation):
             self._guarded = _guarded(rule)
         super().apply(rule)
 
-    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part | None:
+    def rewrite(self, item: SigmaDetectionItem) -> Part | None:
         """Rewrite the values of one item; None if there is nothing to rewrite.
 
         Raises:
-            Refusal: SC201 for a regular expression that says how the path begins, other than by a drive.
+            Refusal: SC201 for a regular expression that may find a drive or the kernel's name of a volume.
         """
         if self.letters == "named":
-            return detection_item if _named(detection_item) else None
-        if self.letters == "guarded" and not all(
-            id(value) in self._guarded for value in detection_item.value
-        ):
+            return item if _named(item) else None
+        if self.letters == "guarded" and not all(id(value) in self._guarded for value in item.value):
             return None
-        found = [self._written(detection_item, value) for value in detection_item.value]
+        found = [self._written(item, value) for value in item.value]
         if all(values is None for values in found):
             return None
         parts = [
-            common.any_of(detection_item, [value] if values is None else values)
-            for values, value in zip(found, detection_item.value, strict=True)
+            common.item(item, str(item.field), value) if made is None else made
+            for made, value in zip(found, item.value, strict=True)
         ]
-        return common.group(detection_item, parts)
+        return common.group(item, parts)
 
-    def _written(self, item: SigmaDetectionItem, value: SigmaType) -> list[SigmaType] | None:
+    def _written(self, item: SigmaDetectionItem, value: SigmaType) -> Part | None:
+        if isinstance(value, SigmaExpansion):
+            inner = [self._written(item, one) for one in value.values]
+            if all(one is None for one in inner):
+                return None
+            pairs = zip(inner, value.values, strict=True)
+            parts = [common.item(item, str(item.field), one) if made is None else made for made, one in pairs]
+            return common.linked(parts, ConditionOR)
         if isinstance(value, SigmaRegularExpression):
-            return self._regex(item, value)
-        if not isinstance(value, SigmaString):
+            regexes_made = self._regex(item, value)
+            return None if regexes_made is None else common.any_of(item, regexes_made)
+        if not isinstance(value, SigmaString) or not value.s:
             return None
-        ways = self._ways(value)
-        return None if ways is None else [common.string(value, list(way)) for way in ways]
+        seen = _Seen.of(value)
+        if seen.letter and self.letters == "none":
+            return None
+        ways = list(seen.ways())
+        if ways == [common.parts(value)]:
+            return None
+        parts = [_one_volume(item, value, list(joined(way))) for way in ways]
+        return (
+            parts[0] if len(parts) == 1 else common.linked(list(common.flat(parts, ConditionOR)), ConditionOR)
+        )
 
     def _regex(self, item: SigmaDetectionItem, value: SigmaRegularExpression) -> list[SigmaType] | None:
         text = str(value.regexp)
@@ -122,16 +143,106 @@ class DevicePath(DetectionItemTransformation):
         rest = text[found.end() :] if found else text
         if re.search(r"\^|:|\\A", re.sub(r"\[\^|\(\?:|\\.", "", rest)):
             raise common.refuse(item, value, "the path begins with a volume and not with a drive")
-        if not found or (not found["any"] and self.letters != "any"):
+        if found:
+            if not found["any"] and self.letters != "any":
+                return None
+            volume = re.escape(_VOLUME) + "[0-9]{1,3}\\\\"
+            return [SigmaRegularExpression(f"{found['begin']}{volume}{rest}", set(value.flags))]
+        start = regexes.begin(value)
+        if not start or start[0] != "\\" or start[1:2] == "\\":
+            # It may begin with the drive's letter, or in the middle of the kernel's name.
+            raise common.refuse(item, value, "it may find a drive's letter: begin it with a backslash")
+        if len(start) > 1 and not any(name.startswith(start[:12].lower()) for name in _KERNEL_BEGINS):
             return None
-        volume = re.escape(_VOLUME) + "[0-9]{1,2}\\\\"
-        return [SigmaRegularExpression(f"{found['begin']}{volume}{rest}", set(value.flags))]
+        if text.startswith("(?:\\\\Device"):
+            return None  # Written so before.
+        beyond = f"(?:{re.escape(_VOLUME)}[0-9]{{1,3}}|{re.escape(_REDIRECTOR[:-1])})"
+        return [SigmaRegularExpression(f"^{beyond}.*(?:{text})", set(value.flags))]
 
-    def _ways(self, value: SigmaString) -> list[_Parts] | None:
-        drive, rest = _drive(common.parts(value))
-        if drive is None or (drive.isalpha() and self.letters == "none"):
-            return None
-        return [[_REDIRECTOR, *rest]] if drive == "\\" else [[*volume, *rest] for volume in _VOLUMES]
+
+def _one_volume(item: SigmaDetectionItem, value: SigmaString, way: _Parts) -> Part:
+    """Return the condition for a way to write a path, without folders in the place of a number's digits."""
+    here = common.item(item, str(item.field), common.string(value, way))
+    if way[:4] != _VOLUMES[2]:
+        return here
+    folder = common.string(value, list(joined([*_ONE_LETTER, *way[4:]])))
+    return common.linked([here, common.unless(item, str(item.field), folder)], ConditionAND)
+
+
+_KERNEL_BEGINS = ("\\device\\harddi", "\\harddiskvol", "\\device\\mup\\", "\\mup\\")
+"""What a match that begins in the kernel's name of a volume begins with, as far as it goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a pattern says of the begin of a path."""
+
+    pattern: patterns.Tokens
+    stored: frozenset[int]
+    """Places behind any volume's number."""
+    drives: Mapping[str, frozenset[int]]
+    """Places behind a drive's letter and the colon."""
+    share: frozenset[int]
+    """Places behind the two backslashes of a share."""
+    redirector: frozenset[int]
+
+    @classmethod
+    def of(cls, value: SigmaString) -> _Seen:
+        """Return what a text or pattern says."""
+        cased = isinstance(value, SigmaCasedString)
+        pattern = patterns.tokens(common.parts(value))
+        numbers = [patterns.behind(pattern, [*_VOLUME, *[_DIGITS] * places], cased) for places in (1, 2, 3)]
+        letters = _LETTERS + _LETTERS.lower() if cased else _LETTERS
+        drives = {letter: patterns.behind(pattern, f"{letter}:", cased) for letter in letters}
+        share = patterns.behind(pattern, "\\\\", cased)
+        return cls(
+            pattern, frozenset().union(*numbers), drives, share, patterns.behind(pattern, _REDIRECTOR, cased)
+        )
+
+    @property
+    def letter(self) -> bool:
+        """Whether the pattern tells one drive from another."""
+        return len(set(self.drives.values())) > 1
+
+    @property
+    def named(self) -> bool:
+        """Whether the pattern finds something in the kernel's names that it does not find in Sysmon's."""
+        drives = frozenset.intersection(*self.drives.values())
+        return bool(self.stored - drives or self.redirector - self.share) and not self._tells_drives()
+
+    def _tells_drives(self) -> bool:
+        return not self.stored and self.letter
+
+    def ways(self) -> Iterator[_Parts]:
+        """Yield the patterns for the path as the kernel writes it."""
+        behind_drive = frozenset().union(*self.drives.values()) - self.stored
+        behind_share = self.share - self.redirector
+        if self._elsewhere():
+            yield patterns.parts(self.pattern)
+        for rest in patterns.rests(self.pattern, behind_drive):
+            if rest and rest[0] is _MANY:
+                yield [_VOLUME, *patterns.parts(rest)]
+            elif not rest or rest[0] is _ONE or rest[0] == "\\":
+                beyond = ["\\", *patterns.parts(rest[1:])] if rest else []
+                yield from (list(joined([*volume, *beyond])) for volume in _VOLUMES)
+        for rest in patterns.rests(self.pattern, behind_share):
+            if not rest or rest[0] not in ("\\", "?", "."):  # `\\\\?\\` and `\\\\.\\` are no shares.
+                yield list(joined([_REDIRECTOR, *patterns.parts(rest)]))
+
+    def _elsewhere(self) -> bool:
+        """Tell whether the pattern itself may find a path as the kernel writes it, or a name alone."""
+        text = [token for token in self.pattern if isinstance(token, str)]
+        if self.stored or self.redirector:
+            # No path has a drive or two backslashes but at its begin.
+            return (":" not in text and "\\\\" not in "".join(text)) or self.pattern[0] == "\\"
+        return (
+            ":" not in text and ("\\" not in text or self.pattern[0] == "\\") and "".join(text[:2]) != "\\\\"
+        )
+
+
+def joined(parts: _Parts) -> Iterator[str | SpecialChars]:
+    """Yield the parts, neighbouring texts as one."""
+    yield from patterns.parts(patterns.tokens(parts))
 
 
 def _guarded(rule: SigmaRule) -> set[int]:
@@ -175,7 +286,13 @@ def _named(item: SigmaDetectionItem) -> bool:
     """Tell whether a value names a volume as the kernel does, and no other stands for it on any drive."""
     drives = [_drive(common.parts(value)) for value in item.value if isinstance(value, SigmaString)]
     anywhere = [rest for drive, rest in drives if drive == "?" and item.value_linking is not ConditionAND]
-    return any(_KERNEL.search(_text(value)) and _beyond_volume(value) not in anywhere for value in item.value)
+    for value in item.value:
+        if _KERNEL.search(_text(value)):
+            if _beyond_volume(value) not in anywhere:
+                return True
+        elif isinstance(value, SigmaString) and value.s and _Seen.of(value).named:
+            return True
+    return False
 
 
 def _text(value: SigmaType) -> str:
@@ -189,11 +306,11 @@ def _text(value: SigmaType) -> str:
 def _beyond_volume(value: SigmaType) -> _Parts | None:
     """Return what follows the name of a volume whose number has one or two places, from the backslash on."""
     parts = common.parts(value) if isinstance(value, SigmaString) else []
-    for places in (1, 2):
+    for places in (1, 2, 3):
         if parts[: 1 + places] == [_VOLUME, *[_ONE] * places]:
             rest = parts[1 + places :]
             return rest if rest and str(rest[0]).startswith("\\") else None
-    found = re.match(r"(?i)\\Device\\HarddiskVolume[0-9]{1,2}(?=\\)", str(parts[0])) if parts else None
+    found = re.match(r"(?i)\\Device\\HarddiskVolume[0-9]{1,3}(?=\\)", str(parts[0])) if parts else None
     return [str(parts[0])[found.end() :], *parts[1:]] if found else None
 
 
@@ -218,18 +335,27 @@ def _drive(parts: _Parts) -> tuple[str | None, _Parts]:
 
 
 @dataclass
-class BaseName(FieldMappingTransformationBase):
+class BaseName(Rewriting, FieldMappingTransformationBase):
     """Map a path to the field that holds the name of its file.
 
     ``to``: the field. ``loss``: ``none`` takes values that say nothing but the name (``*\\name.exe``);
-    ``broader`` those that name the file by its whole path; ``narrower`` names with ``*``, which could also
-    stand for folders, and parts of a path, which are looked for in the name only. What an item does not
-    take is left to the next; ``refuse_left`` refuses it.
+    ``broader`` those that name the file by its whole path, and names that processes without a folder have;
+    ``narrower`` parts of a path and names with ``*``, which could also stand for folders: they are looked for
+    in the name only. What an item does not take is left to the next; ``refuse_left`` refuses it, a folder
+    without the whole name above all: the query would both miss and find too much.
     """
 
     to: str
     loss: str = "none"
     refuse_left: bool = False
+
+    proven: ClassVar = PATTERNS | ABSENCE | {Form.CASED, Form.EMPTY}
+    advice: ClassVar = "only the name of the file is stored: compare it as '*\\\\name.exe'"
+
+    @property
+    def last(self) -> bool:
+        """Whether no other step takes what this one leaves."""
+        return self.refuse_left
 
     def __post_init__(self) -> None:
         """Check ``loss``.
@@ -243,34 +369,32 @@ class BaseName(FieldMappingTransformationBase):
     def apply_field_name(self, field: str | None) -> str | list[str] | None:  # noqa: D102
         return field
 
-    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> SigmaDetectionItem | None:
+    def rewrite(self, item: SigmaDetectionItem) -> SigmaDetectionItem | None:
         """Cut the values of one item down to the name; all of them or none.
 
         Raises:
-            Refusal: SC201 if ``refuse_left`` and a value says nothing of the name.
+            Refusal: SC201 if ``refuse_left`` and a value does not say the name.
         """
-        if self.processing_item is not None and not self.processing_item.match_field_name(
-            detection_item.field
-        ):
-            return None
-        values = [self._name(value) for value in detection_item.value]
+        values = [self._name(value) for value in item.value]
         kept = [value for value in values if value is not None]
         if len(kept) < len(values):
             if self.refuse_left:
-                left = next(
-                    one for one, name in zip(detection_item.value, values, strict=True) if name is None
+                left = next(one for one, name in zip(item.value, values, strict=True) if name is None)
+                raise common.refuse(
+                    item, left, "only the name of the file is stored, and nothing of its folder"
                 )
-                raise common.refuse(detection_item, left, "only the name of the file is stored")
             return None
-        detection_item.value = kept
-        detection_item.field = self.to
-        return detection_item
+        item.value = kept
+        item.field = self.to
+        return item
 
     def _name(self, value: SigmaType) -> SigmaType | None:
-        if isinstance(value, SigmaNull | SigmaExists):
-            return value
+        if isinstance(value, SigmaExpansion):
+            inner = [self._name(one) for one in value.values]
+            known = [one for one in inner if one is not None]
+            return SigmaExpansion(known) if len(known) == len(inner) else None
         if not isinstance(value, SigmaString):
-            return None
+            return value
         parts = common.parts(value)
         if parts in ([], [_MANY]):
             return value
@@ -278,23 +402,27 @@ class BaseName(FieldMappingTransformationBase):
             (at for at, part in enumerate(parts) if isinstance(part, str) and "\\" in part), default=-1
         )
         if last < 0:
-            if parts[0] is _MANY and common.names_no_folder(shown := _without_leading(parts)):
-                return value if shown == parts else common.string(value, list(shown))
-            return value if self.loss != "none" and self._takes_part(parts) else None
+            return self._without_backslash(value, parts)
         before, _, text = str(parts[last]).rpartition("\\")
         name: _Parts = [part for part in (text, *parts[last + 1 :]) if part != ""]
         if not name or name == [_MANY]:
             return None
-        if not common.names_no_folder(name) and self.loss != "narrower":
-            return None
         whole = parts[:last] == [_MANY] and not before
-        if not whole and self.loss == "none":
-            return None
-        return common.string(value, list(name))
+        if common.names_no_folder(name):
+            exact = whole and not finds_no_folder(name)
+            taken = exact or self.loss == "broader" or (self.loss == "narrower" and exact)
+        else:
+            taken = whole and self.loss == "narrower"
+        return common.string(value, list(name)) if taken else None
 
-    def _takes_part(self, parts: _Parts) -> bool:
-        """Tell whether a pattern without a backslash is taken: a bare name, or a part of a path."""
-        return not {_MANY, _ONE} & set(parts) if self.loss == "broader" else True
+    def _without_backslash(self, value: SigmaString, parts: _Parts) -> SigmaString | None:
+        if parts[0] is _MANY:
+            if common.names_no_folder(shown := _without_leading(parts)):
+                return value if shown == parts else common.string(value, list(shown))
+            return value if self.loss == "narrower" else None
+        # The name of a process without a folder; a drive's letter and a colon begin every path.
+        bare = not {_MANY, _ONE} & set(parts) and ":" not in "".join(map(str, parts))
+        return value if bare and self.loss == "broader" else None
 
 
 def _without_leading(parts: _Parts) -> _Parts:

@@ -1,7 +1,6 @@
-"""Transformations for the registry as FDR keeps it: a key, the name of a value that may be empty, and data.
+"""The registry's paths as FDR keeps them: a key, and the name of a value that may be empty.
 
 - ``registry_key_and_value``: a path of a key or value, where the default value has no name.
-- ``registry_value_data``: Sysmon's text of a registry value in a field of its kind.
 """
 
 from __future__ import annotations
@@ -9,19 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from sigma.conditions import ConditionAND, ConditionOR
-from sigma.processing.transformations.base import (
-    DetectionItemTransformation,
-    FieldMappingTransformationBase,
-    Transformation,
-)
+from sigma.processing.transformations.base import FieldMappingTransformationBase, Transformation
 from sigma.rule import SigmaDetectionItem
-from sigma.types import SigmaExists, SigmaNull, SigmaString, SigmaType, SpecialChars
+from sigma.types import SigmaCasedString, SigmaNull, SigmaString, SigmaType, SpecialChars
 
 from converter import detection_items as common
 from converter.detection_items import Part
-from converter.path_transformations import keys_of_default
+from converter.registry_paths import keys_of_default
+from converter.rewriting import ABSENCE, PATTERNS, SCALARS, Form, Rewriting
 
 _MANY = SpecialChars.WILDCARD_MULTI
 _ONE = SpecialChars.WILDCARD_SINGLE
@@ -29,7 +26,7 @@ _Parts = list[str | SpecialChars]
 
 
 @dataclass
-class RegistryKeyAndValue(FieldMappingTransformationBase):
+class RegistryKeyAndValue(Rewriting, FieldMappingTransformationBase):
     """Map a path, as Sysmon writes it, of a registry key or value.
 
     ``key``: the field with the key's path. ``name``: the field with the value's name, missing or empty for
@@ -45,29 +42,20 @@ class RegistryKeyAndValue(FieldMappingTransformationBase):
     values: list[str] = field(default_factory=list)
     joined: bool = False
 
+    proven: ClassVar = PATTERNS | ABSENCE | SCALARS | {Form.CASED, Form.EMPTY}
+    advice: ClassVar = "key and value are stored apart, the default value without a name: use '*' and '?'"
+
     def apply_field_name(self, field: str | None) -> str | list[str] | None:  # noqa: D102
         return self.key if self.joined else [self.key, self.name]
 
-    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part | None:
-        """Map the values of one item.
-
-        Raises:
-            Refusal: SC201 for a value that is not a text or a pattern with wildcards.
-        """
-        if self.processing_item is not None and not self.processing_item.match_field_name(
-            detection_item.field
-        ):
-            return None
-        return common.group(detection_item, [self._one(detection_item, one) for one in detection_item.value])
+    def rewrite(self, item: SigmaDetectionItem) -> Part | None:
+        """Map the values of one item."""
+        return common.group(item, [self._one(item, one) for one in item.value])
 
     def _one(self, item: SigmaDetectionItem, value: SigmaType) -> Part:
         parts: _Parts = []
         if isinstance(value, SigmaString):
             parts = _joined(common.parts(value))
-        elif not isinstance(value, SigmaNull | SigmaExists):
-            raise common.refuse(
-                item, value, "key and value are stored apart, the default value without a name"
-            )
         if not isinstance(value, SigmaString) or parts in ([], [_MANY]):
             return common.item(item, self.key, value)
         make = _Maker(self, item, value)
@@ -95,7 +83,8 @@ class _Maker:
                 yield self._all(self._leaf(self.of.key, parts), self._named())
             if self.of.keys:
                 yield self._all(self._leaf(self.of.key, parts), self._operation(self.of.keys))
-        defaults = [key for key in map(list, keys_of_default(parts)) if key != parts]
+        cased = isinstance(self.value, SigmaCasedString)
+        defaults = [key for key in map(list, keys_of_default(parts, None, cased)) if key != parts]
         if not self.of.joined:
             for before, after in _cuts(parts):
                 whole = list(after) == [_MANY]
@@ -175,72 +164,4 @@ def _cuts(parts: _Parts) -> Iterator[tuple[_Parts, _Parts]]:
                 yield pair
 
 
-_NUMBER = re.compile(r"(?i)DWORD \(0x([0-9a-f]{8})\)|QWORD \(0x([0-9a-f]{8})-0x([0-9a-f]{8})\)")
-
-
-@dataclass
-class RegistryValueData(DetectionItemTransformation):
-    """Map Sysmon's text of a registry value to the field of its kind.
-
-    ``text``: the field with texts. ``number``: the field with numbers, in decimal. ``kind``: the field with
-    the type of the value; ``binary``, ``strings``, ``dword`` and ``qword``: its texts for those. ``empty``:
-    an empty text may be stored as such. ``largest``: the largest number that ``number`` can hold, if there is
-    one below what the registry can.
-    """
-
-    text: str
-    number: str
-    kind: str
-    binary: str
-    strings: list[str]
-    dword: str
-    qword: str
-    empty: bool = False
-    largest: int | None = None
-
-    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part:
-        """Map the values of one item.
-
-        Raises:
-            Refusal: SC201 for a part of what Sysmon writes for a number, or one larger than can be held.
-        """
-        return common.group(detection_item, [self._one(detection_item, one) for one in detection_item.value])
-
-    def _one(self, item: SigmaDetectionItem, value: SigmaType) -> Part:
-        if isinstance(value, SigmaNull | SigmaExists):
-            absent = isinstance(value, SigmaNull) or not value.exists
-            parts: list[Part] = [common.item(item, name, value) for name in (self.text, self.number)]
-            return common.linked(parts, ConditionAND if absent else ConditionOR)
-        if not isinstance(value, SigmaString):
-            return common.item(item, self.text, value)
-        inner = [part for part in value.s if part is not _MANY]
-        text = str(inner[0]) if len(inner) == 1 and isinstance(inner[0], str) else ""
-        if found := _NUMBER.fullmatch(text):
-            dword, high, low = found.groups()
-            number = int(dword, 16) if dword else (int(high, 16) << 32) + int(low, 16)
-            if self.largest is not None and number > self.largest:
-                raise common.refuse(item, value, f"numbers above {self.largest} are not kept")
-            kind = common.string(SigmaString(), [self.dword if dword else self.qword])
-            equal = common.item(item, self.number, common.string(SigmaString(), [str(number)]))
-            return common.linked([equal, common.item(item, self.kind, kind)], ConditionAND)
-        if text.lower() == "binary data":
-            return common.item(item, self.kind, common.string(SigmaString(), [self.binary]))
-        if text.lower() == "(empty)":
-            kinds = [common.string(SigmaString(), [one]) for one in self.strings]
-            of_strings = common.any_of(common.item(item, self.kind, kinds[0]), list(kinds))
-            missing = common.item(item, self.text, SigmaNull())
-            if self.empty:
-                missing.value.append(common.string(SigmaString(), []))
-                missing.value_linking = ConditionOR
-            return common.linked([missing, of_strings], ConditionAND)
-        if any(
-            isinstance(part, str) and re.search(r"(?i)[dq]word \(|^\(?0x[0-9a-f]{4,}", part) for part in inner
-        ):
-            raise common.refuse(item, value, "a number is stored in decimal, without its type")
-        return common.item(item, self.text, value)
-
-
-TYPES: dict[str, type[Transformation]] = {
-    "registry_key_and_value": RegistryKeyAndValue,
-    "registry_value_data": RegistryValueData,
-}
+TYPES: dict[str, type[Transformation]] = {"registry_key_and_value": RegistryKeyAndValue}

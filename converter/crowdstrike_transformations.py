@@ -10,13 +10,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sigma.conditions import ConditionAND, ConditionOR
-from sigma.processing.transformations.base import (
-    DetectionItemTransformation,
-    FieldMappingTransformationBase,
-    Transformation,
-)
+from sigma.processing.transformations.base import FieldMappingTransformationBase, Transformation
 from sigma.rule import SigmaDetectionItem
 from sigma.types import (
     SigmaCIDRExpression,
@@ -28,7 +25,9 @@ from sigma.types import (
 )
 
 from converter import detection_items as common
+from converter import patterns
 from converter.detection_items import Part
+from converter.rewriting import ABSENCE, PATTERNS, Form, Rewriting
 
 _MANY = SpecialChars.WILDCARD_MULTI
 _ONE = SpecialChars.WILDCARD_SINGLE
@@ -51,61 +50,84 @@ German and French systems."""
 
 
 @dataclass
-class WellKnownAccounts(DetectionItemTransformation):
+class WellKnownAccounts(Rewriting):
     """Replace accounts by their SIDs.
 
     Exact for the whole English name of an account that every Windows has. ``patterns``: also take parts
-    of names and names of other languages, for which those accounts stand whose name fits: declare the
-    item narrower. ``refuse_left`` refuses what is left: other accounts have other SIDs everywhere.
+    of names, for which those accounts stand whose English name fits: declare the item narrower, as other
+    accounts have other SIDs everywhere. Names of other languages are taken beside the English ones: alone,
+    they would also find the accounts of English systems. ``refuse_left`` refuses what is left.
     """
 
     patterns: bool = False
     refuse_left: bool = False
 
-    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part | None:
+    # Sysmon writes the names as Windows shows them, in the case and language of the system.
+    proven: ClassVar = PATTERNS | ABSENCE
+    advice: ClassVar = "only the SID is stored: compare the whole name of an account that every Windows has"
+
+    @property
+    def last(self) -> bool:
+        """Whether no other step takes what this one leaves."""
+        return self.refuse_left
+
+    def rewrite(self, item: SigmaDetectionItem) -> Part | None:
         """Replace the values of one item; all of them or none.
 
         Raises:
             Refusal: SC201 if ``refuse_left`` and a value is no well-known account.
         """
-        if all(common.plain(value) in _ACCOUNTS for value in detection_item.value):
+        if all(common.plain(value) in _ACCOUNTS for value in item.value):
             return None
-        found = [self._sids(value) for value in detection_item.value]
-        if all(found):
-            return common.group(
-                detection_item, [common.any_of(detection_item, sids) for sids in found if sids]
-            )
+        found = [self._sids(value) for value in item.value]
+        together = (
+            {sid for sids in found for sid in sids or ()} if item.value_linking is ConditionOR else set()
+        )
+        whole = [
+            sids is None or (bool(sids or self.patterns) and self._covered(value, together or set(sids)))
+            for sids, value in zip(found, item.value, strict=True)
+        ]
+        if all(whole):
+            pairs = zip(found, item.value, strict=True)
+            made = [
+                common.any_of(
+                    item,
+                    [common.string(SigmaString(), [sid]) for sid in sids] if sids is not None else [value],
+                )
+                for sids, value in pairs
+                if sids != []
+            ]
+            return common.group(item, made)
         if self.refuse_left:
-            left = detection_item.value[found.index([])]
-            raise common.refuse(
-                detection_item, left, "only the SID is stored, and this is no well-known account"
-            )
+            left = item.value[whole.index(False)]
+            raise common.refuse(item, left, "only the SID is stored, and this is no well-known account")
         return None
 
-    def _sids(self, value: SigmaType) -> list[SigmaType]:
-        if isinstance(value, SigmaNull | SigmaExists):
-            return [value]
-        if not isinstance(value, SigmaString) or list(value.s) == []:
-            return []
-        if list(value.s) == [_MANY]:
-            return [value]
-        pattern = re.compile(
-            "".join(
-                ".*" if part is _MANY else "." if part is _ONE else re.escape(str(part)) for part in value.s
-            ),
-            re.IGNORECASE | re.DOTALL,
-        )
-        if not self.patterns and value.contains_special():
-            return []
-        return [
-            common.string(SigmaString(), [sid])
-            for sid, names in _ACCOUNTS.items()
-            if any(map(pattern.fullmatch, names if self.patterns else names[:1]))
-        ]
+    def _sids(self, value: SigmaType) -> list[str] | None:
+        """Return the accounts whose English name a value matches; None if it asks for no name."""
+        if self.patterns or not isinstance(value, SigmaString) or not value.contains_special():
+            return _matching(value, slice(1))
+        return None if list(value.s) == [_MANY] else []
+
+    @staticmethod
+    def _covered(value: SigmaType, sids: set[str]) -> bool:
+        """Tell whether a value matches names, all of accounts that are asked for by their English ones."""
+        named = _matching(value, slice(None)) or []
+        return bool(named) and set(named) <= sids
+
+
+def _matching(value: SigmaType, which: slice) -> list[str] | None:
+    """Return the accounts with a name, of those chosen, that a value matches; None if it asks for none."""
+    if not isinstance(value, SigmaString) or list(value.s) == [_MANY]:
+        return None
+    pattern = patterns.tokens(common.parts(value))
+    return [
+        sid for sid, names in _ACCOUNTS.items() if any(patterns.matches(pattern, one) for one in names[which])
+    ]
 
 
 @dataclass
-class AddressFamilies(DetectionItemTransformation):
+class AddressFamilies(Rewriting):
     """Map an address to the field of its version: ``v4`` or ``v6``; what says neither may be in either.
 
     A whole IPv6 address is looked for in its short form and in the one without ``::``: samples show both.
@@ -114,13 +136,16 @@ class AddressFamilies(DetectionItemTransformation):
     v4: str
     v6: str
 
-    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part:
+    proven: ClassVar = PATTERNS | ABSENCE | {Form.NETWORK, Form.EMPTY, Form.CASED, Form.FIELD}
+    advice: ClassVar = "each version's addresses have a field of their own: use '*', or give a network"
+
+    def rewrite(self, item: SigmaDetectionItem) -> Part | None:
         """Map the values of one item.
 
         Raises:
             Refusal: SC201 for a part of an IPv6 address that the short form may not have.
         """
-        return common.group(detection_item, [self._one(detection_item, one) for one in detection_item.value])
+        return common.group(item, [self._one(item, one) for one in item.value])
 
     def _one(self, item: SigmaDetectionItem, value: SigmaType) -> Part:
         if isinstance(value, SigmaCIDRExpression):
@@ -152,10 +177,12 @@ class AddressFamilies(DetectionItemTransformation):
 
 
 @dataclass
-class AnyField(FieldMappingTransformationBase):
-    """Map a field to several, any of which may hold the value; it is missing where all are.
+class AnyField(Rewriting, FieldMappingTransformationBase):
+    """Map a list of answers to the fields that hold those of each kind; it is missing where all are.
 
-    ``fields``: the fields. Unlike a mapping to several names, null is a condition on all of them.
+    ``fields``: the fields, each a list with semicolons. A part of one answer is found where it stands; other
+    forms speak of the whole list, which no field has. Unlike a mapping to several names, null is a condition
+    on all of them.
     """
 
     fields: list[str]
@@ -163,18 +190,25 @@ class AnyField(FieldMappingTransformationBase):
     def apply_field_name(self, field: str | None) -> str | list[str] | None:  # noqa: D102
         return self.fields
 
-    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part | None:
-        """Map the values of one item."""
-        if self.processing_item is not None and not self.processing_item.match_field_name(
-            detection_item.field
-        ):
-            return None
-        parts = [_in_any(detection_item, value, self.fields) for value in detection_item.value]
-        return common.group(detection_item, parts)
+    proven: ClassVar = ABSENCE | {Form.PART, Form.ANY, Form.CASED, Form.EMPTY, Form.NEGATED}
+    advice: ClassVar = "the answers are stored by kind: ask for a part of one, with 'contains'"
+
+    def rewrite(self, item: SigmaDetectionItem) -> Part | None:
+        """Map the values of one item.
+
+        Raises:
+            Refusal: SC201 for a part of several answers.
+        """
+        for value in item.value:
+            if isinstance(value, SigmaString) and ";" in "".join(map(str, value.s)).strip("*").rstrip(";"):
+                raise common.refuse(item, value, self.advice)
+        return common.group(item, [_in_any(item, value, self.fields) for value in item.value])
 
 
 def _in_any(item: SigmaDetectionItem, value: SigmaType, fields: list[str]) -> Part:
     missing = isinstance(value, SigmaNull) or (isinstance(value, SigmaExists) and not value.exists)
+    # Where an empty text is no value, it is missing only if all are.
+    missing = missing or (isinstance(value, SigmaString) and not value.s)
     linking = ConditionAND if missing else ConditionOR
     return common.linked([common.item(item, field, value) for field in fields], linking)
 

@@ -100,6 +100,18 @@ def string(like: SigmaString, parts: Sequence[object]) -> SigmaString:
     return made
 
 
+class Guard(SigmaDetectionItem):
+    """An item that only keeps another to what it means: nothing that the other loses is lost by it."""
+
+
+def unless(like: SigmaDetectionItem, field: str, value: SigmaType) -> Guard:
+    """Return the condition that a field does not hold a value, as a guard beside another condition."""
+    made = Guard(field, [], [value], source=like.source, auto_modifiers=False)
+    made.applied_processing_items = set(like.applied_processing_items)
+    made.negated = True
+    return made
+
+
 def item(like: SigmaDetectionItem, field: str, value: SigmaType) -> SigmaDetectionItem:
     """Return an item of one value that has been through what ``like`` has been through."""
     made = SigmaDetectionItem(field, [], [value], source=like.source, auto_modifiers=False)

@@ -18,6 +18,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sigma.conditions import ConditionAND, ConditionOR
 from sigma.processing.transformations import transformations
@@ -47,10 +48,13 @@ from converter import (
     event_transformations,
     left_out,
     path_transformations,
+    registry_data,
+    registry_paths,
 )
 from converter.detection_items import Part, group, linked, plain, refuse, string, typed
 from converter.detection_items import item as made_item
 from converter.errors import Refusal
+from converter.rewriting import ABSENCE, PATTERNS, SCALARS, WHOLE, Form, Rewriting
 
 _MANY = SpecialChars.WILDCARD_MULTI
 _ONE = SpecialChars.WILDCARD_SINGLE
@@ -86,7 +90,7 @@ class RequireFields(DetectionItemTransformation):
 
 
 @dataclass
-class MapValues(DetectionItemTransformation):
+class MapValues(Rewriting):
     """Replace each value by the table's, comparing texts without case; null and `exists` pass.
 
     ``mapping``: text of the rule's value to the stored value (text, number or boolean).
@@ -96,12 +100,19 @@ class MapValues(DetectionItemTransformation):
     mapping: dict[str, str | int | bool]
     verbatim: bool = False
 
-    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> SigmaDetectionItem | None:
+    proven: ClassVar = WHOLE | SCALARS | ABSENCE
+
+    def refusal(self, item: SigmaDetectionItem, value: SigmaType, form: Form) -> Refusal:
+        """Return the refusal of a value, which names those that there are."""
+        return refuse(item, value, f"only {', '.join(self.mapping)} can be compared, each as a whole")
+
+    def rewrite(self, item: SigmaDetectionItem) -> SigmaDetectionItem | None:
         """Map the values of one item.
 
         Raises:
-            Refusal: SC201 for a value that is not in the table, or that is a pattern.
+            Refusal: SC201 for a value that is not in the table.
         """
+        detection_item = item
         table = {str(key).lower(): value for key, value in self.mapping.items()}
         values: list[SigmaType] = []
         for value in detection_item.value:
@@ -120,7 +131,7 @@ class MapValues(DetectionItemTransformation):
 
 
 @dataclass
-class SplitUser(FieldMappingTransformationBase):
+class SplitUser(Rewriting, FieldMappingTransformationBase):
     """Map an account ``DOMAIN\\name`` to the fields that hold its halves.
 
     Exact for values with one backslash, and for prefixes, suffixes and parts without one, given that a
@@ -130,21 +141,20 @@ class SplitUser(FieldMappingTransformationBase):
     domain: str
     name: str
 
+    proven: ClassVar = PATTERNS | ABSENCE | {Form.CASED}
+    advice: ClassVar = "an account is stored as domain and name: compare it as 'DOMAIN\\\\name'"
+
     def apply_field_name(self, field: str | None) -> str | list[str] | None:
         """Return both fields: in group-by and in field lists an account is the pair."""
         return [self.domain, self.name]
 
-    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part | None:
+    def rewrite(self, item: SigmaDetectionItem) -> Part | None:
         """Split the values of one item.
 
         Raises:
             Refusal: SC201 for a value that cannot be split.
         """
-        if self.processing_item is not None and not self.processing_item.match_field_name(
-            detection_item.field
-        ):
-            return None
-        return group(detection_item, [self._split(detection_item, value) for value in detection_item.value])
+        return group(item, [self._split(item, value) for value in item.value])
 
     def _split(self, item: SigmaDetectionItem, value: SigmaType) -> Part:
         if isinstance(value, SigmaNull | SigmaExists):
@@ -188,7 +198,7 @@ _DIGITS = {"MD5": 32, "SHA1": 40, "SHA256": 64, "IMPHASH": 32}
 
 
 @dataclass
-class SplitHashes(DetectionItemTransformation):
+class SplitHashes(Rewriting):
     """Map a part of ``MD5=..,SHA256=..`` to the field of its algorithm.
 
     ``targets``: algorithm to field. ``anchored``: also take values that say where in the list the hash
@@ -202,19 +212,34 @@ class SplitHashes(DetectionItemTransformation):
     zeros: bool = False
     refuse_left: bool = False
 
-    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> Part | None:
+    # Digits and names of algorithms are in upper case with Sysmon and in lower case elsewhere.
+    proven: ClassVar = PATTERNS
+    advice: ClassVar = "ask for one hash, as 'MD5=...', in any case"
+
+    def refusal(self, item: SigmaDetectionItem, value: SigmaType, form: Form) -> Refusal:
+        """Return the refusal of a value, which names the algorithms."""
+        return refuse(
+            item, value, f"stored are {', '.join(self.targets)}, each in its own field: {self.advice}"
+        )
+
+    @property
+    def last(self) -> bool:
+        """Whether no other step takes what this one leaves."""
+        return self.refuse_left
+
+    def rewrite(self, item: SigmaDetectionItem) -> Part | None:
         """Split the values of one item; all of them or none.
 
         Raises:
             Refusal: SC201 if ``refuse_left`` and a value is not a hash of one of the algorithms.
         """
-        parts = [self._part(detection_item, value) for value in detection_item.value]
+        parts = [self._part(item, value) for value in item.value]
         whole = [part for part in parts if part is not None]
         if len(whole) == len(parts):
-            return group(detection_item, whole)
+            return group(item, whole)
         if self.refuse_left:
-            left = detection_item.value[parts.index(None)]
-            raise refuse(detection_item, left, f"stored are {', '.join(self.targets)}, each in its own field")
+            left = item.value[parts.index(None)]
+            raise refuse(item, left, f"stored are {', '.join(self.targets)}, each in its own field")
         return None
 
     def _part(self, item: SigmaDetectionItem, value: SigmaType) -> Part | None:
@@ -225,6 +250,12 @@ class SplitHashes(DetectionItemTransformation):
             return None
         starts_open, ends_open = value.s[0] == _MANY, value.s[-1] == _MANY
         if starts_open and ends_open and _BARE.fullmatch(inner[0]):
+            size = len(inner[0])
+            whole = {name for name, digits in _DIGITS.items() if digits == size}
+            if not (whole or {name for name, digits in _DIGITS.items() if digits > size}) <= set(
+                self.targets
+            ):
+                return None  # It may be a part of a hash that is not stored.
             wanted = string(value, [_MANY, inner[0].lower(), _MANY])
             fields = [made_item(item, field, wanted) for field in self.targets.values()]
             return linked(fields, ConditionOR)
@@ -243,16 +274,20 @@ class SplitHashes(DetectionItemTransformation):
 
 
 @dataclass
-class AddressRanges(DetectionItemTransformation):
+class AddressRanges(Rewriting):
     """Turn the prefix of an address (``10.*``, ``192.168.1*``, ``fe80:*``) into the networks it covers.
 
     For fields of type ip, which have no wildcards. IPv6 as Sysmon writes it: groups without leading
     zeros, nothing abbreviated. Other values pass; the column's type decides about them.
     """
 
-    def apply_detection_item(self, detection_item: SigmaDetectionItem) -> SigmaDetectionItem | None:
+    # The field is of type ip, which has no other patterns: the backend refuses them by the column's type.
+    proven: ClassVar = frozenset(Form)
+
+    def rewrite(self, item: SigmaDetectionItem) -> SigmaDetectionItem | None:
         """Replace the prefixes among an item's values; None if there are none."""
-        found = [list(_networks(value)) for value in detection_item.value]
+        detection_item = item
+        found = [list(_networks(value)) for value in item.value]
         # Several networks are alternatives: under `all` they would be demanded together.
         together = detection_item.value_linking is ConditionAND and len(found) > 1
         if not any(found) or (together and any(len(networks) > 1 for networks in found)):
@@ -300,6 +335,8 @@ _TYPES: dict[str, type[Transformation]] = {
     **crowdstrike_paths.TYPES,
     **crowdstrike_transformations.TYPES,
     **crowdstrike_registry.TYPES,
+    **registry_data.TYPES,
+    **registry_paths.TYPES,
 }
 
 

@@ -88,7 +88,7 @@ def plausible(event: Mapping[str, Any]) -> dict[str, Any]:
                 written = f"HKLM{written}" if backslash else f"HKLM\\{written}"
             made["TargetObject"] = written
         if found := re.search(
-            r"(?i)[dq]word \([^)]*\)|\(empty\)|binary data", windows.text(made.get("Details", ""))
+            r"(?i)[dq]word \([^)]*\)|\A(?:\(empty\)|binary data)\Z", windows.text(made.get("Details", ""))
         ):
             made["Details"] = found[0]
     for name in ("Hashes", "Hash"):

@@ -16,7 +16,10 @@ from converter.shapes import defender_rows, windows
 
 EMPTY = frozenset({""})
 # The matcher sees these as Defender writes them; `defender_rows` says which are lower-cased.
-_LOWER = ("Computer", "User", "ParentUser", "ParentImage", "SourceImage", "SourceUser")
+_LOWER = (
+    *("Computer", "User", "ParentUser", "ParentImage", "SourceImage", "SourceUser"),
+    *("GrandParentImage", "SourceParentImage"),
+)
 
 
 def store(event: Mapping[str, Any], id: int) -> Stored:  # noqa: A002

@@ -75,6 +75,11 @@ def beside(field: str, text: str) -> Iterator[str]:
     """Yield texts that hold the same beside more, another hash before or after; and the next number."""
     if field == "Details" and (number := _LAST_NUMBER.search(text)):
         yield f"{text[: number.start()]}0x{(int(number[1], 16) + 1) % 2**32:08x})"
+    if field in REGISTRY:
+        # A key below HKCR is below HKLM\\SOFTWARE\\Classes for others than Sysmon.
+        for place in (r"(?i).*\\Classes\\", r"(?i).*\\SOFTWARE\\", r"HKLM\\"):
+            if found := re.match(place, text):
+                yield f"HKCR\\{text[found.end() :]}"
     if field not in HASHES:
         return
     for other in ("SHA1=" + "5A" * 20, "MD5=" + "A5" * 16):

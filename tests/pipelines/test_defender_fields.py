@@ -142,7 +142,7 @@ REGISTRY = [
         {"TargetObject|contains": r"CurrentControlSet\Serv"},
         True,
     ),
-    (r"HKLM\System\CurrentControlSet\Services\a\b", {"TargetObject|contains": r"ControlSet\Serv"}, False),
+    (r"HKLM\System\CurrentControlSet\Services\a\b", {"TargetObject|contains": r"ControlSet\Serv"}, True),
     (r"HKLM\SOFTWARE\A\(Default)", {"TargetObject|endswith": r"\A\(Default)"}, True),
     (r"HKLM\SOFTWARE\Run\(Default)", {"TargetObject|contains": "\\Run\\"}, True),
     (r"HKLM\SOFTWARE\Run\(Default)", {"TargetObject|contains": "\\Runs"}, False),

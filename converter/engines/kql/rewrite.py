@@ -218,9 +218,12 @@ def _matches(node: ir.BinaryOp) -> Any:
     return ir.FunctionCall(MATCHES, (ir.FunctionCall("tostring", (node.left,)), _literal(pattern)))
 
 
+_OF_TEMPLATES = re.compile(r"\A\(\?i\)|\[\^[<>]\]\*|\[0-9\]|\\\\|\(\?:[A-Z_|]+\)|\(\\\\\|\$\)")
+"""What our own templates use beside letters: both engines read it as one."""
+
+
 def _same_in_re2(pattern: str) -> bool:
-    # The classes that our own templates use.
-    return _SAME_IN_RE2.fullmatch(pattern.replace("[^<]*", "").replace("[^>]*", "")) is not None
+    return _SAME_IN_RE2.fullmatch(_OF_TEMPLATES.sub("", pattern)) is not None
 
 
 def _serialize(operators: list[Any]) -> list[Any]:

@@ -150,6 +150,14 @@ def _typed(kind: str, text: str) -> str:
     return f"QWORD (0x{number >> 32:08x}-0x{number & 0xFFFFFFFF:08x})"
 
 
+def _classes(event: Event, _: int) -> dict[str, Any]:
+    """Sysmon writes HKCR for HKLM\\SOFTWARE\\Classes (Microsoft Learn, Sysmon); sources write the latter."""
+    path = event.get("TargetObject")
+    if not isinstance(path, str) or path[:5].upper() != "HKCR\\":
+        return dict(event)
+    return {**event, "TargetObject": [path, f"HKLM\\SOFTWARE\\Classes\\{path[5:]}"]}
+
+
 def _bindings(situation: Situation, _: str) -> Situation:
     return situation.with_docs(lambda doc: demanding(doc, EventID=_BINDING))
 
@@ -185,6 +193,11 @@ RELAXATIONS = (
         "former data beside the new",
         "Details hold what the value held before, beside what it holds.",
         _former_data,
+    ),
+    Relaxation(
+        "keys of HKCR by both names",
+        "A key below HKCR is also known by its name below HKLM\\SOFTWARE\\Classes.",
+        _each(_classes),
     ),
     Relaxation("bindings only", "Of WMI events only bindings (event 21) are there.", _bindings),
 )
