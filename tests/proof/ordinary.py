@@ -43,11 +43,16 @@ _REGISTRY = [
 ]
 _ADDRESSES = ["10.1.2.3", "192.168.7.8", "8.8.8.8", "fe80::1", "2001:db8::7", "127.0.0.1", "::1", "1.1.1.1"]
 
+
+def _alike(names: tuple[str, ...], values: list[str]) -> dict[str, list[str]]:
+    return {name: list(values) for name in names}
+
+
 ORDINARY: dict[str, list[str]] = {
-    **dict.fromkeys(("Image", "ParentImage", "SourceImage", "TargetImage"), _PATHS + _NO_FOLDER),
-    **dict.fromkeys(("GrandParentImage", "SourceParentImage"), _PATHS + _NO_FOLDER),
-    **dict.fromkeys(("TargetFilename", "SourceFilename", "ImageLoaded"), _PATHS),
-    **dict.fromkeys(("TargetObject", "NewName"), _REGISTRY),
+    **_alike(("Image", "ParentImage", "SourceImage", "TargetImage"), _PATHS + _NO_FOLDER),
+    **_alike(("GrandParentImage", "SourceParentImage"), _PATHS + _NO_FOLDER),
+    **_alike(("TargetFilename", "SourceFilename", "ImageLoaded"), _PATHS),
+    **_alike(("TargetObject", "NewName"), _REGISTRY),
     "Details": [
         *("DWORD (0x00000000)", "DWORD (0x00000001)", "DWORD (0x00000002)", "DWORD (0x0000000a)"),
         *("DWORD (0x7fffffff)", "DWORD (0xffffffff)", "QWORD (0x00000000-0x00000001)"),
@@ -64,14 +69,14 @@ ORDINARY: dict[str, list[str]] = {
     "IntegrityLevel": ["Low", "Medium", "High", "System", "Untrusted"],
     "Protocol": ["tcp", "udp"],
     "LogonId": ["0x3e7", "0x3e4", "0x7a7a7", "0x1"],
-    **dict.fromkeys(
+    **_alike(
         ("User", "ParentUser", "SourceUser"),
         [
             *("NT AUTHORITY\\SYSTEM", "NT AUTHORITY\\NETWORK SERVICE", "ACME\\alice", "WS1\\SYSTEM"),
             *("NT-AUTORITÄT\\SYSTEM", "NT AUTHORITY\\ANONYMOUS LOGON", "ACME\\Administrator"),
         ],
     ),
-    **dict.fromkeys(("Initiated", "SourceIsIpv6", "DestinationIsIpv6", "Signed"), ["true", "false"]),
+    **_alike(("Initiated", "SourceIsIpv6", "DestinationIsIpv6", "Signed"), ["true", "false"]),
     "SignatureStatus": ["Valid", "Expired", "Revoked", "Unavailable"],
     "QueryResults": [
         *("10.9.8.7;", "type:  5 alias.example.org;::ffff:10.9.8.7;", "::ffff:8.8.8.8;", "2001:db8::7;", ""),
@@ -88,11 +93,9 @@ ORDINARY: dict[str, list[str]] = {
         "<Anonymous Pipe>",
     ],
     "DestinationHostname": ["www.example.com", "example.com", "host1", "a.example.com"],
-    **dict.fromkeys(("SourceIp", "DestinationIp"), _ADDRESSES),
-    **dict.fromkeys(("SourcePort", "DestinationPort"), ["80", "443", "8443", "50123", "8"]),
-    **dict.fromkeys(
-        ("ProcessId", "SourceProcessId", "TargetProcessId", "ParentProcessId"), ["4", "44", "1044"]
-    ),
+    **_alike(("SourceIp", "DestinationIp"), _ADDRESSES),
+    **_alike(("SourcePort", "DestinationPort"), ["80", "443", "8443", "50123", "8"]),
+    **_alike(("ProcessId", "SourceProcessId", "TargetProcessId", "ParentProcessId"), ["4", "44", "1044"]),
     "TerminalSessionId": ["0", "1", "10"],
     "EventType": [
         "SetValue",
@@ -106,15 +109,15 @@ ORDINARY: dict[str, list[str]] = {
 }
 
 SUBJECTS: dict[str, list[str]] = {
-    **dict.fromkeys(
+    **_alike(
         ("Image", "TargetFilename", "SourceFilename", "ImageLoaded"),
         [r"C:\Windows\System32\cmd.exe", r"\\127.0.0.1\ADMIN$\svc.exe", "System"],
     ),
-    **dict.fromkeys(
+    **_alike(
         ("ParentImage", "SourceImage", "TargetImage", "GrandParentImage", "SourceParentImage"),
         [r"C:\Windows\System32\cmd.exe", "System", r"C:\cmd.exe"],
     ),
-    **dict.fromkeys(
+    **_alike(
         ("TargetObject", "NewName"),
         [_REGISTRY[0], _REGISTRY[3], _REGISTRY[6], _REGISTRY[8], _REGISTRY[10], _REGISTRY[12]],
     ),
