@@ -100,7 +100,8 @@ def _prepared(
         placeholders.expand(sigma, placeholder_values)
     display = list(sigma.fields)
     sigma.fields = []
-    state: dict[str, Any] = {"index": ["Events"], "table": "Events"}
+    # No index of Splunk's is called that: a search without one reads what its role searches by default.
+    state: dict[str, Any] = {} if where.target == "spl" else {"index": ["Events"], "table": "Events"}
     losses: dict[int, tuple[Reason, ...]] = {}
     unchecked = not where.logsource_checked
     items = left_out.snapshot(rule, sigma) if _drops(where) else []

@@ -40,8 +40,8 @@ _NAMES = {
         *("Bin", "Bin1", "Key", "Row"),
     ],
     "spl": [
-        *("time_us", "stage", "lane", "row", "role", "step", "moment", "value"),
-        *("held", "start_us", "count", "left", "first_time", "last_x", "any_1", "upto_2"),
+        *("time_ms", "stage", "lane", "row", "role", "step", "moment", "value"),
+        *("held", "start_ms", "count", "left", "first_time", "last_x", "any_1", "upto_2"),
     ],
     "eql": ["where", "by"],
     "lucene": ["a b"],

@@ -210,10 +210,10 @@ KEPT: dict[str, tuple[tuple[str, str], ...]] = {
         (r"\| summarize FirstTime = max\(FirstTime\)", "the latest of several chains of one length is shown"),
     ),
     "spl": (
-        (r"\| where isnotnull\(time_us\)", "a time that cannot be read (tests/backends/spl/test_streams.py)"),
+        (r"\| where isnotnull\(time_ms\)", "a time that cannot be read (tests/backends/spl/test_streams.py)"),
         (r"\| where isnotnull\(value\)", "Splunk does not say what streamstats does without a by-field"),
         (
-            r"\| stats max\(at_a\) as at_a max\(at_b\) as at_b max\(start_us\)",
+            r"\| stats max\(at_a\) as at_a max\(at_b\) as at_b max\(start_ms\)",
             "several alerts of one time hand on the latest begin (tests/backends/spl/test_streams.py)",
         ),
     ),

@@ -11,7 +11,7 @@ from converter.plan import BaseRule, Tree
 
 # What the commands of `script`, `lanes`, `counts`, `order`, `partial`, `presence` and `correlation` assign.
 _OWN = re.compile(
-    r"time_us|stage|lane|row|role|step|moment|value|held|start_us|count|left|amount|begin|change|latest|newest"
+    r"time_ms|stage|lane|row|role|step|together|moment|value|held|start_ms|count|left|amount|begin|change|latest|newest"
     r"|number|seen|whole|(first|last)_time|(event|rule|value)_count|value_(sum|avg|percentile|median)"
     r"|(any|before|below|key|mark|seen|start|upto)_\d+|(at|in|last)_\w+",
     re.ASCII,

@@ -82,7 +82,15 @@ def narrowed(node: Node, state: Mapping[str, Any]) -> str:
     index = index_term(state)
     found = searching.bound(node)
     items = [*([Leaf("", "", search=index)] if index else []), *(_needed(parts(found)) if found else [])]
+    # Where to look stands first.
+    items.sort(key=_later)
     return searching.render(join("and", items)) if items else "*"
+
+
+def _later(item: Node) -> bool:
+    if isinstance(item, Leaf) and item.search and item.search.startswith(("index=", "index IN ")):
+        return False
+    return _field(item) != "index"
 
 
 def _needed(items: Sequence[Node]) -> list[Node]:

@@ -1,8 +1,8 @@
 """Correlations as one search: the base rules joined by OR, then running statistics in the order of time.
 
 No subsearch, no join, no append, no transaction (all have silent limits) and no bin (fixed windows lose what
-straddles them). `streamstats` holds at most max_stream_window (10,000) events in a window; Splunk's
-documentation says so also of streamstats without a window.
+straddles them). `streamstats` without a window keeps at most max_stream_window (limits.conf, [stats|sistats],
+10,000) events, but for the results of a transforming command: running sums come after a `stats`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,12 @@ from converter.plan import AlertColumns, CorrelationPlan, Draft, Fidelity, Reaso
 
 WINDOW = Reason(
     Fidelity.EXACT,
-    "streamstats keeps max_stream_window (limits.conf, 10,000) events: raise it if a search has more",
+    "streamstats over events keeps max_stream_window of them (limits.conf, [stats|sistats], 10,000): "
+    "raise it if a search has more",
 )
+NO_KEY = '"-"'
+"""Of a stage without this key: a group needs a value in every column, and whether an empty text is one is not
+documented."""
 _WORD = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
@@ -39,19 +43,29 @@ def draft(plan: CorrelationPlan) -> Draft:
     script = Script(found, list(plan.fields), rows.search())
     _slots(found, ways)
     _read(script, rows, ways)
-    for stage in found:
-        _judge(script, stage, last=stage is found[-1])
+    for position, stage in enumerate(found, 1):
+        _judge(script, stage, left=len(found) - position)
     alert = _alert(script, found[-1])
-    reasons = [WINDOW]
+    text = script.text()
+    reasons = [WINDOW] * _streams_events(text)
     for source, _ in rows.rules.values():
         # What a lost or an added event does depends on the condition of the correlation: narrower is safe.
         reasons += [
             replace(one, fidelity=Fidelity.NARROWER) if one.fidelity == Fidelity.BROADER else one
             for one in keyword_reasons(source.tree, source.columns)
         ]
-    text = script.text()
     clashes.check(found, text)
     return Draft(text, reasons=tuple(dict.fromkeys(reasons)), alert=alert)
+
+
+def _streams_events(text: str) -> bool:
+    """Tell whether a running statistic without a window of its own reads events.
+
+    Search Reference, "streamstats": over the results of a transforming command the limit does not hold, and a
+    given window is its own.
+    """
+    before = re.split(r"\n\| stats ", text, maxsplit=1)[0]
+    return re.search(r"\n\| streamstats (?!window=)", before) is not None
 
 
 def _slots(found: Sequence[Stage], ways: Sequence[Lane]) -> None:
@@ -90,10 +104,10 @@ def _read(script: Script, rows: Rows, ways: Sequence[Lane]) -> None:
     told = several or script.nested or ways[0].stage.ordered
     if not told:
         script.add(*rows.filter())
-    assignments = [f"time_us={rows.time()}"]
+    assignments = [f"time_ms={rows.time()}"]
     if told:
         assignments += [
-            f"{step.column}=if({rows.condition(step)}, time_us, null())"
+            f"{step.column}=if({rows.condition(step)}, time_ms, null())"
             for lane in ways
             for step in lane.steps
         ]
@@ -123,7 +137,7 @@ def _read(script: Script, rows: Rows, ways: Sequence[Lane]) -> None:
         columns = ", ".join(step.column for lane in ways for step in lane.steps)
         script.add(f"where isnotnull({columns if ',' not in columns else f'coalesce({columns})'})")
     elif not told and rows.timed():
-        script.add("where isnotnull(time_us)")
+        script.add("where isnotnull(time_ms)")
     if script.numbered:
         if apart:
             script.add("streamstats count as row")
@@ -185,9 +199,7 @@ def _keys(found: Sequence[Stage], ways: Sequence[Lane], apart: bool) -> list[str
             continue
         text = ", ".join(f"{test}, {expression}" for test, expression in pairs)
         # A stage without this key: a group needs a value in every column.
-        assignments.append(
-            f"{slot}=case({text}{'' if len(pairs) == len(ways) else ', true(), ' + chr(34) * 2})"
-        )
+        assignments.append(f"{slot}=case({text}{'' if len(pairs) == len(ways) else ', true(), ' + NO_KEY})")
     return assignments
 
 
@@ -202,9 +214,15 @@ def _values(script: Script, ways: Sequence[Lane], apart: bool) -> list[str]:
     return [f"value=case({', '.join(pairs)})"]
 
 
-def _judge(script: Script, stage: Stage, *, last: bool) -> None:
-    """Emit the commands of one correlation; they leave only its alerts, with ``start_us``."""
-    if last:
+def _judge(script: Script, stage: Stage, *, left: int) -> None:
+    """Emit the commands of one correlation; they leave only its alerts, with ``start_ms``.
+
+    Args:
+        script: the search.
+        stage: the correlation.
+        left: how many come after it.
+    """
+    if not left:
         script.narrow(stage)
     if stage.plan.type == "temporal":
         presence.judge(script, stage)
@@ -212,12 +230,18 @@ def _judge(script: Script, stage: Stage, *, last: bool) -> None:
         order.judge(script, stage)
     else:
         counts.judge(script, stage)
-    if not last:
-        _hand_on(script, stage)
+    if left:
+        _hand_on(script, stage, among=left > 1)
 
 
-def _hand_on(script: Script, stage: Stage) -> None:
-    """Turn the alerts of a correlation into rows of the one that refers to it."""
+def _hand_on(script: Script, stage: Stage, *, among: bool) -> None:
+    """Turn the alerts of a correlation into rows of the one that refers to it.
+
+    Args:
+        script: the search.
+        stage: the correlation.
+        among: whether rows of other correlations are grouped with them before that one's turn.
+    """
     if stage.parent is None:
         raise TypeError("the last correlation is handed on to none")
     above, step = stage.parent
@@ -225,7 +249,7 @@ def _hand_on(script: Script, stage: Stage) -> None:
     assignments = []
     if above.ordered or len(above.steps) > 1:
         script.raised.add(step.column)
-        assignments.append(f"{step.column}=if({here}, start_us, null())")
+        assignments.append(f"{step.column}=if({here}, start_ms, null())")
     if above.plan.type.startswith("value_"):
         columns = [stage.slots[stage.plan.group_by.index(names[0])] for names in step.member.values]
         taken = value([(name,) for name in columns], above.plan.type != "value_count", {})
@@ -236,7 +260,8 @@ def _hand_on(script: Script, stage: Stage) -> None:
         kept.add(slot)
         if source != slot:
             assignments.append(f"{slot}=if({here}, {source}, {slot})")
-    assignments += [f'{slot}=if({here}, "", {slot})' for slot in stage.slots if slot not in kept]
+    if among:
+        assignments += [f"{slot}=if({here}, {NO_KEY}, {slot})" for slot in stage.slots if slot not in kept]
     if above.parent is not None or above.ordered or len(above.steps) > 1:
         assignments.append(f"stage=if({here}, {above.label}, stage)")
     if assignments:
@@ -249,7 +274,7 @@ def _alert(script: Script, top: Stage) -> AlertColumns:
     """Emit the alert's row: its times, its group, its count and the rule's fields."""
     kind = top.plan.type
     count = kind if kind in ("value_count", "value_sum", "value_avg") else "event_count"
-    assignments = ["first_time=start_us/1000000", "_time=time_us/1000000"]
+    assignments = ["first_time=start_ms/1000", "_time=time_ms/1000"]
     if kind.startswith("temporal"):
         count = "rule_count"
     script.add("eval " + ", ".join(assignments))

@@ -25,7 +25,7 @@ class Step:
 
     member: Member
     column: str
-    """Holds, in microseconds, when it was seen: for a correlation the begin of its alert."""
+    """Holds, in milliseconds, when it was seen: for a correlation the begin of its alert."""
     tree: Node | None
     """The condition of a base rule; None if the member is a correlation."""
 
@@ -53,9 +53,9 @@ class Stage:
         return self.plan.type == "temporal_ordered" and len(trees) > 1 and discriminators(trees) is None
 
     @property
-    def span_us(self) -> int:
-        """The timespan in microseconds."""
-        return self.plan.timespan_ms * 1000
+    def span_ms(self) -> int:
+        """The timespan in milliseconds."""
+        return self.plan.timespan_ms
 
 
 @dataclass(slots=True)

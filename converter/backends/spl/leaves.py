@@ -55,6 +55,7 @@ _COMPARE: Mapping[CompareOperators, str] = {
 }
 # Up to here doubles, the numbers of expressions (and of pySigma), are exact.
 _LARGEST = 2**53 - 1
+_INDEX = re.compile(r"[A-Za-z0-9_*][A-Za-z0-9_*-]*", re.ASCII)
 # As in `[[:alpha:]]`, which Python does not know.
 _NAMED_CLASS = re.compile(r"\[:\^?[a-z]+:\]")
 
@@ -69,6 +70,8 @@ def leaf(item: FieldValue, columns: Columns) -> Node:
 
 
 def _of_value(name: str, value: SigmaType, columns: Columns) -> Node:
+    if name == "index" and type(value) is SigmaString and (found := _index(value)):
+        return found
     match value:
         case SigmaExpansion():
             return join("or", [_of_value(name, one, columns) for one in value.values])
@@ -93,6 +96,28 @@ def _of_value(name: str, value: SigmaType, columns: Columns) -> Node:
         case SigmaFieldReference():
             return _reference(name, value, columns)
     raise Refusal("SC201", f"SPL cannot say a value of type {type(value).__name__} of field '{name}'")
+
+
+def _index(value: SigmaString) -> Leaf | None:
+    """Return the term that says in which index to look, as pipelines add it; None for odd names.
+
+    Names of indexes are lower-case (indexes.conf.spec). It must be in the first stage: what comes after it
+    looks only at what the search found in the indexes that it read.
+    """
+    text = "".join("*" if part is _ANY else str(part) for part in value_parts(value))
+    if _ONE in value.s or not _INDEX.fullmatch(text):
+        return None
+    test = f"lower(index)={quoted(text.lower())}"
+    if "*" in text:
+        test = match("index", "^" + literal(text.lower()).replace("\\*", ".*") + "\\z", "i")
+    return Leaf(
+        where=test,
+        where_not=f"NOT {test}",
+        search=f"index={text.lower()}",
+        field="index",
+        value=text.lower(),
+        atomic_not=True,
+    )
 
 
 def present(name: str, columns: Columns) -> Leaf:

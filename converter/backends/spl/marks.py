@@ -21,7 +21,7 @@ def add(script: Script, stage: Stage, late: Sequence[Step], counted: Sequence[st
     """
     numbers = {step.column: stage.steps.index(step) + 1 for step in late}
     roles = [
-        f'if({script.mine(stage, f"{column}<time_us")}, "{number}", null())'
+        f'if({script.mine(stage, f"{column}<time_ms")}, "{number}", null())'
         for column, number in numbers.items()
     ]
     script.add(f'eval role=mvappend("0", {", ".join(roles)})', "mvexpand role")
@@ -29,7 +29,7 @@ def add(script: Script, stage: Stage, late: Sequence[Step], counted: Sequence[st
     columns = [step.column for step in stage.steps]
     assignments = [
         *(f"mark_{number}=coalesce({column}, 0)" for column, number in numbers.items()),
-        f"time_us=case({', '.join(begins)}, true(), time_us)",
+        f"time_ms=case({', '.join(begins)}, true(), time_ms)",
         *(f"{column}=if(role=0, {column}, null())" for column in columns),
         *(f"{column}=if(role=0, {column}, 0)" for column in counted),
     ]

@@ -11,27 +11,33 @@ from converter.plan import CorrelationPlan, Threshold
 _OPERATORS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "eq": "=", "neq": "!="}
 
 
-def taking_part(script: Script, stage: Stage) -> str:
-    """Keep the rows that can be in a window; return the column of their begin."""
-    begin = "time_us"
+def taking_part(script: Script, stage: Stage, grouped: bool = False) -> str:
+    """Keep the rows that can be in a window; return the column of their begin.
+
+    Args:
+        script: the search.
+        stage: a correlation that counts or sums.
+        grouped: rows are grouped by their value next, which leaves out those without.
+    """
+    begin = "time_ms"
     nested = [step.column for step in stage.steps if step.tree is None]
     if nested and len(stage.steps) == 1:
-        begin = "start_us"
+        begin = "start_ms"
     elif nested:
-        script.add(f"eval start_us=coalesce({', '.join(nested)}, time_us)")
-        begin = "start_us"
-    if any(_span_us(step) > stage.span_us for step in stage.steps):
+        script.add(f"eval start_ms=coalesce({', '.join(nested)}, time_ms)")
+        begin = "start_ms"
+    if any(_span_ms(step) > stage.span_ms for step in stage.steps):
         # An alert that began before the window is not in it.
-        script.add("where " + script.unless(stage, f"time_us-start_us<={stage.span_us}"))
-    if stage.plan.type.startswith("value_"):
+        script.add("where " + script.unless(stage, f"time_ms-start_ms<={stage.span_ms}"))
+    if stage.plan.type.startswith("value_") and not grouped:
         script.add("where " + script.unless(stage, "isnotnull(value)"))
     return begin
 
 
-def _span_us(step: Step) -> int:
+def _span_ms(step: Step) -> int:
     """Return how long an alert of a member can be; 0 for an event."""
     source = step.member.source
-    return source.timespan_ms * 1000 if isinstance(source, CorrelationPlan) else 0
+    return source.timespan_ms if isinstance(source, CorrelationPlan) else 0
 
 
 def ranks(stage: Stage, step: str) -> list[str]:

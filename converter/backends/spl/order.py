@@ -28,8 +28,8 @@ def judge(script: Script, stage: Stage) -> None:
         raise Refusal("SC205", "no number of rules satisfies the condition: it would never alert")
     if len(steps) == 1:
         script.merge()
-        script.add("where " + script.unless(stage, f"{steps[0].column}>=time_us-{stage.span_us}"))
-        script.add(f"eval start_us={steps[0].column}, rule_count=1")
+        script.add("where " + script.unless(stage, f"{steps[0].column}>=time_ms-{stage.span_ms}"))
+        script.add(f"eval start_ms={steps[0].column}, rule_count=1")
         return
     apart = len(trees) < 2 or discriminators(trees) is not None
     every = lengths == [len(steps)]
@@ -47,9 +47,9 @@ def judge(script: Script, stage: Stage) -> None:
         _apart(script, stage)
     else:
         _together(script, stage)
-    begin = f"time_us-{stage.span_us}"
+    begin = f"time_ms-{stage.span_ms}"
     script.add("where " + script.unless(stage, f"start_{len(steps)}>={begin}"))
-    script.add(f"eval start_us=start_{len(steps)}, rule_count={len(steps)}")
+    script.add(f"eval start_ms=start_{len(steps)}, rule_count={len(steps)}")
 
 
 def _apart(script: Script, stage: Stage) -> None:
@@ -58,7 +58,7 @@ def _apart(script: Script, stage: Stage) -> None:
     late = [step for step in stage.steps[1:] if step.tree is None]
     if late:
         marks.add(script, stage, late)
-    script.add("sort 0 time_us" + (" role" if late else ""))
+    script.add("sort 0 time_ms" + (" role" if late else ""))
     for number, step in enumerate(stage.steps, 1):
         if number == 1:
             start = step.column
@@ -70,7 +70,7 @@ def _apart(script: Script, stage: Stage) -> None:
                 f"eval seen=if(role={number}, start_{number - 1}, null())",
                 f"streamstats max(seen) as seen{script.by(f'mark_{number}')}",
             )
-            now = f"if({step.column}=time_us, start_{number - 1}, seen)"
+            now = f"if({step.column}=time_ms, start_{number - 1}, seen)"
             start = f"if(isnotnull({step.column}), {now}, null())"
         if number > 1:
             script.add(f"eval start_{number}={start}")
@@ -86,9 +86,9 @@ def _together(script: Script, stage: Stage) -> None:
     """
     columns = [step.column for step in stage.steps]
     partial.count_matches(script, stage, columns, range(1, len(columns) + 1))
-    script.add("sort 0 time_us")
+    script.add("sort 0 time_ms")
     for last in range(1, len(columns) + 1):
-        begins = ["time_us", *(f"before_{first}" for first in range(1, last))]
+        begins = ["time_ms", *(f"before_{first}" for first in range(1, last))]
         cases = [
             f"{partial.distinct(range(first, last + 1))}, {begin}" for first, begin in enumerate(begins, 1)
         ]

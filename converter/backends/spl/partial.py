@@ -56,7 +56,7 @@ def judge(script: Script, stage: Stage, good: Sequence[int], *, apart: bool) -> 
     late = [number for number in range(2, count + 1) if number not in events]
     if late:
         marks.add(script, stage, [stage.steps[number - 1] for number in late], counted)
-    script.add("sort 0 time_us" + (" role" if late else ""))
+    script.add("sort 0 time_ms" + (" role" if late else ""))
     for length in range(1, count + 1):
         # Of chains of this length that end here, with the rules up to `last`: the latest begin, 0 for none.
         assignments = []
@@ -80,11 +80,11 @@ def judge(script: Script, stage: Stage, good: Sequence[int], *, apart: bool) -> 
                     f"streamstats max({seen}) as {seen}{script.by(f'mark_{number}')}",
                 )
     now = {length: f"now_{length}_{count}" for length in range(1, count + 1)}
-    begin = f"time_us-{stage.span_us}"
+    begin = f"time_ms-{stage.span_ms}"
     longest = ", ".join(f"{now[length]}>={begin}, {length}" for length in sorted(now, reverse=True))
     script.add(f"eval rule_count=case({longest})")
     script.add("where " + script.unless(stage, f"({_one_of('rule_count', good)})"))
-    script.add(f"eval start_us={_start(now, good)}")
+    script.add(f"eval start_ms={_start(now, good)}")
 
 
 def _terms(
@@ -102,14 +102,14 @@ def _terms(
     else:
         here = [distinct(points)] if points else []
     alerts = [number for number in chosen if number not in events]
-    at_once = [*here, *(f"{columns[number - 1]}=time_us" for number in alerts)]
-    begin = "time_us" if not rest else f"coalesce({before}, 0)"
+    at_once = [*here, *(f"{columns[number - 1]}=time_ms" for number in alerts)]
+    begin = "time_ms" if not rest else f"coalesce({before}, 0)"
     terms = [f"if({' AND '.join(at_once)}, {begin}, 0)"]
     if first in alerts:
         column = columns[first - 1]
-        others = [*here, *(f"{columns[number - 1]}=time_us" for number in alerts[1:])]
+        others = [*here, *(f"{columns[number - 1]}=time_ms" for number in alerts[1:])]
         begin = column if not rest else f"coalesce(seen_{first}_{rest}, 0)"
-        terms.append(f"if({' AND '.join([f'{column}<time_us', *others])}, {begin}, 0)")
+        terms.append(f"if({' AND '.join([f'{column}<time_ms', *others])}, {begin}, 0)")
     return terms
 
 

@@ -21,9 +21,9 @@ _REST = r'replace(seen, "^\d+:\d+:", "")'
 def judge(script: Script, stage: Stage) -> None:
     """Emit the commands of a correlation that counts or sums and is handed on."""
     begin = taking_part(script, stage)
-    chained = begin == "start_us"
+    chained = begin == "start_ms"
     _lay_out(script, stage, begin)
-    by = ["time_us", *(["row"] if script.numbered else [])]
+    by = ["time_ms", *(["row"] if script.numbered else [])]
     results = _added_up(script, stage, by)
     script.merge(
         *(f"last({name}) as {name}" for name in results),
@@ -34,7 +34,7 @@ def judge(script: Script, stage: Stage) -> None:
     # What completes the alert is in every part.
     held = [*tests, *(["begin<=latest"] if chained else [])]
     script.add(f"eval held=if({' AND '.join(held)}, begin, null())")
-    script.merge("max(held) as start_us", "min(held) as whole", "min(begin) as begin")
+    script.merge("max(held) as start_ms", "min(held) as whole", "min(begin) as begin")
     # The alert is the whole window's.
     script.add("where " + script.unless(stage, "whole=begin"))
 
@@ -45,23 +45,23 @@ def _lay_out(script: Script, stage: Stage, begin: str) -> None:
     A window reaches into two bins at most: each row stands in its own and in the next, and sees what stands
     there so far. The last of an instant sees all.
     """
-    span, valued = stage.span_us, stage.plan.type.startswith("value_")
+    span, valued = stage.span_ms, stage.plan.type.startswith("value_")
     bins = f"mvappend(floor({begin}/{span}), floor({begin}/{span})+1)"
     seen = f'{begin}.":".number{_VALUE if valued else ""}'
     script.add(
         "streamstats count as number",
         f"eval bin={_mine(stage, bins, '0')}, seen={_mine(stage, seen, _NOTHING)}",
         "mvexpand bin",
-        "sort 0 time_us",
+        "sort 0 time_ms",
         f"streamstats values(seen) as seen{script.by('bin')}",
     )
     if script.numbered:
         script.add(f"eval row=if(stage={stage.label}, 0, row)")
-    script.merge("values(seen) as seen", *(["max(start_us) as latest"] if begin == "start_us" else []))
+    script.merge("values(seen) as seen", *(["max(start_ms) as latest"] if begin == "start_ms" else []))
     script.add("mvexpand seen", f"eval begin={_mine(stage, _BEGIN, '0')}")
     if valued:
         script.add(f"eval value={_mine(stage, _REST, 'value')}")
-    script.add("where " + script.unless(stage, f"begin>=time_us-{span}"))
+    script.add("where " + script.unless(stage, f"begin>=time_ms-{span}"))
 
 
 def _mine(stage: Stage, then: str, other: str) -> str:

@@ -21,22 +21,22 @@ def judge(script: Script, stage: Stage) -> None:
         # An alert counts from its begin; it may have begun before the window.
         starts = ", ".join(step.column for step in stage.steps if step.tree is None)
         plain = " OR ".join(f"isnotnull({step.column})" for step in stage.steps if step.tree is not None)
-        newest = f"coalesce({starts})" if not plain else f"if({plain}, time_us, coalesce({starts}))"
+        newest = f"coalesce({starts})" if not plain else f"if({plain}, time_ms, coalesce({starts}))"
         script.add(f"eval newest={newest}")
         script.merge("max(newest) as newest")
     else:
         script.merge()
-    script.add("sort 0 time_us")
+    script.add("sort 0 time_ms")
     last = {step.column: "last" + step.column.removeprefix("at") for step in stage.steps}
     running = " ".join(f"max({column}) as {name}" for column, name in last.items())
     script.add(f"streamstats {running}{script.by()}")
-    begin = f"time_us-{stage.span_us}"
+    begin = f"time_ms-{stage.span_ms}"
     fresh = f"newest>={begin} AND " if chained else ""
     within = {column: f"{name}>={begin}" for column, name in last.items()}
     if every:
         script.add("where " + script.unless(stage, fresh + " AND ".join(within.values())))
         ends = [*last.values(), *(["newest"] if chained else [])]
-        script.add(f"eval start_us=min({', '.join(ends)}), rule_count={len(last)}")
+        script.add(f"eval start_ms=min({', '.join(ends)}), rule_count={len(last)}")
         return
     # in_x: the rule x is within the timespan. Null (never seen) is not.
     inside = {step.column: "in" + step.column.removeprefix("at") for step in stage.steps}
@@ -47,8 +47,8 @@ def judge(script: Script, stage: Stage) -> None:
     if stage.parent is not None:
         _begin(script, stage, list(zip(last.values(), inside.values(), strict=True)), chained)
         return
-    begins = [f"if({inside[column]}=1, {name}, time_us)" for column, name in last.items()]
-    script.add(f"eval start_us=min({', '.join(begins)})")
+    begins = [f"if({inside[column]}=1, {name}, time_ms)" for column, name in last.items()]
+    script.add(f"eval start_ms=min({', '.join(begins)})")
 
 
 def _begin(script: Script, stage: Stage, rules: Sequence[tuple[str, str]], chained: bool) -> None:
@@ -66,7 +66,7 @@ def _begin(script: Script, stage: Stage, rules: Sequence[tuple[str, str]], chain
         needed += [f"{begin}<=newest"] if inside and chained else []
         holds = _holds(stage, tests, total, bool(needed))
         begins.append(f"if({' AND '.join([*needed, holds])}, {begin}, 0)")
-    script.add(f"eval start_us=max({', '.join(begins)})")
+    script.add(f"eval start_ms=max({', '.join(begins)})")
 
 
 def _holds(stage: Stage, tests: Sequence[str], total: str, wrapped: bool) -> str:

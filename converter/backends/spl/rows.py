@@ -24,6 +24,9 @@ class Rows:
         self.parts = discriminators(self.trees)
         """For each base rule what tells it from all others, or None."""
         self.exact = all(map(searching.exact, self.trees))
+        shared = condition.parts(self.trees[0])
+        self.said = [part for part in shared if searching.exact(part) and all(map(_has(part), self.trees))]
+        """What the base search says of all rules just as they do: no expression says it again."""
 
     def search(self) -> str:
         """Return the base search: the rules joined by OR, within their index; what all need stands first."""
@@ -44,27 +47,38 @@ class Rows:
 
     def filter(self) -> list[str]:
         """Return what completes the base search where it is wider than the rules."""
-        return [] if self.exact else ["where " + expressions.render(join("or", self.trees))]
+        rest = [self._rest(tree) for tree in self.trees]
+        if self.exact or None in rest:
+            return []
+        return ["where " + expressions.render(join("or", [one for one in rest if one is not None]))]
+
+    def _rest(self, tree: Node) -> Node | None:
+        """Return what is left of a condition after what all have in common; None if that is all of it."""
+        left = [part for part in condition.parts(tree) if part not in self.said]
+        return join("and", left) if left else None
 
     def condition(self, step: Step) -> str:
         """Return the expression that tells a rule's events from those of the others among the rows."""
         position = list(self.rules).index(_source(step).name)
         tree = self.trees[position]
         if self.parts is None:
-            return expressions.render(tree)
+            rest = self._rest(tree)
+            return "true()" if rest is None else expressions.render(rest)
         # The part that no other rule's events satisfy: with it, the search has already said the rest but for
         # what it could not say.
         inexact = [part for part in condition.parts(tree) if not searching.exact(part)]
         return " AND ".join(map(expressions.conjunct, [self.parts[position], *inexact]))
 
     def time(self) -> str:
-        """Return the expression of an event's own time, in whole microseconds: sums of them are exact."""
+        """Return the expression of an event's own time, in whole milliseconds: sums of them are exact."""
         sources = [source for source, _ in self.rules.values()]
-        seconds = {_seconds(source): source for source in sources}
-        if len(seconds) == 1:
-            return f"round({next(iter(seconds))}*1000000)"
-        pairs = [f"{expressions.render(tree)}, {_seconds(source)}" for source, tree in self.rules.values()]
-        return f"round(case({', '.join(pairs)})*1000000)"
+        times = {_milliseconds(source): source for source in sources}
+        if len(times) == 1:
+            return next(iter(times))
+        pairs = [
+            f"{expressions.render(tree)}, {_milliseconds(source)}" for source, tree in self.rules.values()
+        ]
+        return f"case({', '.join(pairs)})"
 
     def timed(self) -> bool:
         """Tell whether some rule's time is read from a field that may hold none."""
@@ -82,24 +96,24 @@ def _source(step: Step) -> BaseRule:
     return source
 
 
-def _seconds(base: BaseRule) -> str:
-    """Return epoch seconds: `_time`, or the state's time field read by its format.
+def _milliseconds(base: BaseRule) -> str:
+    """Return a time in milliseconds: of `_time`, or the state's time field read by its format.
 
     Texts without a zone are UTC: the zone is named, or strptime() would read them in the user's.
-    ``epoch_ms`` is milliseconds since 1970.
+    ``epoch_ms`` is milliseconds since 1970. Finer parts of `_time` are cut, what a double adds is rounded.
     """
     name = str(base.state.get("time_field") or "_time")
     form = base.state.get("time_format")
     subject = held(name, base.columns).subject
-    if name == "_time" and not form:
-        return subject
-    if not form:
-        return f"tonumber({subject})"
     if form == "epoch_ms":
-        return f"tonumber({subject})/1000"
+        return f"tonumber({subject})"
+    if name == "_time" and not form:
+        return f"floor(round({subject}*1000, 3))"
+    if not form:
+        return f"floor(round(tonumber({subject})*1000, 3))"
     if "%z" in str(form) or "%:z" in str(form) or str(form).startswith("%s"):
-        return f"strptime({subject}, {quoted(str(form))})"
-    return f'strptime({subject}." +0000", {quoted(f"{form} %z")})'
+        return f"floor(round(strptime({subject}, {quoted(str(form))})*1000, 3))"
+    return f'floor(round(strptime({subject}." +0000", {quoted(f"{form} %z")})*1000, 3))'
 
 
 def key(columns: tuple[str, ...], known: Columns) -> str:

@@ -87,11 +87,11 @@ class Script:
         further = (["row"] if self.numbered else []) if rows is None else list(rows)
         kept = [f"max({name}) as {name}" for name in self.seen()] if seen else []
         kept += aggregations
-        if self.valued and (self.nested or rows is not None):
+        if self.valued and (self.nested or rows is not None) and "value" not in further:
             kept.append("last(value) as value")
         names = [name for name in self.fields if name not in self.groups()]
         kept += [f"values({listed_field(name)}) as {listed_field(name)}" for name in names]
-        self.add(f"stats {' '.join(kept)}{self.by('time_us', *further)}")
+        self.add(f"stats {' '.join(kept)}{self.by('time_ms', *further)}")
 
     def unnumber(self) -> None:
         """Give all rows of stages that merge them the number 0."""

@@ -12,7 +12,7 @@ from converter.engines.spl.failures import invalid, unknown
 from converter.engines.spl.values import Row, each, number, ordered, text
 
 MAX_STREAM_WINDOW = 10_000
-"""limits.conf, [streamstats] max_stream_window: the most events that a window of streamstats holds."""
+"""limits.conf, [stats|sistats] max_stream_window: the most events that a window of streamstats holds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,12 @@ def analytics(items: Sequence[ExportItem]) -> list[Analytic]:
 
 
 def _analytic(item: ExportItem, query: ExportQuery) -> Analytic:
+    if item.source == "none" and item.tables == ("Events",):
+        raise Refusal(
+            "SC210",
+            "no table is configured: the workspace has none of the name 'Events'",
+            hint="[tool.sigconv.source.none.kusto] table",
+        )
     near = item.near_real_time and near_real_time(item, query)
     frequency, period = _schedule(item, query)
     reach = period - item.window

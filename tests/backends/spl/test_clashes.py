@@ -11,8 +11,8 @@ from tests.proof import keyed
 @pytest.mark.parametrize(
     ("name", "shape"),
     [
-        ("time_us", "count"),
-        ("start_us", "ordered"),
+        ("time_ms", "count"),
+        ("start_ms", "ordered"),
         ("step", "few"),
         ("stage", "chain by key"),
         ("first_time", "together"),

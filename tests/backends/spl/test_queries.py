@@ -75,7 +75,7 @@ def only(selection: Any, **state: Any) -> str:
         ({"A": "10.0.0.0/8"}, '*\n| where lower(A)="10.0.0.0/8"'),
         ({"cs-uri": "x", "a.b": "y", "my field": "z"}, '"cs-uri"="x" a.b="y" "my field"="z"'),
         # Fields that search takes for a range of time or an index.
-        ({"earliest": "x", "index": "y"}, '*\n| where lower(earliest)="x" AND lower(index)="y"'),
+        ({"earliest": "x", "index": "y"}, 'index=y\n| where lower(earliest)="x"'),
     ],
 )
 def test_selection(selection: Any, query: str) -> None:

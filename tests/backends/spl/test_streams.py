@@ -294,7 +294,14 @@ STAGES = [
     ("overlapping", [correlation("event_count", {"gte": 2}, **ALIAS)]),
     ("apart", [INNER[3] | {"title": "inner", "name": "inner"}, OUTER[2]]),
     ("wider", [INNER[4] | {"title": "inner", "name": "inner"}, OUTER[7]]),
-    ("overlapping", [INNER[0] | {"title": "inner", "name": "inner"}, OUTER[8]]),
+    # A window that the streams of five seconds do not all lie in.
+    (
+        "overlapping",
+        [
+            INNER[0] | {"title": "inner", "name": "inner"},
+            correlation("event_count", {"lt": 3}, rules=["inner", "c"], timespan="3s"),
+        ],
+    ),
 ]
 
 
