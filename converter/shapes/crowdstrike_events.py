@@ -10,8 +10,9 @@ connection has a local and a remote end and its name says who opened it (``Conne
 registry event has a key, the name of a value ("" for the default value) and data by kind;
 ``timestamp`` is milliseconds since 1970.
 
-Assumed, because no public event shows it: that volumes are numbered as drives are lettered (C is 3), that
-any written file is reported, and that the sensor uses the kernel's names for shares (``\\Device\\Mup``).
+Volumes are numbered here as drives are lettered (C is 3), so that one path is one path: queries look at any
+volume. What no public event shows is in ``pipelines/crowdstrike/*.assumptions.yml``: the kernel's names for
+shares (``\\Device\\Mup``).
 """
 
 from __future__ import annotations

@@ -8,8 +8,10 @@ Protocol is ``Tcp``; an accepted connection's local end is its destination; hash
 registry roots are in full, control sets have their number, a number is bare decimal text, binary data is
 left out; AdditionalFields is JSON in a text, or null.
 
-Assumed, as public material does not show it: keys of a user's hive begin with HKEY_CURRENT_USER and the
-user's SID; the name of a key's default value is empty; deleted keys and values stand in Previous*.
+Microsoft's parser (Azure-Sentinel, ASimRegistryEventMicrosoft365D.yaml) reads deleted keys and values from
+Previous*, and the former key of a renamed one. What no public row shows is in ``pipelines/defender/
+*.assumptions.yml``: how keys of a user's hive begin. Nor does one show the name of a key's default value,
+which is stored as Sysmon writes it and as the empty name in turn.
 """
 
 from __future__ import annotations
@@ -264,7 +266,7 @@ def _registry(row: Row, data: Mapping[str, str]) -> None:
     kind = data.get("EventType", "")
     path = registry_path(data.get("TargetObject", ""))
     key, name = path_parts(path)
-    name = "" if name == "(Default)" else name
+    name = "" if name == "(Default)" and not _is_some(row) else name
     if kind in {"SetValue", ""}:
         row |= {"ActionType": "RegistryValueSet", "RegistryKey": key, "RegistryValueName": name}
         row["PreviousRegistryValueName"] = name

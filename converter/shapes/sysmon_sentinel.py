@@ -4,7 +4,7 @@
 text, inside a DataItem element, entities escaped. ``WindowsEvent`` comes from the Forwarded Events
 connector: EventData is dynamic, one property per named Data element. Columns: Azure Monitor's table
 reference (``event``, ``windowsevent``); the XML's frame: published samples of EventData, in
-``tests/shapes/test_published.py``. It is well-formed XML, as Microsoft's own parser reads it with
+``tests/shapes/data/microsoft.yml``. It is well-formed XML, as Microsoft's own parser reads it with
 ``parse_xml`` (Azure-Sentinel, ``Parsers/Sysmon``); samples show no quotes or line ends inside of values,
 which XML may write as they are or as entities: every second record here has entities, decimal or
 hexadecimal. A column's text is cut at 64 KB (Azure Monitor's service limits). In both tables, TimeGenerated

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from converter.engines.kql import KqlEngine
 from converter.rule import Rule
 from converter.rules import RuleSet
 from converter.verify.run import selected, verify_rule
+from tests.support import ROOT
 
 ALL = ("eql", "lucene", "spl", "kql")
 
@@ -293,3 +295,24 @@ def test_verify_itself_right_queries_agree(name: str) -> None:
     source, logsource, condition, detections, cells = NO_ALARMS[name]
     found = list(agrees(source, logsource, ALL, condition, **detections).values())
     assert sorted(found) == ["agrees"] * cells + ["refused"] * (4 - cells)
+
+
+@pytest.mark.parametrize("target", ALL)
+def test_assumptions_of_shapes_are_entries_that_queries_name(target: str) -> None:
+    """What no public row shows is `assumed` where a query depends on it, and only there."""
+    hive = {"TargetObject|startswith": "HKU\\S-1-5-21"}
+    share = {"TargetFilename|startswith": "\\\\\\\\127.0.0.1"}
+    for source, category, on, off in (
+        ("defender", "registry_set", hive, {"TargetObject|contains": "\\CurrentVersion\\Run\\"}),
+        ("crowdstrike", "file_event", share, {"TargetFilename|endswith": "\\x.exe"}),
+    ):
+        depends = converted(source, {"category": category}, target, a=on)
+        assert str(depends.fidelity) == "assumed"
+        assert re.search(rf"{source}-\w+-1: ", "\n".join(reason.text for reason in depends.reasons))
+        assert str(converted(source, {"category": category}, target, a=off).fidelity) != "assumed"
+
+
+def test_no_comment_of_a_shape_assumes() -> None:
+    """Assumptions are entries of the lists: a comment counts for nothing."""
+    for path in (ROOT / "converter" / "shapes").glob("*.py"):
+        assert "assumed" not in path.read_text(encoding="utf-8").lower(), path

@@ -7,7 +7,6 @@ MIT.
 from __future__ import annotations
 
 import html
-import re
 from pathlib import Path
 from typing import Any
 
@@ -128,32 +127,3 @@ def test_registry_values_of_fdr_as_microsoft_publishes_them(
     assert table == "CrowdStrike_Registry_Events_CL"
     found = (*(doc.get(name) for name in COLUMNS), doc.get("RegNumericValue_int"))
     assert found == row
-
-
-# A row of the table Event (Azure Monitor Agent), as people print it: Type, time and the agent's id are
-# attributes of the frame, Data elements have Sysmon's names in Sysmon's order and nothing between them.
-EVENT_DATA = (
-    '<DataItem Type="System.XmlData" time="" sourceHealthServiceId="">'
-    '<EventData xmlns="http://schemas.microsoft.com/win/2004/08/events/event">'
-    '<Data Name="RuleName">-</Data><Data Name="UtcTime">2026-06-16 17:34:01.113</Data>'
-    '<Data Name="ProcessId">9948</Data>'
-    r'<Data Name="Image">C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe</Data>'
-    '<Data Name="Initiated">true</Data><Data Name="DestinationPort">4444</Data>'
-    "</EventData></DataItem>"
-)
-
-
-def test_a_row_of_the_table_event_as_it_is_published() -> None:
-    event = {
-        "EventID": 3,
-        "Channel": "Microsoft-Windows-Sysmon/Operational",
-        "Provider_Name": "Microsoft-Windows-Sysmon",
-        "RuleName": "-",
-        "UtcTime": "2026-06-16 17:34:01.113",
-        "ProcessId": 9948,
-        "Image": r"C:\Windows\System32\WindowsPowerShell\v1.0\powershell.exe",
-        "Initiated": "true",
-        "DestinationPort": 4444,
-    }
-    data = shape_for("sysmon", "kusto").store(event, 0).doc["EventData"]
-    assert re.sub(r'(time|sourceHealthServiceId)="[^"]*"', r'\1=""', data) == EVENT_DATA
