@@ -16,6 +16,20 @@ from converter.shapes import windows
 _NAMESPACE = "http://schemas.microsoft.com/win/2004/08/events/event"
 _CLEARED = "http://manifests.microsoft.com/win/2004/08/windows/eventlog"
 _HEADER_VERSION = "3"
+# Sysmon writes each element of an event's schema (4.90), filled or not. These are the ones by whose names
+# searches find the events.
+_ALWAYS: Mapping[int, tuple[str, ...]] = {
+    1: ("ParentCommandLine",),
+    2: ("PreviousCreationUtcTime",),
+    3: ("DestinationPort",),
+    6: ("ImageLoaded",),
+    7: ("ImageLoaded",),
+    8: ("StartAddress",),
+    10: ("GrantedAccess",),
+    **dict.fromkeys((12, 13, 14), ("TargetObject",)),
+    **dict.fromkeys((17, 18), ("PipeName",)),
+    22: ("QueryName",),
+}
 
 
 def escape(text: str) -> str:
@@ -53,7 +67,10 @@ def render(event: Mapping[str, Any]) -> str:
 
 def _data(event: Mapping[str, Any]) -> str:
     data = {name: escape(value) for name, value in windows.event_data(event).items()}
-    if windows.event_id(event) in (104, 1102) and windows.provider(event) == "Microsoft-Windows-Eventlog":
+    code = windows.event_id(event)
+    if windows.is_sysmon(event) and code is not None:
+        data |= {name: "" for name in _ALWAYS.get(code, ()) if name not in data}
+    if code in (104, 1102) and windows.provider(event) == "Microsoft-Windows-Eventlog":
         # splunk/security_content, data_sources/windows_event_log_security_1102.yml.
         inside = "".join(f"<{name}>{value}</{name}>" for name, value in data.items())
         return f"<UserData><LogFileCleared xmlns='{_CLEARED}'>{inside}</LogFileCleared></UserData>"

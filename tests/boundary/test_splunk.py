@@ -468,3 +468,22 @@ def test_c5_no_short_wildcards_before_a_keyword() -> None:
     query = text_of(converted("sysmon", SYSTEM, a=["C:\\x yz"]))
     assert "*C*" not in query.split("|")[0]
     assert "*x*" not in query.split("|")[0]
+
+
+@pytest.mark.parametrize(
+    ("category", "code", "term"),
+    [
+        ("process_creation", 1, "ParentCommandLine"),
+        ("process_access", 10, "GrantedAccess"),
+        ("pipe_created", 17, "PipeName"),
+        ("dns_query", 22, "QueryName"),
+        ("registry_set", 13, "TargetObject"),
+    ],
+)
+def test_c5_the_name_of_an_element_narrows_the_search(category: str, code: int, term: str) -> None:
+    """Sysmon writes every element of its schema; splunk_records.yml has them in the published records."""
+    field = "SourceImage" if code == 10 else "Image"
+    conversion = converted("sysmon", {"category": category}, a={field: r"C:\a.exe"})
+    assert f" {term} " in text_of(conversion).split("|")[0]
+    event = {"EventID": code, field: r"C:\a.exe", "EventType": "CreatePipe" if code == 17 else "SetValue"}
+    assert hits(conversion, [event, {**event, "EventID": 5}]) == [0]

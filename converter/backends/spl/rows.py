@@ -31,6 +31,8 @@ class Rows:
     def search(self) -> str:
         """Return the base search: the rules joined by OR, within their index; what all need stands first."""
         states = [source.state for source, _ in self.rules.values()]
+        if len({state.get("term") for state in states}) > 1:
+            states = [{key: one for key, one in state.items() if key != "term"} for state in states]
         indices = [condition.index_term(state) for state in states]
         if len(set(indices)) > 1:
             trees = [
