@@ -16,7 +16,7 @@ from converter.backends.kql.expression import INDENT
 from converter.backends.kql.literals import name
 from converter.backends.kql.members import Names, Shape
 from converter.backends.kql.query import read_from, table_of
-from converter.backends.kql.script import Script, piped
+from converter.backends.kql.script import Script, piped, taken
 from converter.plan import AlertColumns, BaseRule, CorrelationPlan, Member, Threshold
 
 NUMERIC_TYPES = frozenset({"value_sum", "value_avg", "value_percentile", "value_median"})
@@ -37,6 +37,8 @@ class Rows:
     operators: tuple[str, ...]
     intervals: bool
     """Whether rows can be alerts, which have a start before their end."""
+    is_let: bool = False
+    """Whether the source is the name of one `let` statement, and all there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Scope:
 
     def taken_fields(self) -> list[tuple[str, str]]:
         """Return, for `summarize`, the fields of the completing event."""
-        return [(field, f"take_any({name(field)})") for field, _ in self.shape.fields]
+        return taken([field for field, _ in self.shape.fields])
 
     def latest(self, first: str) -> list[tuple[str, str]]:
         """Return, for `summarize`, the latest of some starts, and the fields of a completing event."""
@@ -213,7 +215,9 @@ def member_rows(scope: Scope) -> Rows:
             lets.append(member_let(scope, member, intervals, with_check=check))
         elif member is group[0]:
             lets += counted_once(scope, group, intervals)
-    return Rows(f"union {', '.join(lets)}" if len(lets) > 1 else lets[0], (), intervals)
+    if len(lets) == 1:
+        return Rows(lets[0], (), intervals, is_let=True)
+    return Rows(f"union {', '.join(lets)}", (), intervals)
 
 
 def member_let(

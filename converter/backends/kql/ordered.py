@@ -44,6 +44,8 @@ def ordered(scope: Scope) -> tuple[str, list[str]]:
     chain = _Chain(scope, intervals, [events.get(member.name) for member in members], every)
     if bound is not None:
         return _reaching(scope, chain, lets, max(bound, 1))
+    for member in lets:
+        scope.script.read_again(member)
     every_length = [some for size in range(1, len(lets) + 1) for some in combinations(range(len(lets)), size)]
     return _measured(scope, [(len(some), *chain.of(lets, some)) for some in every_length])
 
@@ -79,6 +81,8 @@ def _reaching(scope: Scope, chain: _Chain, lets: Sequence[str], length: int) -> 
     chains = [chain.of(lets, chosen) for chosen in combinations(range(len(lets)), length)]
     if len(chains) == 1:
         return chains[0]
+    for member in lets:
+        scope.script.read_again(member)
     stages = [summarize(scope.latest(scope.alert.first), scope.by(scope.alert.last))]
     if not scope.nested:
         stages.append(f"extend {scope.alert.count} = {length}")

@@ -25,7 +25,8 @@ class Script:
         self._reserved = frozenset(one.lower() for one in taken)
         self._taken = set(self._reserved)
         self._timespans: dict[int, str] = {}
-        self._lets: list[str] = []
+        self._lets: dict[str, str] = {}
+        self._once: set[str] = set()
         self.needs: set[str] = set()
 
     def fresh(self, hint: str) -> str:
@@ -59,16 +60,25 @@ class Script:
         ``once``: materialize it, as it is read more than once.
         """
         chosen = self.fresh(hint)
+        self._lets[chosen] = body
         if once:
-            self._lets.append(f"let {chosen} = materialize(\n{INDENT}{body}\n);\n")
-        else:
-            apart = f"\n{INDENT}" if "\n" in body else " "
-            self._lets.append(f"let {chosen} ={apart}{body};\n")
+            self._once.add(chosen)
         return chosen
+
+    def read_again(self, chosen: str) -> None:
+        """Materialize a statement: Kusto works out what is not so at each place that reads it."""
+        self._once.add(chosen)
 
     def text(self, final: str) -> str:
         """Return the whole query."""
-        return "".join([*sorted(self.needs), *self._lets, final])
+        return "".join([*sorted(self.needs), *map(self._statement, self._lets), final])
+
+    def _statement(self, chosen: str) -> str:
+        body = self._lets[chosen]
+        if chosen in self._once:
+            return f"let {chosen} = materialize(\n{INDENT}{body}\n);\n"
+        apart = f"\n{INDENT}" if "\n" in body else " "
+        return f"let {chosen} ={apart}{body};\n"
 
 
 def piped(source: str, operators: Sequence[str], indent: str = "") -> str:
@@ -101,7 +111,15 @@ def summarize(columns: Sequence[tuple[str, str]], by: str) -> str:
     return f"summarize\n    {each}\n    by {by}"
 
 
+def taken(columns: Sequence[str]) -> list[tuple[str, str]]:
+    """Return, for `summarize`, columns of some row, all of the same one.
+
+    Several `take_any` may each take another row (Microsoft's page of it); one of several columns takes one.
+    """
+    return [("", f"take_any({', '.join(map(name, columns))})")] if columns else []
+
+
 def assignments(columns: Sequence[tuple[str, str]]) -> str:
-    """Return ``name = expression`` for each column; the name alone where that is the expression."""
-    pairs = ((name(column), expression) for column, expression in columns)
-    return ", ".join(left if left == right else f"{left} = {right}" for left, right in pairs)
+    """Return ``name = expression`` for each column; the expression alone where it names the column."""
+    pairs = ((name(column) if column else "", expression) for column, expression in columns)
+    return ", ".join(right if left in ("", right) else f"{left} = {right}" for left, right in pairs)

@@ -9,7 +9,7 @@ from typing import Any
 from converter.backends.kql.correlation import Rows, Scope, lower_bound
 from converter.backends.kql.expression import INDENT, Expr, all_of, any_of, atom, negation
 from converter.backends.kql.literals import name, number, string
-from converter.backends.kql.script import assignments, piped, summarize
+from converter.backends.kql.script import assignments, piped, summarize, taken
 from converter.plan import CorrelationPlan, Threshold
 
 Summing = Callable[[list[tuple[str, str]], Sequence[str]], tuple[list[str], Expr]]
@@ -45,9 +45,12 @@ def looking_back(scope: Scope, found: Rows) -> tuple[str, list[str]]:
 def windowed(scope: Scope, found: Rows) -> tuple[str, list[str]]:
     """Join every completing time with the rows of its window, and judge them together."""
     script, names, window = scope.script, scope.shape.names, scope.window
-    body = piped(found.source, found.operators, INDENT)
     # Read twice: the ends of windows, and what is inside.
-    matches = script.let("Matches", body, once=bool(found.operators))
+    if found.is_let:
+        matches = found.source
+        script.read_again(matches)
+    else:
+        matches = script.let("Matches", piped(found.source, found.operators, INDENT), once=True)
     last, bin_ = scope.alert.last, scope.bin_column
     seen = scope.columns.fresh("Seen")
     ends = [f"where {names.time} - {names.start} <= {window}"] if found.intervals else []
@@ -105,7 +108,7 @@ def latest_starts(
     alert, fresh = scope.alert, scope.columns.fresh
     rows = scope.script.let("Windows", rows, once=True)
     from_, held, whole, earliest = fresh("From"), fresh("Held"), fresh("WholeHeld"), fresh("Earliest")
-    kept = [(column, f"take_any({name(column)})") for column, _ in scope.shape.fields]
+    kept = scope.taken_fields()
     stages, condition = total(kept, [from_])
     late = f" and {from_} <= {limit[0]}" if limit else ""
     found = [(alert.first, f"max({held})"), (whole, f"min({held})"), (earliest, f"min({from_})"), *kept]
@@ -124,10 +127,7 @@ def latest_starts(
 def _judged(scope: Scope, begin: str, limit: list[str]) -> list[str]:
     """Return the stages that add up windows and keep those that satisfy the condition."""
     plan, alert, names = scope.plan, scope.alert, scope.shape.names
-    carried = [
-        (column, f"take_any({name(column)})")
-        for column in (*(field for field, _ in scope.shape.fields), *limit)
-    ]
+    carried = taken([*(field for field, _ in scope.shape.fields), *limit])
     bound = least(plan)
     if not scope.nested or bound is None:
         stages, condition = summed(scope, begin, carried, [])

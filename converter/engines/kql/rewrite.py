@@ -13,7 +13,12 @@ from typing import Any, cast
 
 from duckdb_kql import ir
 from duckdb_kql.schema import output_columns
-from duckdb_kql.translate.functions import SCALAR_FUNCTIONS, FunctionSpec
+from duckdb_kql.translate.functions import (
+    AGGREGATE_FUNCTIONS,
+    SCALAR_FUNCTIONS,
+    AggregateSpec,
+    FunctionSpec,
+)
 
 from converter.engines.kql.functions import FIRST, MATCHES, ascii_lower, compiled
 from converter.errors import EngineError
@@ -22,6 +27,7 @@ HIDDEN = "__sigconv_"
 """Columns that begin so are the engine's own and never leave it."""
 EVENT = HIDDEN + "event"
 ROW = HIDDEN + "row"
+_FIRST = HIDDEN + "first"
 
 _ESTIMATES = {"dcount", "dcountif", "percentile", "percentiles", "count_distinct", "hll", "tdigest"}
 _SERIAL = {"prev", "row_number"}
@@ -48,8 +54,41 @@ def rewrite(query: ir.Query, schema: dict[str, list[str]]) -> ir.Query:
     Raises:
         EngineError: SC403 for what would run and be wrong, or cannot run.
     """
+    query = cast(ir.Query, _taken(query))
     _check_unions(query, schema)
     return cast(ir.Query, _walk(query))
+
+
+def _taken(node: Any) -> Any:
+    """Write `take_any` of several columns as one function a column; the first row of a group gives all."""
+    if isinstance(node, tuple):
+        return tuple(map(_taken, node))
+    if isinstance(node, list):
+        return [_taken(item) for item in node]
+    if not isinstance(node, ir.Node) or not dataclasses.is_dataclass(node):
+        return node
+    node = dataclasses.replace(
+        node, **{f.name: _taken(getattr(node, f.name)) for f in dataclasses.fields(node)}
+    )
+    if not isinstance(node, ir.Summarize):
+        return node
+    takes = [one for one in node.aggregates if _function_name(one.expr) == "take_any"]
+    if len(takes) > 1:
+        raise _refuse("several take_any() in one summarize: each may take another row")
+    if not takes or len(takes[0].expr.args) == 1:
+        return node
+    place = node.aggregates.index(takes[0])
+    columns = takes[0].expr.args
+    if takes[0].name or not all(isinstance(column, ir.ColumnRef) for column in columns):
+        raise _refuse("take_any() of several expressions")
+    AGGREGATE_FUNCTIONS.setdefault(_FIRST, AggregateSpec(_FIRST, "first({0})", (1,)))
+    each = tuple(ir.NamedExpr(ir.FunctionCall(_FIRST, (column,)), column.name) for column in columns)
+    found = (*node.aggregates[:place], *each, *node.aggregates[place + 1 :])
+    return dataclasses.replace(node, aggregates=found)
+
+
+def _function_name(node: Any) -> str:
+    return node.name.lower() if isinstance(node, ir.FunctionCall) else ""
 
 
 def _check_unions(node: Any, schema: dict[str, list[str]]) -> None:
