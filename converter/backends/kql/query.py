@@ -11,6 +11,7 @@ from typing import Any
 from converter.backends.kql.conditions import Conditions, conjuncts, used_fields
 from converter.backends.kql.expression import Expr, all_of
 from converter.backends.kql.keywords import keyword_fields
+from converter.backends.kql.known_values import without_repeats
 from converter.backends.kql.literals import name, regex_quoted, string
 from converter.backends.kql.term_filters import before_reading, before_scanning
 from converter.columns import Columns
@@ -133,6 +134,7 @@ def select(
 ) -> Stages:
     """Return the stages that select a table's rows on which all conditions hold."""
     _check_keywords(columns, conditions)
+    conditions = without_repeats(conditions, columns)
     convert = Conditions(columns, alternation=writing.alternation)
     after: list[Expr] = []
     wanted: dict[str, None] = {}
