@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from sigma.backends.kusto.kusto import KustoBackend
@@ -38,8 +39,12 @@ class KqlBackend(ByType, KustoBackend):
         Raises:
             Refusal: if KQL or the columns cannot say the rule.
         """
-        query = stages(base, writing=self._writing)
-        return [_draft(definitions(query.needs) + query.text())]
+
+        def text(writing: Writing) -> str:
+            query = stages(base, writing=writing)
+            return definitions(query.needs) + query.text()
+
+        return [_draft(self._shortest_needed(text))]
 
     def correlation(self, plan: CorrelationPlan) -> list[Draft]:
         """Return the query that raises the correlation's alerts, one row per alert.
@@ -49,8 +54,17 @@ class KqlBackend(ByType, KustoBackend):
         """
         from converter.backends.kql.correlation import correlate
 
-        text, alert = correlate(plan)
+        alert = correlate(plan)[1]
+        text = self._shortest_needed(lambda writing: correlate(plan, writing)[0])
         return [_draft(text, alert)]
+
+    def _shortest_needed(self, write: Callable[[Writing], str]) -> str:
+        """Return the query as usual or, where a scheduled rule cannot hold that, a shorter one."""
+        usual = write(self._writing)
+        if len(usual) <= SENTINEL_MAX:
+            return usual
+        shorter = (replace(self._writing, alternation=True), Writing(filters=False, alternation=True))
+        return next((text for text in map(write, shorter) if len(text) <= SENTINEL_MAX), usual)
 
     def comment(self, lines: Sequence[str]) -> str:
         """Return the lines as ``//`` comments, which nothing in them can end."""

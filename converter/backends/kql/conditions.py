@@ -15,16 +15,14 @@ from sigma.conditions import (
     ConditionValueExpression,
 )
 from sigma.conversion.state import ConversionState
-from sigma.types import (
-    SigmaCIDRExpression,
-    SigmaExpansion,
-)
+from sigma.types import SigmaCasedString, SigmaCIDRExpression, SigmaExpansion, SigmaString
 
 from converter.backends.dispatch import ByType
 from converter.backends.kql.expression import Expr, all_of, any_of, call, negation
 from converter.backends.kql.keywords import anywhere, keyword_fields
 from converter.backends.kql.leaves import Leaves
 from converter.backends.kql.literals import has_case
+from converter.backends.kql.text import one_of, part
 from converter.columns import Columns
 from converter.errors import Refusal
 from converter.plan import OPERATORS, Tree
@@ -68,7 +66,7 @@ class Conditions(ByType, KustoBackend):
         """Join by `or`, with plain values of one field as one list where the first of them stands."""
         lists: dict[tuple[str, str], list[Any]] = {}
         for arg in _alternatives(cond):
-            key = self._list_key(arg)
+            key = self._list_key(arg) or self._part_key(arg)
             lists.setdefault(key or ("", str(id(arg))), []).append(arg)
         return any_of(self._alternative(args, state) for args in lists.values())
 
@@ -115,12 +113,25 @@ class Conditions(ByType, KustoBackend):
         listed = self._leaves.listable(arg.field, arg.value)
         return (arg.field, listed[0]) if listed else None
 
+    def _part_key(self, arg: Any) -> tuple[str, str] | None:
+        """Return what alternatives have in common that one regular expression says together."""
+        if not self._alternation or not isinstance(arg, Leaf) or not isinstance(arg.value, SigmaString):
+            return None
+        found = part(arg.value)
+        if found is None:
+            return None
+        return arg.field, f"{'end' if found[1] else 'part'} {isinstance(arg.value, SigmaCasedString)}"
+
     def _alternative(self, args: list[Any], state: ConversionState) -> Expr:
         if len(args) == 1:
             return self._convert(args[0], state)
         if isinstance(args[0].value, SigmaCIDRExpression):
             networks = list({str(arg.value.network): arg.value for arg in args}.values())
             return self._leaves.ranges(args[0].field, networks, False, self._nots > 0)
+        if self._part_key(args[0]):
+            column, cased = self._leaves.as_text(args[0].field), isinstance(args[0].value, SigmaCasedString)
+            parts = dict.fromkeys(found for arg in args if (found := part(arg.value)))
+            return one_of(column, [text for text, _ in parts], next(iter(parts))[1], cased)
         head, items = self._list(args)
         return call(head, items) if len(items) > 1 else self._convert(args[0], state)
 

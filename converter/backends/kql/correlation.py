@@ -15,7 +15,7 @@ from converter.backends.kql import members as rows
 from converter.backends.kql.expression import INDENT
 from converter.backends.kql.literals import name
 from converter.backends.kql.members import Names, Shape
-from converter.backends.kql.query import read_from, table_of
+from converter.backends.kql.query import AS_USUAL, Writing, read_from, table_of
 from converter.backends.kql.script import Script, piped, taken
 from converter.plan import AlertColumns, BaseRule, CorrelationPlan, Member, Threshold
 
@@ -72,14 +72,14 @@ class Scope:
         return [(self.alert.first, value)]
 
 
-def correlate(plan: CorrelationPlan) -> tuple[str, AlertColumns]:
+def correlate(plan: CorrelationPlan, writing: Writing = AS_USUAL) -> tuple[str, AlertColumns]:
     """Return the query and what its columns are.
 
     Raises:
         Refusal: SC205 for a correlation that KQL cannot say, and what its base rules are refused for.
     """
     script = Script(_taken(plan))
-    source, operators, alert = _form(plan, script, False)
+    source, operators, alert = _form(plan, script, False, writing)
     return script.text(piped(source, operators)), alert
 
 
@@ -95,12 +95,14 @@ def _taken(plan: CorrelationPlan) -> set[str]:
     return found
 
 
-def _form(plan: CorrelationPlan, script: Script, nested: bool) -> tuple[str, list[str], AlertColumns]:
+def _form(
+    plan: CorrelationPlan, script: Script, nested: bool, writing: Writing
+) -> tuple[str, list[str], AlertColumns]:
     """Return a table expression of the alerts: source, operators, and its columns."""
     from converter.backends.kql.ordered import ordered
     from converter.backends.kql.windows import looking_back, windowed
 
-    scope = _scope(plan, script, nested)
+    scope = _scope(plan, script, nested, writing)
     if plan.type == "temporal_ordered":
         return (*ordered(scope), scope.alert)
     found = member_rows(scope)
@@ -121,7 +123,7 @@ def lower_bound(thresholds: Sequence[Threshold]) -> int | None:
     return max(bounds) if bounds else None
 
 
-def _scope(plan: CorrelationPlan, script: Script, nested: bool) -> Scope:
+def _scope(plan: CorrelationPlan, script: Script, nested: bool, writing: Writing) -> Scope:
     columns = script.columns()
     last = completing(plan)
     fields = tuple(
@@ -143,6 +145,7 @@ def _scope(plan: CorrelationPlan, script: Script, nested: bool) -> Scope:
         _whole(plan),
         plan.type in _LABELLED_TYPES,
         fields,
+        writing,
     )
     alert = AlertColumns(
         columns.fresh("FirstTime"),
@@ -243,7 +246,7 @@ def member_let(
     # The alert's fields are those of its completing event, which is one of the inner correlation.
     shown = tuple(field for field, _ in scope.shape.fields) if with_fields else ()
     inner = replace(member.source, fields=tuple(dict.fromkeys((*member.source.fields, *shown))))
-    source, operators, alert = _form(inner, script, True)
+    source, operators, alert = _form(inner, script, True, scope.shape.writing)
     columns = [alert.first, alert.last, *alert.group]
     shape = scope.shape if with_fields else replace(scope.shape, fields=())
     row = rows.alert_row(member, shape, member.source, columns, completing(inner).columns)

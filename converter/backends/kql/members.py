@@ -14,7 +14,7 @@ from converter.backends.kql.conditions import Conditions, conjuncts, used_fields
 from converter.backends.kql.expression import INDENT
 from converter.backends.kql.leaves import NUMERIC
 from converter.backends.kql.literals import name, string
-from converter.backends.kql.query import Stages, select, table_of, where
+from converter.backends.kql.query import AS_USUAL, Stages, Writing, select, table_of, where
 from converter.backends.kql.script import project
 from converter.columns import Column, Columns
 from converter.errors import Refusal
@@ -51,6 +51,7 @@ class Shape:
     """Whether rows say which member they are."""
     fields: tuple[tuple[str, str], ...]
     """The rule's fields, of the completing event, with their types."""
+    writing: Writing = AS_USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +111,12 @@ def event_rows(
         shape = replace(shape, fields=())
     trees = conjuncts(base.tree) if conditions is None else conditions
     if event:
-        operators = [*where([Conditions(base.columns).expression(tree) for tree in trees])]
+        convert = Conditions(base.columns, alternation=shape.writing.alternation)
+        operators = [*where([convert.expression(tree) for tree in trees])]
         table, needs = event.body, event.needs
     else:
-        selected = select(table_of(base.state), base.columns, trees, read_columns(member, shape))
+        also = read_columns(member, shape)
+        selected = select(table_of(base.state), base.columns, trees, also, shape.writing)
         operators, table, needs = list(selected.operators), selected.table, selected.needs
     present = [_present(base, column) for columns in member.group_by for column in columns]
     if not shape.numeric:
@@ -147,7 +150,7 @@ def numbered(members: Sequence[Member], shape: Shape, column: str) -> Numbered:
             fields, _ = used_fields(tree)
             wanted += fields
     either = ConditionOR([_all(conjuncts(base.tree)) for base in bases])
-    selected = select(table_of(bases[0].state), columns, [either], wanted)
+    selected = select(table_of(bases[0].state), columns, [either], wanted, shape.writing)
     operators = (*selected.operators, f"sort by {_time(bases[0])} asc", f"extend {column} = row_number()")
     return Numbered(replace(selected, operators=operators).text(INDENT), column, selected.needs)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sigma.types import Placeholder, SigmaCasedString, SigmaString, SpecialChars
 
 from converter.backends.kql.expression import Expr, atom
@@ -56,6 +58,27 @@ def matches(column: str, value: SigmaString, negated: bool = False) -> Expr:
     pattern = "".join(_regex(part) for part in parts)
     flags = "s" if cased else "is"
     return regex(column, f"(?{flags}){'' if before else '^'}{pattern}{'' if after else '$'}", negated)
+
+
+def part(value: SigmaString) -> tuple[str, bool] | None:
+    """Return what a value looks for in a text, and whether that is at its end; None if it is no plain ASCII.
+
+    Of other letters a regular expression folds the case, which `contains` and `endswith` do not.
+    """
+    match list(value.s):
+        case [first, str(middle)] if first is _MANY:
+            at_end = True
+        case [first, str(middle), last] if first is _MANY and last is _MANY:
+            at_end = False
+        case _:
+            return None
+    return (middle, at_end) if middle.isascii() or not has_case(middle) else None
+
+
+def one_of(column: str, parts: Sequence[str], at_end: bool, cased: bool) -> Expr:
+    """Look for one of several parts of a text with one regular expression."""
+    either = "|".join(map(regex_quoted, parts))
+    return regex(column, ("" if cased else "(?i)") + (f"(?:{either})$" if at_end else either))
 
 
 def regex(column: str, pattern: str, negated: bool = False) -> Expr:
