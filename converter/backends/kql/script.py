@@ -75,10 +75,10 @@ class Script:
 
     def _statement(self, chosen: str) -> str:
         body = self._lets[chosen]
+        before, after = (f"\n{INDENT}", "\n") if "\n" in body else ("", "")
         if chosen in self._once:
-            return f"let {chosen} = materialize(\n{INDENT}{body}\n);\n"
-        apart = f"\n{INDENT}" if "\n" in body else " "
-        return f"let {chosen} ={apart}{body};\n"
+            return f"let {chosen} = materialize({before}{body}{after});\n"
+        return f"let {chosen} ={before or ' '}{body};\n"
 
 
 def piped(source: str, operators: Sequence[str], indent: str = "") -> str:
