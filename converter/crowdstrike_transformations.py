@@ -80,6 +80,8 @@ class WellKnownAccounts(Rewriting):
         if all(common.plain(value) in _ACCOUNTS for value in item.value):
             return None
         found = [self._sids(value) for value in item.value]
+        if all(sids is None for sids in found):  # No name is asked for: nothing to write, nothing is lost.
+            return None
         together = (
             {sid for sids in found for sid in sids or ()} if item.value_linking is ConditionOR else set()
         )

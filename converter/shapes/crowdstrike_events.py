@@ -107,9 +107,9 @@ def plausible(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plausible_path(written: str) -> str:
-    if found := re.match(r"(?i)\\Device\\HarddiskVolume([1-9]|1\d|2[0-6])(?=\\)", written):
+    if found := re.match(r"(?i)\\Device\\HarddiskVolume([1-9]|1\d|2[0-5]|126)(?=\\)", written):
         # The kernel's name of a volume: such a path is stored like one with the drive's letter.
-        return f"{chr(ord('A') + int(found[1]) - 1)}:{written[found.end() :]}"
+        return f"{chr(ord('A') + int(found[1]) % 100 - 1)}:{written[found.end() :]}"
     if re.match(r"(?i)\\Device\\Mup\\[^\\]", written):
         return "\\" + written[len("\\Device\\Mup") :]
     written = re.sub(r"(?<=[^\\])\\{2,}|^\\{3,}", _fewer, written)  # No folder has an empty name.
@@ -195,6 +195,7 @@ def path(written: str) -> str:
     """Return a path as the kernel names it."""
     if found := re.match(r"([A-Za-z]):(?=\\|\Z)", written):
         volume = ord(found[1].upper()) - ord("A") + 1
+        volume = 126 if volume == 26 else volume  # Numbers have up to three digits.
         return f"\\Device\\HarddiskVolume{volume}{written[2:]}"
     if re.match(r"\\\\[^?.\\]", written):
         return f"\\Device\\Mup{written[1:]}"

@@ -283,6 +283,16 @@ NO_ALARMS = {
         {"s": {"Image|endswith": "\\x.exe", "LogonId": ["0x3e7", "0x3e4"]}},
         4,
     ),
+    "no user": (
+        *("crowdstrike", {"category": "process_creation"}, "s and not f"),
+        {"s": {"Image|endswith": "\\x.exe"}, "f": {"User": None}},
+        4,
+    ),
+    "no data": (
+        *("defender", {"category": "registry_set"}, "s and not f"),
+        {"s": {"TargetObject|contains": "\\Run\\"}, "f": {"Details": None}},
+        4,
+    ),
     "the version of a file": (
         *("defender", {"category": "process_creation"}, "s", {"s": {"FileVersion": "1.2.3.4"}}, 4),
     ),
@@ -316,3 +326,28 @@ def test_no_comment_of_a_shape_assumes() -> None:
     """Assumptions are entries of the lists: a comment counts for nothing."""
     for path in (ROOT / "converter" / "shapes").glob("*.py"):
         assert "assumed" not in path.read_text(encoding="utf-8").lower(), path
+
+
+REGISTRY = {"category": "registry_set"}
+PROCESS = {"category": "process_creation"}
+
+
+@pytest.mark.parametrize("source", ["defender", "crowdstrike"])
+def test_k7_a_part_that_names_a_root_is_found_under_the_root(source: str) -> None:
+    """``contains 'HKU\\'`` is no root of the value, but every key of a user's hive has it."""
+    assert set(agrees(source, REGISTRY, a={"TargetObject|contains": "HKU\\"}).values()) == {"agrees"}
+
+
+def test_k7_a_parents_folder_is_refused() -> None:
+    """FDR has the name of the parent's file only: a folder says nothing of it, under ``not`` neither."""
+    folder = {"ParentImage|contains": ":\\Windows\\System32"}
+    assert set(agrees("crowdstrike", PROCESS, a=folder).values()) == {"refused"}
+    both = agrees("crowdstrike", PROCESS, ALL, "s and not f", s={"Image|endswith": "\\x.exe"}, f=folder)
+    assert set(both.values()) == {"refused"}
+
+
+def test_k7_a_volume_of_three_digits_is_found() -> None:
+    """Windows numbers volumes on: the stored path of drive Z is on volume 126 here."""
+    event = {"EventID": 1, "Image": "Z:\\a.exe", "Computer": "h"}
+    for target in ALL:
+        assert hits(converted("crowdstrike", PROCESS, target, a={"Image": "?:\\a.exe"}), [event]) == [0]
