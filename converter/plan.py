@@ -147,4 +147,4 @@ class Draft:
     extension: str | None = None
     """Of the file, where it is not the backend's own."""
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """Threshold and the like for JSON outputs."""
+    """Threshold and the like for JSON outputs, and for Kibana: a query with the filters that it needs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,7 +25,8 @@ from converter.errors import Refusal
 from converter.plan import BaseRule, Fidelity
 from converter.rule import Rule
 from converter.rules import RuleSet
-from converter.verify.run import selected
+from converter.shapes import shape_for
+from converter.verify.run import selected, streams_of, tables_of
 from tests.support import ROOT, none_base
 
 SCRIPTS = "powershell.file.script_block_text"
@@ -377,3 +379,43 @@ def test_e5_a_threshold_without_its_inner_correlations_is_not_the_default(name: 
             convert(found, rule, cell)
         assert raised.value.code == "SC208"
         assert str(convert(found, rule, cell, Options("any")).fidelity) == "broader"
+
+
+# elastic/detection-rules (rules/windows/*.toml, `[[rule.filters]]`): a filter is a query of the DSL, negated or
+# not; Kibana's query rules join the query and the filters by AND (kbn-es-query, buildEsQuery).
+@pytest.mark.parametrize(
+    "detection",
+    [
+        {"s": {"Image|endswith": "\\Cmd.exe", "CommandLine|contains": ["/c ", "/K "]}, "condition": "s"},
+        {"s": {"Image": "*a*"}, "f": {"CommandLine|re|i": "x+y"}, "condition": "s and not f"},
+        {"a": {"ProcessId": 4}, "b": {"Image|startswith": "c:\\"}, "condition": "a or b"},
+        {"s": {"ProcessId": 4, "Hashes|contains": "MD5=0123456789ABCDEF0123456789ABCDEF"}, "condition": "s"},
+        {"s": {"Image|contains": "a"}, "condition": "not s"},
+        {"k": ["whoami"], "s": {"User|endswith": "m"}, "condition": "k and s"},
+    ],
+    ids=str,
+)
+def test_c6_query_rules_have_filters_that_select_what_the_text_does(detection: dict[str, Any]) -> None:
+    rule = rule_of(detection, category="process_creation")
+    conversion = converted(rule, "sysmon", "lucene")
+    [emitted] = conversion.queries
+    [stream] = streams_of(RuleSet([rule], [], []), rule, ROOT / "tests" / "rules")
+    stored = [shape_for("sysmon", "elastic").store(event, n) for n, event in enumerate(stream.events)]
+    session = LuceneEngine().load(stored, tables_of(conversion, stored))
+    kept = [{"query_string": {"query": emitted.extra["query"]}}]
+    barred = []
+    for one in emitted.extra["filters"]:
+        (barred if one["meta"]["negate"] else kept).append(one["query"])
+    text = json.dumps({"query": {"bool": {"filter": kept, "must_not": barred}}})
+    assert session.run(text).events == session.run(emitted.body).events
+    assert session.run(text).events
+    # Filters fold case and say so in words; only query_string searches all fields, for keywords.
+    assert "case_insensitive" in text
+    assert ("[Aa]" in text) is ("k" in detection)
+
+
+def test_c6_text_that_needs_no_filter_stays_text() -> None:
+    conversion = converted(
+        rule_of({"s": {"ProcessId": 4}, "condition": "s"}, category="process_creation"), "sysmon", "lucene"
+    )
+    assert "filters" not in conversion.queries[0].extra

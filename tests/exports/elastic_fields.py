@@ -115,6 +115,15 @@ KINDS: dict[str, dict[str, Any]] = {
     "query": {
         "type": {"const": "query"},
         "language": {"enum": ["lucene", "kuery"]},
+        # RuleFilterArray is any array; a filter is packages/kbn-es-query's Filter: a query, negated or not.
+        "filters": listed(
+            record(
+                "meta query",
+                meta=record("negate", negate={"type": "boolean"}),
+                query={"type": "object", "minProperties": 1, "maxProperties": 1},
+            ),
+            minItems=1,
+        ),
         "alert_suppression": SUPPRESSION,
     },
     "threshold": {

@@ -207,7 +207,11 @@ def test_types() -> None:
     assert {key: one(simple())[key] for key in ("type", "language")} == {"type": "eql", "language": "eql"}
     lucene = one(simple(target="lucene"))
     assert {key: lucene[key] for key in ("type", "language")} == {"type": "query", "language": "lucene"}
-    assert "process.executable" in lucene["query"]
+    assert "event.code:1" in lucene["query"]
+    assert "process.executable" not in lucene["query"]
+    [kept] = lucene["filters"]
+    assert kept["meta"] == {"negate": False}
+    assert "process.executable" in json.dumps(kept["query"])
 
 
 def test_the_language_that_says_it_best() -> None:

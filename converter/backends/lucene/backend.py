@@ -61,7 +61,9 @@ class LuceneBackend(ByType, UpstreamLuceneBackend):
         if self.form == "dsl":
             return self.event_dsl(base)
         condition, reasons = self.condition(base)
-        return [Draft(query(condition), reasons=reasons)]
+        parted = dsl.parted(condition)
+        extra = {} if parted is None else dict(zip(("query", "filters"), parted, strict=True))
+        return [Draft(query(condition), reasons=reasons, extra=extra)]
 
     def event_dsl(self, base: BaseRule) -> list[Draft]:
         """Return the body of Elasticsearch's query DSL that selects the rule's events, as JSON.

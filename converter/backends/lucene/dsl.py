@@ -21,6 +21,7 @@ from converter.backends.lucene.expression import (
     Regex,
     Text,
     Value,
+    both,
 )
 from converter.backends.lucene.query import limited, query
 from converter.backends.lucene.text import MAX_REGEX
@@ -37,6 +38,42 @@ def body(condition: Node) -> str:
     """
     condition = limited(condition)
     return json.dumps({"query": _write(condition)}, ensure_ascii=False, indent=2) + "\n"
+
+
+def parted(condition: Node) -> tuple[str, list[dict[str, Any]]] | None:
+    """Return a condition as a detection rule of Kibana takes it: a query string, and filters beside it.
+
+    The filters hold what ignores the case of letters, which the query DSL has a word for and query_string
+    has not; each has the form of Kibana's filters (a query, negated or not). None where nothing does.
+
+    Raises:
+        Refusal: SC203 as `body`.
+    """
+    condition = limited(condition)
+    items = condition.items if isinstance(condition, And) else (condition,)
+    folding = [item for item in items if _folds(item)]
+    if not folding:
+        return None
+    plain = [item for item in items if item not in folding]
+    filters = []
+    for item in folding:
+        negated = isinstance(item, Not)
+        inner = item.item if isinstance(item, Not) else item
+        filters.append({"meta": {"negate": negated}, "query": _write(inner)})
+    return query(both(plain)) if plain else "*", filters
+
+
+def _folds(node: Node) -> bool:
+    match node:
+        case And(items) | Or(items):
+            return any(map(_folds, items))
+        case Not(item):
+            return _folds(item)
+        case Text(name, _, folds):
+            return folds and name is not None
+        case Regex(name, _, flagged):
+            return flagged is not None and name is not None
+    return False
 
 
 def _write(node: Node) -> dict[str, Any]:

@@ -104,7 +104,10 @@ def _what(item: ExportItem, query: ExportQuery) -> dict[str, Any]:
             "SC210",
             "a detection rule holds a query string, no body of the query DSL: leave out --lucene-form dsl",
         )
-    return {"type": "query", "language": "lucene", "query": query.body}
+    what = {"type": "query", "language": "lucene", "query": query.body}
+    # Filters say in plain words that case does not matter: they can be read and tuned in Kibana, and keep the
+    # n-grams of wildcard fields, which a regex that begins with a star does not.
+    return {**what, **query.extra} if "filters" in query.extra else what
 
 
 def is_sequence(query: ExportQuery) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 
 def dumps(document: Mapping[str, Any]) -> str:
-    """Return a TOML 1.0 document whose keys are bare and whose top-level values are tables.
+    """Return a TOML 1.0 document whose top-level values are tables.
 
     Raises:
         TypeError: for a value that is no string, number, boolean, list or mapping.
@@ -20,16 +21,20 @@ def _table(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
     nested = {key: value for key, value in table.items() if isinstance(value, Mapping) or _is_tables(value)}
     for key, value in table.items():
         if key not in nested:
-            yield f"{key} = {_value(value)}"
+            yield f"{_key(key)} = {_value(value)}"
     for key, value in nested.items():
-        name = ".".join((*path, key))
+        name = ".".join((*path, _key(key)))
         if isinstance(value, Mapping):
             yield f"\n[{name}]"
-            yield from _table(value, (*path, key))
+            yield from _table(value, (*path, _key(key)))
         else:
             for one in value:
                 yield f"\n[[{name}]]"
-                yield from _table(one, (*path, key))
+                yield from _table(one, (*path, _key(key)))
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _basic(key)
 
 
 def _is_tables(value: Any) -> bool:
