@@ -381,8 +381,8 @@ def test_e5_a_threshold_without_its_inner_correlations_is_not_the_default(name: 
         assert str(convert(found, rule, cell, Options("any")).fidelity) == "broader"
 
 
-# elastic/detection-rules (rules/windows/*.toml, `[[rule.filters]]`): a filter is a query of the DSL, negated or
-# not; Kibana's query rules join the query and the filters by AND (kbn-es-query, buildEsQuery).
+# elastic/detection-rules (rules/windows/*.toml, `[[rule.filters]]`): a filter is a query of the DSL, negated
+# or not; Kibana's query rules join the query and the filters by AND (kbn-es-query, buildEsQuery).
 @pytest.mark.parametrize(
     "detection",
     [
