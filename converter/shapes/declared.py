@@ -24,7 +24,7 @@ _KEYS = {
     "": {"family", "unnamed", "records", "stored"},
     "records": {"record", "becomes", "data"},
     "stored": {"elastic", "splunk", "kusto"},
-    "elastic": {"index", "moved"},
+    "elastic": {"index", "moved", "codes"},
     "moved": {"events", "set", "renamed", "filled", "numbers", "copied"},
     "kusto": {"table", "channel", "filled", "never", "header", "strings", "integers"},
 }
@@ -130,6 +130,10 @@ def _moved(found: Stored, record: Event, stored: Mapping[str, Any]) -> Stored:
         for name, target in (rule.get("copied") or {}).items():
             if _DATA + name in doc:
                 doc[target] = doc[_DATA + name]
+    for name in stored.get("codes") or ():
+        if _DATA + name in doc:
+            # A list of `%%1538` and the like, on lines of its own each; one that is no code stays as it is.
+            doc[_DATA + name] = [one.removeprefix("%%") for one in doc[_DATA + name].split()]
     index = (stored.get("index") or {}).get(windows.channel(record), found.index)
     return Stored(found.id, index, doc)
 

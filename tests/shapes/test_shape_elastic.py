@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from converter.pipelines import cell, folder
 from converter.shapes import shape_for
 from converter.shapes.command_line import split_arguments
 
@@ -17,6 +18,20 @@ def test_a_published_pair(pair):
     doc = shape_for("sysmon", target).store(pair["raw"], 7).doc
     assert {name: doc.get(name) for name in pair["stored"]} == pair["stored"]
     assert [name for name in pair.get("absent", []) if name in doc] == []
+
+
+SECURITY = yaml.safe_load((Path(__file__).parent / "data" / "security_elastic.yml").read_text())
+
+
+@pytest.mark.parametrize("pair", SECURITY, ids=[pair["source"] for pair in SECURITY])
+def test_a_published_pair_of_the_security_log(pair):
+    """Every column of ours is what the published document has, and none is there that it has not."""
+    columns = cell("windows-security", "lucene").columns
+    doc = shape_for("windows-security", "elastic", folder()).store(pair["raw"], 7).doc
+    given = {name for name in pair["stored"] if name != "@timestamp"}
+    assert {name: doc.get(name) for name in pair["stored"]} == pair["stored"]
+    assert {name for name in doc if name in columns} - {"@timestamp"} == given
+    assert given <= set(columns)
 
 
 def test_details_stay_in_the_integration_and_go_in_winlogbeat():
