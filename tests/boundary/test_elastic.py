@@ -419,3 +419,16 @@ def test_c6_text_that_needs_no_filter_stays_text() -> None:
         rule_of({"s": {"ProcessId": 4}, "condition": "s"}, category="process_creation"), "sysmon", "lucene"
     )
     assert "filters" not in conversion.queries[0].extra
+
+
+# elastic/integrations packages/system/data_stream/security/_dev/test/pipeline/test-4674.json-expected.json:
+# of `%%1538 %%1542` the document has the codes as a list, in later versions their meaning.
+def test_codes_of_an_access_mask_are_no_text() -> None:
+    masks = {"s": {"EventID": 4663, "AccessMask": ["0x6", "0x40"]}, "condition": "s"}
+    codes = {"s": {"EventID": 4674, "AccessMask|contains": "%%1538"}, "condition": "s"}
+    for language in ("eql", "lucene"):
+        mask = converted(rule_of(masks, service="security"), "windows-security", language)
+        event = {"EventID": 4663, "Channel": "Security", "AccessMask": "0x6"}
+        assert (str(mask.fidelity), hits(mask, [event])) == ("exact", [0])
+        with pytest.raises(Refusal, match="codes of an AccessMask"):
+            converted(rule_of(codes, service="security"), "windows-security", language)
