@@ -64,7 +64,8 @@ def item_data(conversion: Conversion) -> dict[str, Any]:
         "lookback": when.lookback,
         "correlation": plan.type if isinstance(plan, CorrelationPlan) else None,
         "groups": list(_groups(plan, plan.group_by)) if isinstance(plan, CorrelationPlan) else [],
-        "states": [dict(base.state) for base in bases],
+        # Without a pipeline and a configuration the names of index and table are made up: none is deployed.
+        "states": [dict(base.state) if conversion.cell.pipeline is not None else {} for base in bases],
         "fields": list(dict.fromkeys(_used(plan))),
         "shown": list(plan.fields),
         "usual": list(_usual(conversion)),

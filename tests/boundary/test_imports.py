@@ -5,26 +5,32 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
+from converter import pipelines, rules
+from converter.convert import convert
 from converter.engines import engine_for
 from converter.engines.base import Stored
-from converter.errors import UsageError
+from converter.errors import Refusal, UsageError
+from converter.exporting import make
 from converter.exports import attack
 from converter.exports.defender.rule import JSON as DETECTIONS
 from converter.exports.elastic.formats import NDJSON
 from converter.exports.item import ExportItem
 from converter.exports.sentinel.formats import ARM, YAML
 from converter.plan import Fidelity, Reason
-from tests.exports.making import base, correlation, items, simple
+from tests.exports.making import base, correlation, here, item_of, items, simple
 from tests.exports.running import Case, cases, kql_at
+from tests.exports.test_sentinel import SCHEMA, check_alert, check_document
 from tests.support import ROOT, shared
 
 DATA = ROOT / "tests" / "exports" / "data"
@@ -219,7 +225,6 @@ def test_i1_elastic_takes_the_threat_of_public_rules(of: str) -> None:
 def test_i1_the_configuration_chooses_19_for_elastic(tmp_path: Path) -> None:
     """From stack 9.5 on (detection_rules/attack.py, MITRE_V19_MIN_STACK)."""
     from converter.config import load
-    from converter.exporting import make
 
     (tmp_path / "sigconv.toml").write_text('[export]\nelastic-attack = "19"\n')
     wishes = load(tmp_path).export
@@ -588,7 +593,6 @@ def test_i4_a_correlation_stays_a_scheduled_rule() -> None:
 
 def test_i4_the_configuration_chooses_near_real_time(tmp_path: Path) -> None:
     from converter.config import load
-    from converter.exporting import make
 
     (tmp_path / "sigconv.toml").write_text("[export]\nsentinel-nrt = true\n")
     made = make(["sentinel-arm"], [("sysmon", "kql")], [simple(target="kql")], wishes=load(tmp_path).export)
@@ -634,3 +638,93 @@ def test_exported_descriptions_say_what_is_assumed(target: str) -> None:
     assert "if the assumptions below hold" in text
     assert "assumed: sysmon-x-1: a claim about a column" in text
     assert item.id in text
+
+
+# S3: names that no platform has ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "form", ["sentinel-arm", "sentinel-yaml", "elastic-ndjson", "elastic-toml", "splunk-conf"]
+)
+def test_s3_no_made_up_index_or_table_is_deployed(form: str) -> None:
+    """Index names are lower case in Elasticsearch and Splunk, and no workspace has a table `Events`."""
+    target = {"sentinel": "kql", "elastic": "eql", "splunk": "spl"}[form.partition("-")[0]]
+    item = simple("none", target, detection={"s": {"a": "x"}, "condition": "s"})
+    made = make([form], [("none", target)], [item])
+    if target == "kql":
+        (error,) = made.errors
+        assert (error.code, "no table is configured" in error.message) == ("SC210", True)
+        return
+    (part,) = made.parts[form, "none"]
+    assert "Events" not in part.text
+    if form == "elastic-ndjson":
+        assert "index" not in json.loads(
+            part.text
+        )  # Kibana's API: defaults to securitySolution:defaultIndex.
+
+
+def test_i4_the_rules_of_one_temporal_are_told_to_belong_together() -> None:
+    """EQL has no sequence without an order: three rules give six, which one tag holds together."""
+    names = ["first", "second", "third"]
+    bases = [base(name, Image=rf"c:\\{name}.exe") for name in names]
+    (item,) = items(*bases, correlation("temporal", names))
+    made = [json.loads(line) for line in str(NDJSON.part([item])).splitlines()]
+    assert len(made) == len(item.queries) == 6
+    assert all("Sigma Rule: 99999999-2222-4333-8444-555555555555" in rule["tags"] for rule in made)
+    assert len({rule["rule_id"] for rule in made}) == 6
+    for rule, query in zip(made, item.queries, strict=True):
+        assert f"this rule is for `{query.name}`" in rule["note"]
+    assert "One of" not in json.loads(str(NDJSON.part([simple()])))["note"]
+
+
+# Every public rule -----------------------------------------------------------------------------------------
+
+
+def _public_analytics(source: str, every: int) -> Iterator[tuple[str, ExportItem]]:
+    with here():
+        found = rules.load([shared("sigmahq/rules")])
+        cell = pipelines.cell(source, "kql")
+        for rule in found.emitted()[::every]:
+            try:
+                conversion = convert(found, rule, cell)
+            except Refusal:
+                continue
+            yield rule.relative, item_of(found, conversion)
+
+
+def _check_public(source: str, every: int) -> int:
+    """Check exported rules against the ARM schema, Azure-Sentinel's validation and Microsoft's analyser."""
+    number = 0
+    engine = engine_for("kql")
+    for name, item in _public_analytics(source, every):
+        try:
+            rule = analytic(item)
+        except Refusal:
+            continue
+        number += 1
+        jsonschema.validate(rule, SCHEMA)
+        check_alert(rule)
+        assert sentinel_takes(rule["tactics"], rule["techniques"]), name
+        assert "Host" in mapped(rule), name
+        assert rule["customDetails"], name
+        tables = dict.fromkeys(item.tables, item.columns)
+        engine.validate(rule["query"], tables)
+        (text,) = dict(YAML.part([item])).values()
+        check_document(yaml.load(text, Loader=yaml.CSafeLoader))
+    return number
+
+
+SOURCES = ("sysmon", "defender", "crowdstrike", "windows-security")
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("source", SOURCES)
+def test_i2_a_sample_of_public_rules_is_taken_by_sentinel(source: str) -> None:
+    assert _check_public(source, 120) > 0
+
+
+@pytest.mark.proof
+@pytest.mark.shared
+@pytest.mark.parametrize("source", SOURCES)
+def test_i2_every_public_rule_is_taken_by_sentinel(source: str) -> None:
+    assert _check_public(source, 1) > 50

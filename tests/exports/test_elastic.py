@@ -313,7 +313,7 @@ def test_other_sources() -> None:
     assert required["m365_defender.event.category"] is False
     none = one(simple(source="none"))
     assert none["related_integrations"] == []
-    assert none["index"] == ["Events"]
+    assert "index" not in none
     assert "timestamp_override" not in none
 
 

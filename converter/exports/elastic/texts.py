@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from converter.exports.attack import Tactic, unknown
 from converter.exports.elastic import facts
-from converter.exports.item import ExportItem
+from converter.exports.item import ExportItem, ExportQuery
 from converter.exports.wording import MEANING, bullets, described, reasons
 
 _OS = {"windows": "Windows", "linux": "Linux", "macos": "macOS"}
 _SOURCES = {"sysmon": "Sysmon", "defender": "Microsoft Defender XDR", "crowdstrike": "CrowdStrike"}
 
 
-def note(item: ExportItem) -> str:
+def note(item: ExportItem, query: ExportQuery) -> str:
     """Return the investigation guide in Markdown."""
     parts = ["## Triage and analysis", "### What it finds\n\n" + described(item)]
     if found := item.texts("falsepositives"):
@@ -22,6 +22,12 @@ def note(item: ExportItem) -> str:
     if found := reasons(item):
         lines.append(bullets(found))
     parts.append("### How far to trust the query\n\n" + "\n\n".join(lines))
+    if len(item.queries) > 1:
+        others = ", ".join(f"`{one.name}`" for one in item.queries if one is not query)
+        parts.append(
+            f"### One of {len(item.queries)} rules\n\nElastic has sequences in an order only: this rule is "
+            f"for `{query.name}`. Enable it together with those for {others}; all have the tag `{family(item)}`."
+        )
     if item.id:
         parts.append(f"Made by sigconv from Sigma rule `{item.id}` for {item.source}/{item.target}.")
     return "\n\n".join(parts) + "\n"
@@ -29,7 +35,14 @@ def note(item: ExportItem) -> str:
 
 def setup(item: ExportItem, kind: str, sequence: bool) -> str:
     """Return the setup guide in Markdown: what the rule needs before it is enabled."""
-    lines = [f"It reads {', '.join(f'`{one}`' for one in item.indices)}: keep the patterns that you have."]
+    if item.indices:
+        lines = [
+            f"It reads {', '.join(f'`{one}`' for one in item.indices)}: keep the patterns that you have."
+        ]
+    else:
+        lines = [
+            "It reads the indices of Advanced Settings (`securitySolution:defaultIndex`), as it names none."
+        ]
     packages = sorted(
         {
             name
@@ -58,6 +71,11 @@ def authors(item: ExportItem) -> list[str]:
     return [name.strip() for name in str(item.rule.get("author") or "").split(",") if name.strip()]
 
 
+def family(item: ExportItem) -> str:
+    """Return the tag that the detection rules of one Sigma rule share."""
+    return f"Sigma Rule: {item.id or item.title}"
+
+
 def tags(item: ExportItem, tactics: Sequence[Tactic]) -> list[str]:
     """Return tags in the manner of Elastic's own rules, and the rule's that are no tactic or technique."""
     found = ["Sigma", f"Data Source: {_SOURCES.get(item.source, item.source)}"]
@@ -67,4 +85,6 @@ def tags(item: ExportItem, tactics: Sequence[Tactic]) -> list[str]:
     if item.rule.get("status"):
         found.append(f"Status: {item.rule['status']}")
     found.append(f"Fidelity: {item.fidelity}")
+    if len(item.queries) > 1:
+        found.append(family(item))
     return list(dict.fromkeys([*found, *unknown(item.texts("tags"), item.attack or facts.ATTACK)]))

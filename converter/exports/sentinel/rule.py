@@ -52,7 +52,7 @@ def analytics(items: Sequence[ExportItem]) -> list[Analytic]:
 
 
 def _analytic(item: ExportItem, query: ExportQuery) -> Analytic:
-    if item.source == "none" and item.tables == ("Events",):
+    if not item.tables:
         raise Refusal(
             "SC210",
             "no table is configured: the workspace has none of the name 'Events'",
