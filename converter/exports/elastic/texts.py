@@ -26,7 +26,8 @@ def note(item: ExportItem, query: ExportQuery) -> str:
         others = ", ".join(f"`{one.name}`" for one in item.queries if one is not query)
         parts.append(
             f"### One of {len(item.queries)} rules\n\nElastic has sequences in an order only: this rule is "
-            f"for `{query.name}`. Enable it together with those for {others}; all have the tag `{family(item)}`."
+            f"for `{query.name}`. Enable it together with those for {others}; all have the tag "
+            f"`{family(item)}`."
         )
     if item.id:
         parts.append(f"Made by sigconv from Sigma rule `{item.id}` for {item.source}/{item.target}.")
