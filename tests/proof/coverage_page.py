@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from tests.proof import coverage
 from tests.proof.coverage import SOURCES, TARGETS, Outcome, Shipped
+from tests.proof.everything import COLUMNS, NUMBERS
 
 NAMES = {
     "sysmon": "Sysmon",
@@ -37,7 +39,7 @@ def render(found: Sequence[Outcome], shipped: Sequence[Shipped]) -> str:
     for source in SOURCES:
         own = [one for one in found if one.cell.startswith(source + "/")]
         parts += [f"## {NAMES[source]}\n", *_table(own), *_refusals(source, own)]
-    parts += _shipped(shipped)
+    parts += [*_proven(), *_shipped(shipped)]
     return "\n".join(parts)
 
 
@@ -95,6 +97,26 @@ def _refusals(source: str, own: Sequence[Outcome]) -> Iterator[str]:
         numbers = " | ".join(str(counted[target] or "") for target in TARGETS)
         often = ", ".join(name for name, _ in sorted(about[reason].items(), key=lambda p: (-p[1], p[0]))[:6])
         yield f"| {reason.reason} | {numbers} | {often} | {reason.source} |"
+    yield ""
+
+
+def _proven() -> Iterator[str]:
+    """Yield what the last run of `tests.proof.everything` found."""
+    if not NUMBERS.is_file():
+        return
+    numbers = json.loads(NUMBERS.read_text())
+    yield "## Every rule in every cell, executed\n"
+    yield (
+        f"`python -m tests.proof.everything` converts {numbers['rules']:,} rules (all public ones, whatever their"
+        " product, those of the findings and the project's own) for every cell, whatever the fidelity, runs each"
+        " query over the events made from its rule and compares what it selects with the reference matcher: an"
+        " `exact` or `assumed` query selects what the rule means, a `broader` or `narrower` one just what the"
+        " relaxed rule means that its label names. `disagrees` and `error` must be 0.\n"
+    )
+    yield f"| Cell | {' | '.join(COLUMNS)} |"
+    yield "|---|" + "--:|" * len(COLUMNS)
+    for cell, counts in numbers["cells"].items():
+        yield f"| {cell} | {' | '.join(str(counts[column]) for column in COLUMNS)} |"
     yield ""
 
 

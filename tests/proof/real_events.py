@@ -1,6 +1,6 @@
 """Every public rule's queries over the real events of ../shared/corpus in each stored shape.
 
-``python -m tests.proof.real_events [--every N --offset K] [-s SOURCE] [-t TARGET] [--match TEXT] [--events N]``
+``python -m tests.proof.real_events [--every N --offset K] [-s SOURCE] [-t TARGET] [--match TEXT]``
 
 Of events that differ in times, ids and numbers of processes alone one is kept: what is left is stored once in
 each cell's shape, and each query runs once over all of it. A query must select what the matcher says of the
@@ -206,7 +206,7 @@ def run(
         for name in names:
             yield from outcomes(name, part, match, most)
         return
-    # Spawned, as a JVM must not fork. Each cell in two halves, so that the processes end at about the same time.
+    # Spawned, as a JVM must not fork. In halves, so that the processes end at about the same time.
     tasks = [(name, (part[0] + half * part[1], 2 * part[1])) for name in names for half in (0, 1)]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         waiting = [pool.submit(outcomes, name, some, match, most) for name, some in tasks]
