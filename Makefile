@@ -17,8 +17,10 @@ test: setup lint
 verify: setup
 	$(BIN)/sigconv verify $(ARGS)
 
-# Whole-corpus, thousand-stream and mutation runs; `make test` runs a fixed sample of each.
+# Whole-corpus, thousand-stream and mutation runs; `make test` runs a fixed sample of each. What the first command
+# has proven, the second does not run again. PROOF_RULES names further folders of rules.
 proof: setup
+	$(BIN)/python -m tests.proof.everything
 	$(BIN)/pytest -n 2 --dist loadfile -m 'proof or not proof' $(ARGS)
 
 lint: setup

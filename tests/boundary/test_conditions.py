@@ -23,6 +23,7 @@ from converter.rule import Rule
 from converter.selection import Selection
 from converter.user_pipelines import UserPipeline
 from converter.verify.run import verify
+from tests import assumption_docs
 
 LANGUAGES = ("eql", "lucene", "spl", "kql")
 CREATION = {"category": "process_creation", "product": "windows"}
@@ -342,6 +343,14 @@ def test_k6_what_the_matcher_matches_is_never_impossible(lists: bool) -> None:
         assert not [event for event in events if matches(event)], detection
     assert impossible > (80 if lists else 300)
     assert lists or dead > 30
+
+
+def test_the_list_of_assumptions_in_the_docs_is_todays() -> None:
+    """docs/semantics.md is generated from pipelines/**/*.assumptions.yml."""
+    text = assumption_docs.PAGE.read_text(encoding="utf-8")
+    assert assumption_docs.page(text) == text, "run python -m tests.assumption_docs"
+    listed = [entry.id for _, entries in assumption_docs.lists() for entry in entries]
+    assert len(set(listed)) == len(listed)
 
 
 # boundary.md V6, rules/ids_by_case.yml. The forms are those of RFC 9562, section 4 and its URN of RFC 4122.

@@ -33,6 +33,15 @@ reason its source; a refusal without one fails the command, and so does a reason
 """
 
 
+_PROVEN = """\
+`python -m tests.proof.everything` converts {rules} rules (all public ones, whatever their product, those of
+the findings and the project's own) for every cell, whatever the fidelity, and runs each query over the events
+made from its rule. An `exact` or `assumed` query selects what the reference matcher says that the rule means,
+a `broader` or `narrower` one just what it says of the relaxed rule that its label names. `disagrees` and
+`error` must be 0.
+"""
+
+
 def render(found: Sequence[Outcome], shipped: Sequence[Shipped]) -> str:
     rules = sum(one.cell == "sysmon/eql" for one in found)
     parts = [_HEAD.format(rules=f"{rules:,}")]
@@ -106,13 +115,7 @@ def _proven() -> Iterator[str]:
         return
     numbers = json.loads(NUMBERS.read_text())
     yield "## Every rule in every cell, executed\n"
-    yield (
-        f"`python -m tests.proof.everything` converts {numbers['rules']:,} rules (all public ones, whatever their"
-        " product, those of the findings and the project's own) for every cell, whatever the fidelity, runs each"
-        " query over the events made from its rule and compares what it selects with the reference matcher: an"
-        " `exact` or `assumed` query selects what the rule means, a `broader` or `narrower` one just what the"
-        " relaxed rule means that its label names. `disagrees` and `error` must be 0.\n"
-    )
+    yield _PROVEN.format(rules=f"{numbers['rules']:,}")
     yield f"| Cell | {' | '.join(COLUMNS)} |"
     yield "|---|" + "--:|" * len(COLUMNS)
     for cell, counts in numbers["cells"].items():

@@ -76,8 +76,13 @@ def files() -> list[Path]:
 @cache
 def events(most: int = MOST) -> tuple[Event, ...]:
     """Return the real events, each kind of value once, in the order of the files."""
+    return read(files(), most)
+
+
+def read(some: Sequence[Path], most: int) -> tuple[Event, ...]:
+    """Return the events of files that differ in more than times and ids, so many of each log and event id."""
     kinds: dict[tuple[str, str], dict[str, Event]] = defaultdict(dict)
-    for file in files():
+    for file in some:
         with gzip.open(file) as lines:
             for line in lines:
                 try:
@@ -98,11 +103,10 @@ def events(most: int = MOST) -> tuple[Event, ...]:
 class Loaded:
     """The real events in a cell's shape, in an engine of its language."""
 
-    def __init__(self, cell: Cell, most: int) -> None:
+    def __init__(self, cell: Cell, raw: Sequence[Event]) -> None:
         """Store them."""
         self.cell = cell
         shape = shape_for(cell.source, cell.stem, pipelines.folder())
-        raw = events(most)
         self.views = [shape.view(event) for event in raw]
         self.stored = [shape.store(event, number) for number, event in enumerate(shape.history(raw))]
         self.identities = [identity(view) for view in self.views]
@@ -175,7 +179,7 @@ def _row(stored: Stored) -> str:
 def outcomes(cell_name: str, part: tuple[int, int], match: str, most: int) -> list[Outcome]:
     """Run the rules of a part in a cell."""
     cell = next(one for one in cells() if name_of(one) == cell_name)
-    loaded = Loaded(cell, most)
+    loaded = Loaded(cell, events(most))
     offset, every = part
     return [
         outcome(loaded, rules, rule, name)
