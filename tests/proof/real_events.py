@@ -116,6 +116,8 @@ class Loaded:
         """Return the engine's session; a cell's columns are the same for all rules."""
         if self._session is None:
             tables = tables_of(conversion, self.stored)
+            columns = next(iter(tables.values()))
+            tables |= dict.fromkeys(_places(self.cell), columns)
             self._session = engine_for(self.cell.target).load(self.stored, tables)
         return self._session
 
@@ -133,6 +135,14 @@ class Loaded:
         own = self.identities if given is situation.events and not names else [identity(one) for one in given]
         may = {one: fits(need, one) for one in set(own)}
         return {number for number, one in enumerate(own) if may[one] and matches(given[number])}
+
+
+def _places(cell: Cell) -> Iterator[str]:
+    """Yield the indices and tables that a cell's pipeline names; some have no real events."""
+    for item in (cell.pipeline or {}).get("transformations") or ():
+        if item.get("type") == "set_state" and item.get("key") in ("index", "table"):
+            value = item["val"]
+            yield from [value] if isinstance(value, str) else value
 
 
 def outcome(loaded: Loaded, rules: RuleSet, rule: Rule, name: str) -> Outcome:
