@@ -116,7 +116,7 @@ def _plausible_path(written: str) -> str:
     before, colon, after = written.rpartition(":\\")
     if colon:
         letter = re.search(r"(?<![^\s])[A-Za-z]\Z", before)
-        return f"{letter[0] if letter else 'Z'}:\\{after}"
+        return f"{letter[0].upper() if letter else 'Z'}:\\{after}"  # As Windows writes them.
     return written
 
 

@@ -234,6 +234,16 @@ def test_v8_a_keyword_is_looked_for_in_all_elements(keyword: str) -> None:
         assert found == [place for place, event in enumerate(events) if keyword in event["TaskName"]]
 
 
+@pytest.mark.parametrize(
+    "keyword", ["<b>", "commandline", 'it\'s "q"', "a & b", "mimikatz", "C:\\\\Temp\\\\x"]
+)
+def test_v8_keywords_in_markup_are_looked_for_in_the_texts(keyword: str) -> None:
+    """``keyword_markup.yml`` of the findings: XML writes a keyword otherwise, or has it in its names."""
+    system = {"service": "system"}
+    assert agrees("sysmon", system, ("kql",), a=[keyword]) == {"kql": "agrees"}
+    assert len(converted("sysmon", system, a=[keyword, "mimikatz", "a < b", "Data"]).queries[0].text) < 3_000
+
+
 def test_v8_four_keywords_are_a_short_query() -> None:
     """Sentinel takes 10,000 characters (Microsoft, scheduled analytics rules); it were 13,745."""
     rule = ["mimikatz", "sekurlsa", "lsadump", "kerberos::golden"]

@@ -56,23 +56,29 @@ def keyword_fields(columns: Columns, value: Any) -> list[str]:
     """Return the string columns in which a keyword is looked for.
 
     Elements of a record that lie in XML are looked for in the XML itself where it writes the keyword as it
-    is and as nothing else; otherwise each is taken out of it first.
+    is and as nothing else; otherwise in the texts of all of them.
+
+    Raises:
+        Refusal: SC201 for a pattern where elements lie in XML: it could begin in one and end in another, and
+            a query that takes out each first is longer than a rule of Sentinel may be.
     """
-    if _ANY_TEXT in columns:
-        if _literal(anywhere(value)) is None:
-            raise Refusal("SC201", f"KQL: {_ANY_TEXT} is no one text that a pattern could be looked for in")
-        return [_ANY_TEXT]
-    fields = [name for name, column in columns.items() if column.type == "string"]
+    fields = [name for name, column in columns.items() if column.type == "string" and name != _ANY_TEXT]
     inside = {name for name in fields if columns[name].via == "eventdata_xml"}
-    if not inside:
-        return fields
     text = _literal(anywhere(value))
-    left_out = set(_XML)
-    if text is None or _among(text, inside):
-        left_out.add(_RENDERED)
-    elif not (_WRITTEN_OTHERWISE.search(text) or _TIME_OR_ID.fullmatch(text) or _among(text, _MARKUP)):
-        left_out = inside
+    if inside and text is not None and _is_written_so(text, inside):
+        return [name for name in fields if name not in inside]
+    if _ANY_TEXT in columns and text is not None:
+        return [_ANY_TEXT]
+    if _ANY_TEXT in columns:
+        raise Refusal("SC201", "KQL: a keyword that is a pattern cannot be looked for in a record's texts")
+    left_out = {*_XML, _RENDERED} if inside else ()
     return [name for name in fields if name not in left_out]
+
+
+def _is_written_so(text: str, names: Iterable[str]) -> bool:
+    """Tell whether XML writes a text as it is, and nothing else so."""
+    otherwise = _WRITTEN_OTHERWISE.search(text) or _TIME_OR_ID.fullmatch(text)
+    return not (otherwise or _among(text, names) or _among(text, _MARKUP))
 
 
 def _literal(value: Any) -> str | None:
