@@ -32,6 +32,11 @@ class Verdict:
     extra: list[tuple[str, Mark]] = field(default_factory=list)
     events: int = 0
     hits: int = 0
+    foreign: list[str] = field(default_factory=list)
+    """What the query selected though one of the columns that the rule demands says otherwise."""
+    columns: list[str] = field(default_factory=list)
+    """What is wrong with the columns that alerts show."""
+    others_tried: bool = False
     shown: int = 0
     """How many marks tell the relaxed rule, with which `missed` and `extra` compare, from the rule itself."""
 
@@ -78,6 +83,8 @@ class Verdict:
                 no less and no more, and something shows that this is not what the rule means.
         """
         wrong = self._first("missed", self.missed) or self._first("returned too much", self.extra)
+        wrong = wrong or (f"returned too much: {self.foreign[0]}" if self.foreign else None)
+        wrong = wrong or (self.columns[0] if self.columns else None)
         if wrong or fidelity in (Fidelity.EXACT, Fidelity.ASSUMED):
             return wrong
         return None if self.shown else f"labelled {fidelity}, but no event shows it"

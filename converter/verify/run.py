@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -24,6 +24,7 @@ from converter.rule import Rule
 from converter.rules import RuleSet
 from converter.shapes import none as none_shape
 from converter.shapes import shape_for
+from converter.verify import foreign
 from converter.verify.judge import Mark, Verdict
 from converter.verify.relaxations import Situation, known, relaxed
 from converter.witness import witnesses
@@ -121,6 +122,8 @@ def _check(
     for stream in streams:
         compare(rules, conversion, stream.name, stream.events, options, verdict)
     problem = unproven(conversion) or verdict.problem(conversion.fidelity)
+    if problem is None and not verdict.hits:
+        problem = "no witness is a hit: this proves nothing"
     means = "relaxed rule" if relaxations_of(conversion) else "rule"
     detail = [f"{name}: {mark}: {means} selects it, query does not" for name, mark in verdict.missed]
     detail += [f"{name}: {mark}: query selects it, {means} does not" for name, mark in verdict.extra]
@@ -171,7 +174,21 @@ def compare(
     groups = isinstance(plan, CorrelationPlan) and cell.target == "lucene"
     verdict.shown += _differences(strict, expected, groups)
     verdict.events += len(seen)
-    found = _run(conversion, seen, stored)
+    others: list[Stored] = []
+    if isinstance(plan, BaseRule):
+        hits = [mark.event for mark in expected if mark.event is not None]
+        chosen = [stored[event] for event in dict.fromkeys((*hits[:1], *hits[-1:]))]
+        others = [replace(one, id=len(stored) + i) for i, one in enumerate(foreign.of_event(plan, chosen))]
+    found, shown = _run(conversion, seen, [*stored, *others])
+    verdict.foreign += [f"'{name}': an event of another kind" for mark in found if _is_foreign(mark, seen)]
+    found = {mark for mark in found if not _is_foreign(mark, seen)}
+    if isinstance(plan, CorrelationPlan):
+        verdict.columns += shown_wrongly(plan, shown, stored)
+        if expected and not verdict.others_tried and all(one.op in ("gt", "gte") for one in plan.thresholds):
+            verdict.others_tried = True
+            for changed in foreign.of_correlation(plan, stored):
+                if _run(conversion, seen, changed)[0]:
+                    verdict.foreign.append(f"'{name}': events of another kind")
     burst = any(reason.text.startswith(FIRST_OF_BURST) for reason in conversion.reasons)
     if isinstance(plan, CorrelationPlan) and burst:
         verdict.compare_first_of_burst(name, expected, found, plan.timespan_ms)
@@ -211,12 +228,55 @@ def selected(conversion: Conversion, events: Sequence[Event]) -> set[Mark]:
     Raises:
         EngineError: if an engine rejects or cannot run a query.
     """
-    return _run(conversion, *_shaped(events, conversion))
+    return _run(conversion, *_shaped(events, conversion))[0]
 
 
-def _run(conversion: Conversion, events: Sequence[Event], stored: Sequence[Stored]) -> set[Mark]:
+def _run(
+    conversion: Conversion, events: Sequence[Event], stored: Sequence[Stored]
+) -> tuple[set[Mark], list[Result]]:
+    """Return what the queries select, and their results as they are."""
     session = engine_for(conversion.cell.target).load(stored, tables_of(conversion, stored))
-    return alerts_of(conversion, events, stored, [session.run(query.text) for query in conversion.queries])
+    results = [session.run(query.text) for query in conversion.queries]
+    return alerts_of(conversion, events, stored, results), results
+
+
+def _is_foreign(mark: Mark, events: Sequence[Event]) -> bool:
+    return mark.event is not None and mark.event >= len(events)
+
+
+def _keyed(plan: CorrelationPlan) -> set[str]:
+    found: set[str] = set()
+    for member in plan.members:
+        found.update(name for names in (*member.group_by, *member.values) for name in names)
+        if isinstance(member.source, CorrelationPlan):
+            found |= _keyed(member.source)
+    return found
+
+
+def shown_wrongly(plan: CorrelationPlan, results: Sequence[Result], stored: Sequence[Stored]) -> list[str]:
+    """Return what is wrong with the columns that alerts show: each value is one of the events'."""
+    wrong: list[str] = []
+    for column in plan.fields:
+        if column in _keyed(plan):
+            continue  # Keys and counted values have columns of their own; what stands beside may be empty.
+        held = {str(one.doc[column]) for one in stored if one.doc.get(column) not in (None, "")}
+        if any(isinstance(one.doc.get(column), (list, datetime)) for one in stored):
+            continue
+        everywhere = all(one.doc.get(column) not in (None, "") for one in stored)
+        rows = [row for result in results for row in result.rows if "keys" not in row and "group" not in row]
+        for row in rows:
+            # A list function of SPL gives no field where no event has a value.
+            shown = row.get(column)
+            given = shown if isinstance(shown, list) else [shown]
+            texts = [str(one) for one in given if one not in (None, "")]
+            if everywhere and not texts:
+                wrong.append(f"the alert shows no value of {column}")
+            wrong += [
+                f"the alert shows {text!r:.60} as {column}, which no event has"
+                for text in texts
+                if held and text not in held
+            ]
+    return wrong
 
 
 def alerts_of(
@@ -235,7 +295,11 @@ def alerts_of(
     """
     plan = conversion.plan
     if isinstance(plan, BaseRule):
-        return {Mark((), _time(events[e]), e) for result in results for e in result.events}
+        return {
+            Mark((), _time(events[e]) if e < len(events) else 0, e)
+            for result in results
+            for e in result.events
+        }
     rows = [
         (query, row) for query, result in zip(conversion.queries, results, strict=True) for row in result.rows
     ]

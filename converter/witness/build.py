@@ -33,6 +33,7 @@ class Builder:
         self.ids = ids
         self.operation = "DeleteValue" if logsource.get("category") == "registry_delete" else ""
         self.log = {} if self.sysmon else defaults.log_event(logsource)
+        self.channels = () if self.sysmon else defaults.channels(logsource)
         self.by_field: dict[str, list[Leaf]] = {}
         for leaf in self.leaves:
             if leaf.field:

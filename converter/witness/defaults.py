@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Any
 
-from converter.matcher.logsource import SYSMON_EVENT_IDS
+from converter.matcher.logsource import CHANNELS, SYSMON_EVENT_IDS
 from converter.witness import plausible
 
 START = datetime(2024, 3, 5, 10, 0, 0, tzinfo=UTC)
@@ -246,8 +246,8 @@ def log_event(logsource: Mapping[str, Any]) -> dict[str, Any]:
     category = str(logsource.get("category") or "").lower()
     if category in _TRACED:
         return {"Provider_Name": "Microsoft-Windows-Kernel-File", "Computer": "qz-host.quartz.test"}
-    if not category and str(logsource.get("service") or "").lower() == "system":
-        return {"Channel": "System", "Computer": "qz-host.quartz.test"}
+    if not category and (known := channels(logsource)):
+        return {"Channel": known[0], "Computer": "qz-host.quartz.test"}
     if category not in _LOGS:
         return {}
     (channel, provider), event_id = _LOGS[category]
@@ -257,6 +257,16 @@ def log_event(logsource: Mapping[str, Any]) -> dict[str, Any]:
         "Provider_Name": provider,
         "Computer": "qz-host.quartz.test",
     }
+
+
+def channels(logsource: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the channels of a log source on Windows, as they are written."""
+    if str(logsource.get("product") or "windows").lower() != "windows":
+        return ()
+    category = str(logsource.get("category") or "").lower()
+    if category in ("ps_module", "ps_script"):
+        return CHANNELS["powershell"]
+    return CHANNELS.get(str(logsource.get("service") or "").lower(), ()) if not category else ()
 
 
 def neutral(field: str) -> str:

@@ -47,6 +47,8 @@ def consistent(event: Mapping[str, Any], looked_at: Collection[str]) -> dict[str
     if kind in _ID and kind not in KINDS[event_id]:
         if "EventType" in looked_at:
             event_id = _ID[kind]
+            if event_id in (12, 14):
+                made.pop("Details", None)
         else:
             made["EventType"] = KINDS[event_id][0]
     made["EventID"] = event_id

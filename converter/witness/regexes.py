@@ -23,6 +23,7 @@ _CATEGORIES = {
     codes.CATEGORY_NOT_WORD: "-",
 }
 _MOST_REPEATS = 3
+_MOST_VARIED = 70
 
 
 def texts(pattern: re.Pattern[str], limit: int = 8) -> list[str]:
@@ -130,3 +131,69 @@ def _category(char: str, category: Any) -> bool:
         codes.CATEGORY_NOT_WORD: r"\W",
     }[category]
     return re.fullmatch(name, char, re.ASCII) is not None
+
+
+def near(pattern: re.Pattern[str], limit: int = 60) -> list[str]:
+    """Return texts around those in which the pattern is found, each part of it changed by itself.
+
+    Of a part these are: its other alternatives, the edges of a class and what lies beyond, one repetition
+    less and one more, a literal in the other case, dropped, or another character in its place.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        tree = parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE)
+    return list(islice(dict.fromkeys(_varied(list(tree))), limit))
+
+
+def _varied(nodes: list[Any]) -> Iterator[str]:
+    """Yield texts of a sequence with one of its parts another way."""
+    plain = [next(_node(node, {}), "") for node in nodes]
+    kinds = [list(islice(dict.fromkeys(_ways(node)), 24)) for node in nodes]
+    # One way of each part in turn, so that the first texts say something of every part.
+    for number in range(max(map(len, kinds), default=0)):
+        for position, ways in enumerate(kinds):
+            if number < len(ways):
+                yield "".join([*plain[:position], ways[number], *plain[position + 1 :]])
+
+
+def _ways(node: Any) -> Iterator[str]:
+    """Yield texts for one part: such as it takes, and such as it should not."""
+    kind, value = node
+    if kind is codes.LITERAL:
+        char = chr(value)
+        if char.isalpha():
+            yield char.swapcase()
+        yield "x" if char != "x" else "y"
+        yield ""
+    elif kind is codes.NOT_LITERAL:
+        yield chr(value)
+        yield ""
+    elif kind is codes.ANY:
+        yield from ("", "\n", "\u00e9", ".")
+    elif kind is codes.IN:
+        yield from _class(value)
+        for one, what in value:
+            if one is codes.RANGE:
+                yield from (chr(max(what[0] - 1, 32)), chr(what[1] + 1))
+            elif one is codes.LITERAL and chr(what).isalpha():
+                yield chr(what).swapcase()
+        yield from ("", "~", " ", "_", "Q", "q", "5")
+    elif kind is codes.BRANCH:
+        for branch in value[1]:
+            yield next(_sequence(list(branch), {}), "")
+        for branch in value[1]:
+            yield from islice(_varied(list(branch)), 6)
+    elif kind is codes.SUBPATTERN:
+        yield from _varied(list(value[3]))
+    elif kind is codes.ATOMIC_GROUP:
+        yield from _varied(list(value))
+    elif kind in (codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT):
+        least, most, item = value
+        once = next(_sequence(list(item), {}), "")
+        counts = (least - 1, least, least + 1, most, most + 1)
+        yield from (once * count for count in dict.fromkeys(counts) if 0 <= count <= _MOST_VARIED)
+        yield from (way + once * max(least - 1, 0) for way in islice(_varied(list(item)), 12))
+    elif kind is codes.ASSERT or kind is codes.ASSERT_NOT:
+        yield from islice(_sequence(list(value[1]), {}), 2)
+    elif kind is codes.AT:
+        yield from ("x", "\n", " ")

@@ -13,9 +13,10 @@ from converter.matcher.event import Event, fold
 from converter.matcher.logsource import needs
 from converter.matcher.modifiers import Placeholders
 from converter.matcher.value import Exists, FieldRef, Null, Regex, Text
-from converter.witness import defaults, plausible
+from converter.witness import defaults, plausible, probes
 from converter.witness.build import Builder, values_on
 from converter.witness.formula import (
+    Leaf,
     alternatives,
     exceptions,
     formula,
@@ -35,6 +36,9 @@ _MOST_EXCEPTED = 100
 _ENOUGH_HITS = 8
 _MOST_MOVED = 150
 _MOST_RENDERED = 8
+_MOST_PROBED = 90
+_MOST_PROBES = 900
+_MOST_CHANGED = 10
 MESSAGE = "Message"
 """Where agents put a record's rendered message."""
 # Values of fields that hold text: only these can be empty.
@@ -60,6 +64,21 @@ _OTHER_ID = {
 
 _ALWAYS = defaults.FIXED | {"EventID", "Computer", "TargetObject"}
 """What each record has: of the registry's, too, none is without the path."""
+
+
+def _evenly(items: list[Any], most: int) -> list[Any]:
+    """Return at most so many items, the first and the last among them."""
+    if len(items) <= most:
+        return items
+    return [items[(len(items) - 1) * step // (most - 1)] for step in range(most)]
+
+
+def _number_text(value: Any) -> str | None:
+    """Return the registry's notation of a number that a rule writes as plain text."""
+    if not isinstance(value, Text) or len(value.parts) != 1 or not str(value.parts[0]).isdigit():
+        return None
+    number = int(str(value.parts[0]))
+    return f"DWORD (0x{number:08x})" if number < 2**32 else None
 
 
 class Single:
@@ -136,6 +155,46 @@ class Single:
                     once = {**event, self._bystander(): "qz-x3.quartz.test"}
                     yield from ({**once, "Details": "qz"}, once)
 
+    def probed(self) -> Iterator[dict[str, Any]]:
+        """Yield, for each alternative and exception, copies with values near the one that it is about."""
+        found: list[tuple[Leaf, dict[str, Any]]] = []
+        for choice in islice(alternatives(self.builder.root), _MOST_HITS):
+            if choice and choice[0][1]:
+                found.append((choice[0][0], self.builder.build(choice)))
+        found = _evenly(found, _MOST_PROBED)
+        excepted = []
+        for choice, rest in islice(exceptions(self.builder.root), _MOST_EXCEPTED):
+            near = self.builder.build(choice)
+            event = self.builder.build(choice + [one for part in rest for one in nearest(part, near)])
+            excepted += [(leaf, event) for leaf, wanted in choice if wanted]
+        found += _evenly(excepted, _MOST_PROBED)
+        each = max(_MOST_PROBES // max(len(found), 1), 6)
+        for leaf, event in found:
+            field = leaf.field or self.builder.keyword_field
+            if field not in event:
+                continue
+            values = (
+                one for one in probes.near(leaf.value, event[field]) if self.builder.storable(field, one)
+            )
+            yield from ({**event, field: value} for value in islice(values, each))
+
+    def everyday(self) -> Iterator[dict[str, Any]]:
+        """Yield hits, and what only a filter keeps from being one, with ordinary and with odd values."""
+        events = [self.hit()]
+        for choice, rest in islice(exceptions(self.builder.root), 3):
+            near = self.builder.build(choice)
+            events.append(self.builder.build(choice + [one for part in rest for one in nearest(part, near)]))
+        for event in events:
+            for field in self.builder.fields():
+                values: list[Any] = [*probes.ordinary(field), self.builder.plain.get(field)]
+                values += [_number_text(leaf.value) for leaf in self.builder.by_field.get(field, ())][:4]
+                if isinstance(event.get(field), str):
+                    values += probes.odd(field, event[field])
+                    values += [f"{text}{event[field]}" for text in ("line one\n", "&<")]
+                for value in dict.fromkeys(one for one in values if isinstance(one, (str, int))):
+                    if self.builder.storable(field, value):
+                        yield {**event, field: value}
+
     def changes(self, event: Event) -> Iterator[dict[str, Any]]:
         """Yield copies of an event with one field dropped, emptied or changed a little."""
         for field in self.builder.fields():
@@ -192,8 +251,12 @@ class Single:
         """Yield copies that another event of Sysmon, or another log, might be."""
         yield from self._of_another_log(event)
         if not self.builder.sysmon:
-            if "EventID" in self.builder.log:
-                yield {**event, "EventID": 4}
+            for channel in self.builder.channels[1:]:
+                # PowerShell 7 has a provider of its own.
+                own = {"Provider_Name": "PowerShellCore"} if channel.startswith("PowerShellCore") else {}
+                yield {**event, "Channel": channel, **own}
+            if "EventID" in event:
+                yield from ({**event, "EventID": code} for code in (4, 1, 4688, 4103, 400))
             return
         for event_id in self.builder.ids[1:]:
             shared = {key: event[key] for key in event if key != "EventID"}
@@ -203,6 +266,9 @@ class Single:
                 yield {**event, "EventType": operation}
         other = _OTHER_ID.get(self.builder.ids[0], 1)
         yield self._as(event, 1 if other in self.builder.ids else other)
+        for number in range(1, 30):
+            if number not in self.builder.ids and number != other:
+                yield self._as(event, number)
 
     def _of_another_log(self, event: Event) -> Iterator[dict[str, Any]]:
         """Yield copies that satisfy the rule and are not of its log source, where its fields let that be."""
@@ -223,6 +289,8 @@ class Single:
     def _as(self, event: Event, event_id: int) -> dict[str, Any]:
         """Return a copy under another of Sysmon's event ids, with the EventType that it has."""
         made = {**event, "EventID": event_id}
+        if event_id in (12, 14):
+            made.pop("Details", None)  # Keys have no data.
         kind = defaults.sysmon_event(event_id).get("EventType")
         if kind and "EventType" in event:
             made["EventType"] = kind
@@ -250,8 +318,10 @@ class Single:
         keep(self.near_misses(), _MOST_HITS + _MOST_NEAR_MISSES)
         keep(self.excepted(), _MOST_HITS + _MOST_NEAR_MISSES)
         keep(self.changes(first), MOST_EVENTS - 500)
-        for hit in [event for event in found.values() if self.holds(event)][1:60]:
-            keep(self.changes(hit), MOST_EVENTS - 300)
+        keep(self.everyday(), MOST_EVENTS - 300)
+        keep(self.probed(), MOST_EVENTS - 200)
+        for hit in [event for event in found.values() if self.holds(event)][1:_MOST_CHANGED]:
+            keep(self.changes(hit), MOST_EVENTS - 100)
         keep(islice(filter(self._storable, self.shuffled(first)), 60), MOST_EVENTS - 50)
         missing = [event for event in found.values() if not self.holds(event)]
         for event in [first, *missing[:_MOST_MOVED], *[*found.values()][:_MOST_MOVED]]:

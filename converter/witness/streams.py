@@ -15,9 +15,13 @@ from converter.witness.parts import Part, parts, too_many
 from converter.witness.paths import other_drive
 from converter.witness.world import Base, Chain, Node, World
 
-MOST_EVENTS = 2000
+MOST_EVENTS = 2600
 _NEAR_MISSES = 12
 _RANDOM_EVENTS = 40
+_FEW_PARTS = 6
+_MOST_HITS = 60
+_MOST_PROBED = 90
+_TOGETHER = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +214,8 @@ class _Maker:
             mixed = [replace(one, identity=number % 2) for number, one in enumerate(usual)]
             yield "events of two groups in turn", mixed
         yield from self._elsewhere(usual)
+        for key in sorted({key for one in usual for key in self.world.keys(one.base)}):
+            yield f"none with {key}", [replace(one, drop=frozenset({key})) for one in usual]
         for number in sorted({0, len(usual) - 1}):
             for key in self.world.keys(usual[number].base):
                 yield f"event {number + 1} without {key}", self._with(usual, number, drop=frozenset({key}))
@@ -288,6 +294,22 @@ class _Maker:
                     placed.append(replace(one, instead=event) if one.base is base else one)
             name = base.doc.get("name") or base.doc.get("title")
             yield f"near misses of {name}", placed
+            yield from self._each_way(base, str(name))
+
+    def _each_way(self, base: Base, name: str) -> Iterator[tuple[str, list[Placed]]]:
+        """Each alternative of a base rule in its place, and values near those that it asks for."""
+        if len(self.parts) > _FEW_PARTS:
+            return
+        events = [*islice(base.single.hits(), _MOST_HITS), *base.single.elsewhere(base.single.hit())]
+        probed = list(base.single.probed())
+        step = max(len(probed) // _MOST_PROBED, 1)
+        events += probed[::step][:_MOST_PROBED]
+        for first in range(0, len(events), _TOGETHER):
+            placed: list[Placed] = []
+            for number, event in enumerate(events[first : first + _TOGETHER]):
+                for one in self.usual(at=self.boundary + 4 * number * self.span):
+                    placed.append(replace(one, instead=event) if one.base is base else one)
+            yield f"each way of {name}, from {first + 1}", placed
 
     def _random(self) -> Iterator[tuple[str, list[Placed]]]:
         """Events of all rules at random, some without a key; the seed is fixed."""

@@ -1,0 +1,214 @@
+"""What `verify` must notice: the kinds of survivors of issue 12 (findings/survivors.md).
+
+A query is emitted, its text is changed in one place as a mistake in a backend would, and `verify` is asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from converter import pipelines, rules
+from converter.convert import Options, convert
+from converter.plan import Fidelity
+from converter.verify.judge import Verdict
+from converter.witness import regexes, witnesses
+from tests.proof.mutated_queries import Judge
+
+BASE = {"title": "t", "id": "3d0d0b04-0000-4000-8000-000000000001", "level": "low"}
+
+
+def rule(detection: dict[str, Any], **logsource: str) -> dict[str, Any]:
+    """Return a rule on process creation, or on another log source of Windows."""
+    return {
+        **BASE,
+        "logsource": {"product": "windows", **(logsource or {"category": "process_creation"})},
+        "detection": {"condition": "s", **detection},
+    }
+
+
+def says(
+    tmp_path: Path, docs: list[dict[str, Any]], source: str, language: str, old: str, new: str
+) -> str | None:
+    """Return what `verify` says of the last rule's query with one text in it replaced; "" changes nothing."""
+    file = tmp_path / "r.yml"
+    file.write_text(yaml.safe_dump_all(docs, sort_keys=False))
+    found = rules.load([file], tmp_path)
+    emitted = found.emitted()[-1]
+    conversion = convert(found, emitted, pipelines.cell(source, language), Options("any"))
+    judge = Judge(found, conversion, Options("any"))
+    query = conversion.queries[0]
+    assert judge.verdict(query) is None
+    assert old in query.text, query.text
+    return judge.verdict(replace(query, text=query.text.replace(old, new, 1)))
+
+
+# Number of the kind in survivors.md, rule, source, language, and the mistake.
+SURVIVORS: list[tuple[str, dict[str, Any], str, str, str, str]] = [
+    (
+        "3_second_channel",
+        rule({"s": {"ScriptBlockText|contains": "qzx"}}, category="ps_script"),
+        "sysmon",
+        "kql",
+        "PowerShellCore",
+        "PowerShellCora",
+    ),
+    (
+        "4_code_beside_provider",
+        rule({"s": {"CommandLine|contains": "qzx"}}),
+        "sysmon",
+        "lucene",
+        "event.provider:Microsoft-Windows-Sysmon AND event.code:1",
+        "event.code:1",
+    ),
+    (
+        "4_provider_beside_code",
+        rule({"s": {"CommandLine|contains": "qzx"}}),
+        "sysmon",
+        "lucene",
+        "event.provider:Microsoft-Windows-Sysmon AND event.code:1",
+        "event.provider:Microsoft-Windows-Sysmon",
+    ),
+    ("4_and_to_or", rule({"s": {"CommandLine|contains": "qzx"}}), "sysmon", "lucene", " AND ", " OR "),
+    (
+        "5_startswith_of_an_alternative",
+        rule({"s": {"CommandLine|startswith": ["abc", "def"]}}),
+        "sysmon",
+        "eql",
+        '"def*"',
+        '"*def*"',
+    ),
+    (
+        "5_endswith_of_an_alternative",
+        rule({"s": {"CommandLine|endswith": ["abc", "def"]}}),
+        "sysmon",
+        "eql",
+        '"*def"',
+        '"*def*"',
+    ),
+    (
+        "5_startswith_under_not",
+        rule(
+            {
+                "s": {"Image|endswith": "\\x.exe"},
+                "f": {"CommandLine|startswith": ["abc", "def"]},
+                "condition": "s and not f",
+            }
+        ),
+        "sysmon",
+        "eql",
+        '"def*"',
+        '"*def*"',
+    ),
+    ("6_second_alternative", rule({"s": {"CommandLine|re": "a(bc|de)f"}}), "sysmon", "eql", "bc|de", "bc|dx"),
+    ("6_edge_of_a_class", rule({"s": {"CommandLine|re": "x[a-f]y"}}), "sysmon", "eql", "a-f", "a-g"),
+    ("6_repetitions", rule({"s": {"CommandLine|re": "x[0-9]{1,3}y"}}), "sysmon", "eql", "{1,3}", "{1,4}"),
+    ("6_unescaped_dot", rule({"s": {"CommandLine|re": "x\\.y"}}), "sysmon", "spl", "\\.", "."),
+    ("6_case_of_letters", rule({"s": {"CommandLine|re|i": "xyz"}}), "sysmon", "spl", "(?i)", ""),
+    ("9_case", rule({"s": {"CommandLine": "abc"}}), "defender", "kql", '=~ "abc"', '== "abc"'),
+]
+
+
+@pytest.mark.parametrize(
+    ("doc", "source", "language", "old", "new"),
+    [one[1:] for one in SURVIVORS],
+    ids=[one[0] for one in SURVIVORS],
+)
+def test_survivor(
+    tmp_path: Path, doc: dict[str, Any], source: str, language: str, old: str, new: str
+) -> None:
+    assert says(tmp_path, [doc], source, language, old, new)
+
+
+def _count(*keys: str) -> list[dict[str, Any]]:
+    base = {**rule({"s": {"CommandLine|contains": ["qzx", "qzy"]}}), "name": "base"}
+    section = {"type": "event_count", "rules": ["base"], "timespan": "5m", "condition": {"gte": 3}}
+    top = {
+        **BASE,
+        "id": BASE["id"][:-1] + "2",
+        "name": "top",
+        "correlation": {**section, "group-by": list(keys)},
+    }
+    return [base, top]
+
+
+def test_survivor_1_broader_is_no_excuse(tmp_path: Path) -> None:
+    for old, new in (('"value": 3', '"value": 2'), ("*[Qq][Zz][Xx].*/", "*/")):
+        assert says(tmp_path, _count("Computer"), "sysmon", "lucene", old, new)
+
+
+def test_survivor_2_each_alternative_of_a_base_rule(tmp_path: Path) -> None:
+    assert says(tmp_path, _count("Computer"), "sysmon", "kql", "qzy", "qzj")
+
+
+def test_survivor_8_one_of_two_keys_missing(tmp_path: Path) -> None:
+    docs = _count("Computer", "User")
+    assert says(tmp_path, docs, "sysmon", "spl", "User", "Usex")
+
+
+def test_survivor_7_shown_columns_are_compared(tmp_path: Path) -> None:
+    docs = _count("Computer")
+    docs[-1]["fields"] = ["ParentImage"]
+    assert says(tmp_path, docs, "sysmon", "spl", "values(ParentImage)", "values(ParentImaga)")
+
+
+def test_no_hit_proves_nothing() -> None:
+    verdict = Verdict()
+    assert verdict.problem(Fidelity.EXACT) is None
+    assert verdict.hits == 0
+
+
+def test_v4_a_query_that_selects_no_witness_disagrees(tmp_path: Path) -> None:
+    """findings/rules/category_with_other_event_id.yml: `agree exact 125/0` was the answer."""
+    from converter.cells import cell
+    from converter.verify import run
+
+    file = tmp_path / "r.yml"
+    doc = rule({"s": {"CommandLine|contains": "a", "OriginalFileName": "b"}, "condition": "s and not s"})
+    file.write_text(yaml.safe_dump(doc))
+    found = rules.load([file], tmp_path)
+    (checked,) = run.verify_rule(found, found.emitted()[0], [cell("sysmon", "spl")], tmp_path)
+    assert checked.status == "refused" or "no witness is a hit" in checked.reason
+
+
+def test_k1_excluded_values_meet_ordinary_ones() -> None:
+    """findings/rules/kql_details_dword_filter.yml: each kind of data is a witness."""
+    doc = rule(
+        {
+            "s": {"TargetObject|contains": "\\Run\\"},
+            "f": {"Details|startswith": "DWORD"},
+            "condition": "s and not f",
+        },
+        category="registry_set",
+    )
+    held = {str(event.get("Details")) for event in witnesses([doc], doc)[0].events}
+    assert {"DWORD (0x00000001)", "Binary Data", "(Empty)", "QWORD (0x00000000-0x00000077)"} <= held
+
+
+def test_e6_v_records_have_long_and_odd_values() -> None:
+    doc = rule({"s": {"CommandLine|contains": "qzx"}})
+    held = [str(event.get("CommandLine")) for event in witnesses([doc], doc)[0].events]
+    assert any(len(text) > 1024 for text in held)
+    for part in ("&", "<", "\n", "\u00e9"):
+        assert any(part in text and "qzx" in text for text in held), part
+
+
+def test_parts_of_a_regular_expression_are_varied() -> None:
+    import re
+
+    made = regexes.near(re.compile("a(bc|de)[0-3]{1,2}"))
+    assert {"ade0", "abc4", "abc", "abc00"} <= {text[:5] for text in made} | set(made)
+
+
+@pytest.mark.parametrize("field", ["Hashes", "Hash"])
+def test_no_witness_has_text_before_a_hash(field: str) -> None:
+    """boundary.md, Verify itself: `xIMPHASH=` is in no record."""
+    category = "process_creation" if field == "Hashes" else "create_stream_hash"
+    doc = rule({"s": {f"{field}|contains": "IMPHASH=" + "AB" * 16}}, category=category)
+    held = [str(event.get(field, "")) for event in witnesses([doc], doc)[0].events]
+    assert held
+    assert not any("xIMPHASH" in text for text in held)
