@@ -245,8 +245,9 @@ class UrlHost(Rewriting):
     After a name's end may come a port or a path, before its begin a scheme.
     """
 
-    proven: ClassVar = PATTERNS | ABSENCE | {Form.CASED, Form.EMPTY}
-    advice: ClassVar = "a name or a URL is stored: compare it with '*'"
+    # Where the platform has no name, the connection may still have one.
+    proven: ClassVar = PATTERNS | {Form.CASED}
+    advice: ClassVar = "a name or a URL is stored, if it was seen: compare it with a text"
 
     def rewrite(self, item: SigmaDetectionItem) -> Part | None:
         """Add the URLs to the values of one item."""

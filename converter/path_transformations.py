@@ -218,6 +218,10 @@ class FileWithBackslash(Rewriting):
                 )
             return [value]
         parts = common.parts(value) if isinstance(value, SigmaString) else []
+        if parts == [_MANY] or (isinstance(value, SigmaExists) and value.exists):
+            return [common.string(SigmaString(), [_ONE, _ONE, _MANY])]
+        if isinstance(value, SigmaNull | SigmaExists):
+            return [value, common.string(SigmaString(), ["\\"])]  # Neither folder nor name.
         if not isinstance(value, SigmaString) or not parts:
             return [value]
         if str(parts[0]).startswith("\\") and finds_no_folder([str(parts[0])[1:], *parts[1:]]):

@@ -48,7 +48,8 @@ def holds(field: str, text: str) -> bool:
     if field in FILES:
         if "\\" not in text:
             return text.lower() in _NO_FILE
-        return not text.endswith("\\") and "\\\\" not in text[1:]
+        # A drive, a share or a device stands before every folder.
+        return text.rpartition("\\")[0] != "" and not text.endswith("\\") and "\\\\" not in text[1:]
     return True
 
 

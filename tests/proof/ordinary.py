@@ -96,6 +96,7 @@ ORDINARY: dict[str, list[str]] = {
     **_alike(("SourceIp", "DestinationIp"), _ADDRESSES),
     **_alike(("SourcePort", "DestinationPort"), ["80", "443", "8443", "50123", "8"]),
     **_alike(("ProcessId", "SourceProcessId", "TargetProcessId", "ParentProcessId"), ["4", "44", "1044"]),
+    **_alike(("MessageNumber", "MessageTotal", "SourceThreadId", "NewThreadId", "Session"), ["1", "2", "12"]),
     "TerminalSessionId": ["0", "1", "10"],
     "EventType": [
         "SetValue",

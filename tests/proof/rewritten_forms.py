@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from converter import cells, listing
@@ -40,7 +41,11 @@ _NOT_OF_VALUES = {
     *("require_fields", "set_state", "add_condition", "field_name_mapping", "strict_field_mapping_failure"),
     "null_text",
 }
-_ALWAYS = defaults.FIXED | {"Initiated", "EventType", "TargetObject", "SourceIsIpv6", "DestinationIsIpv6"}
+_ALWAYS = (
+    defaults.FIXED
+    | {"ProcessId", "SourceProcessId", "TargetProcessId", "ParentProcessId"}
+    | {"Initiated", "EventType", "TargetObject", "SourceIsIpv6", "DestinationIsIpv6"}
+)
 """Fields that no record is without; of renames these are the paths, by which they are known."""
 _LISTS = ("Hashes", "QueryResults")
 """Fields whose texts have a grammar, so that no log has a neighbour of one."""
@@ -77,7 +82,8 @@ def rewritten(where: Cell) -> Iterator[tuple[str, str]]:
             fields = [one for part in item.get("field_name_conditions", []) for one in part["fields"]]
             steps.setdefault(str(condition.get("category")), set()).update(fields)
     for facts in listing.fields(where):
-        if facts.field in steps.get(facts.logsource, ()):
+        # An event's id says which event it is, and not what is in it.
+        if facts.field in steps.get(facts.logsource, ()) and facts.field != "EventID":
             yield facts.logsource, facts.field
 
 
@@ -266,6 +272,20 @@ def outcome(where: Cell, case: Case) -> Outcome:
     shortened = [str(one)[:60] for one in shown], [str(one)[:60] for one in more]
     detail = f"missed {len(missed)} {shortened[0]} | extra {len(extra)} {shortened[1]} | {body[:500]}"
     return Outcome(case, name, status, detail)
+
+
+def sample(where: Cell, seed: int, size: int) -> list[Case]:
+    """Return a fixed sample of a cell's cases: the fields in turn, each of one of its log sources."""
+    chosen = Random(f"{seed} {where.source} {where.target}")
+    places: dict[str, list[str]] = {}
+    for logsource, field in rewritten(where):
+        places.setdefault(field, []).append(logsource)
+    found: list[Case] = []
+    for field, logsources in sorted(places.items()):
+        made = list(cases(chosen.choice(logsources), field))
+        # A field with many subjects has many forms, and needs more of them.
+        found += chosen.sample(made, min(len(made), max(2, size * len(made) // 20_000)))
+    return found
 
 
 def outcomes(where: Cell, every: int = 1, offset: int = 0, only: str = "") -> Iterator[Outcome]:
