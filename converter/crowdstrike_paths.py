@@ -128,8 +128,8 @@ class DevicePath(Rewriting):
         if seen.letter and self.letters == "none":
             return None
         ways = list(seen.ways())
-        if ways == [common.parts(value)]:
-            return None
+        if ways in ([], [common.parts(value)]):
+            return None  # No path begins so: it finds nothing, here as with Sysmon.
         parts = [_one_volume(item, value, list(joined(way))) for way in ways]
         return (
             parts[0] if len(parts) == 1 else common.linked(list(common.flat(parts, ConditionOR)), ConditionOR)

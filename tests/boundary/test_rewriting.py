@@ -268,6 +268,17 @@ def test_v1_drives_under_wildcards_in_fdr_lose_the_letter_only(target, value):
 
 
 @pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("value", [r" C:\Program Files\\*", r"C\Windows\\*"])
+def test_v1_what_begins_no_path_stays_in_fdr(target, value):
+    """Slips of public rules (image_load_side_load_robform, _edputil): Sysmon has no such path."""
+    records = events("process_creation", "Image", tuple(PATHS))
+    assert differences("crowdstrike", target, "process_creation", negated({"Image": value}), records) == (
+        [],
+        [],
+    )
+
+
+@pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("number", [1, 12, 123])
 def test_k7_volumes_with_three_digits(target, number):
     """K7: `HarddiskVolume` with three digits was missed; a folder of one letter is no part of a number."""
