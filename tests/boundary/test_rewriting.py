@@ -394,7 +394,7 @@ def test_v1_pipelines_rewrite_values_with_steps_under_the_contract_only(source, 
     """A step that leaves what it does not know has a later one for the same field that refuses it."""
     known = {
         *("require_fields", "set_state", "add_condition", "field_name_mapping", "convert_type"),
-        *("by_case", "null_text", "strict_field_mapping_failure"),
+        *("by_case", "by_event", "whole_text", "null_text", "strict_field_mapping_failure"),
     }
     items = cells.cell(source, target).pipeline["transformations"]
     for number, one in enumerate(items):
