@@ -22,6 +22,7 @@ from sigma.types import (
     SigmaCasedString,
     SigmaExpansion,
     SigmaRegularExpression,
+    SigmaRegularExpressionFlag,
     SigmaString,
     SigmaType,
     SpecialChars,
@@ -144,7 +145,10 @@ class DevicePath(Rewriting):
         if re.search(r"\^|:|\\A", re.sub(r"\[\^|\(\?:|\\.", "", rest)):
             raise common.refuse(item, value, "the path begins with a volume and not with a drive")
         if found:
-            if not found["any"] and self.letters != "any":
+            # A class of letters in one case tells drives apart, unless the expression is for any case.
+            mixed = found["any"] in (".", "[a-zA-Z]", "[A-Za-z]")
+            any_case = SigmaRegularExpressionFlag.IGNORECASE in value.flags
+            if self.letters != "any" and not (found["any"] and (mixed or any_case)):
                 return None
             volume = re.escape(_VOLUME) + "[0-9]{1,3}\\\\"
             return [SigmaRegularExpression(f"{found['begin']}{volume}{rest}", set(value.flags))]

@@ -184,10 +184,13 @@ class AnyField(Rewriting, FieldMappingTransformationBase):
 
     ``fields``: the fields, each a list with semicolons. A part of one answer is found where it stands; other
     forms speak of the whole list, which no field has. Unlike a mapping to several names, null is a condition
-    on all of them.
+    on all of them. ``absent``: take only questions for no answers at all, which answers of other kinds meet
+    too (declare the item broader); ``blank``: only empty texts. Without either it takes all that is left.
     """
 
     fields: list[str]
+    absent: bool = False
+    blank: bool = False
 
     def apply_field_name(self, field: str | None) -> str | list[str] | None:  # noqa: D102
         return self.fields
@@ -195,22 +198,39 @@ class AnyField(Rewriting, FieldMappingTransformationBase):
     proven: ClassVar = ABSENCE | {Form.PART, Form.ANY, Form.CASED, Form.EMPTY, Form.NEGATED}
     advice: ClassVar = "the answers are stored by kind: ask for a part of one, with 'contains'"
 
+    @property
+    def last(self) -> bool:
+        """Whether no other step takes what this one leaves."""
+        return not self.absent and not self.blank
+
+    def _takes(self, value: SigmaType) -> bool:
+        return (self.absent and _is_missing(value)) or (self.blank and _is_blank(value))
+
     def rewrite(self, item: SigmaDetectionItem) -> Part | None:
         """Map the values of one item.
 
         Raises:
             Refusal: SC201 for a part of several answers.
         """
+        if not self.last and not all(map(self._takes, item.value)):
+            return None
         for value in item.value:
             if isinstance(value, SigmaString) and ";" in "".join(map(str, value.s)).strip("*").rstrip(";"):
                 raise common.refuse(item, value, self.advice)
         return common.group(item, [_in_any(item, value, self.fields) for value in item.value])
 
 
+def _is_missing(value: SigmaType) -> bool:
+    return isinstance(value, SigmaNull) or (isinstance(value, SigmaExists) and not value.exists)
+
+
+def _is_blank(value: SigmaType) -> bool:
+    return isinstance(value, SigmaString) and not value.s
+
+
 def _in_any(item: SigmaDetectionItem, value: SigmaType, fields: list[str]) -> Part:
-    missing = isinstance(value, SigmaNull) or (isinstance(value, SigmaExists) and not value.exists)
     # Where an empty text is no value, it is missing only if all are.
-    missing = missing or (isinstance(value, SigmaString) and not value.s)
+    missing = _is_missing(value) or _is_blank(value)
     linking = ConditionAND if missing else ConditionOR
     return common.linked([common.item(item, field, value) for field in fields], linking)
 

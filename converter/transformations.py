@@ -131,6 +131,21 @@ class MapValues(Rewriting):
 
 
 @dataclass
+class OtherCase(Rewriting):
+    """Take texts that are compared in any case, where the platform writes them in another than Sysmon.
+
+    Nothing is changed; a text compared as written, which none there is, is refused.
+    """
+
+    proven: ClassVar = PATTERNS | ABSENCE | SCALARS | {Form.EMPTY, Form.FIELD, Form.REGEX_ANY_CASE}
+    advice: ClassVar = "it is stored in another case: compare it in any case"
+
+    def rewrite(self, item: SigmaDetectionItem) -> Part | None:
+        """Leave the item as it is."""
+        return None
+
+
+@dataclass
 class SplitUser(Rewriting, FieldMappingTransformationBase):
     """Map an account ``DOMAIN\\name`` to the fields that hold its halves.
 
@@ -325,6 +340,7 @@ def _networks(value: SigmaType) -> Iterator[SigmaType]:
 _TYPES: dict[str, type[Transformation]] = {
     "require_fields": RequireFields,
     "map_values": MapValues,
+    "other_case": OtherCase,
     "split_user": SplitUser,
     "split_hashes": SplitHashes,
     "address_ranges": AddressRanges,

@@ -298,7 +298,7 @@ def registry_path(path: str) -> str:
 
 def registry_data(details: str | None) -> tuple[str | None, str | None]:
     """Return type and data of a registry value from Sysmon's text of it."""
-    if details is None:
+    if not details:  # Sysmon writes (Empty) for an empty text.
         return None, None
     if found := _NUMBER.fullmatch(details):
         dword, high, low = found.groups()

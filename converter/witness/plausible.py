@@ -16,7 +16,8 @@ FILES = frozenset(
     {"Image", "ParentImage", "SourceImage", "TargetImage", "SourceParentImage", "GrandParentImage"}
     | {"ImageLoaded", "TargetFilename", "SourceFilename"}
 )
-_ROOT = re.compile(r"(?i)(?:HK[A-Z]{1,2}|HKEY_[A-Z_]+|\\REGISTRY)\\.")
+# Sysmon's roots (Microsoft Learn, Sysmon, "Event ID 12"), and the hives of applications.
+_ROOT = re.compile(r"(?i)(?:HKLM|HKU|HKCR|\\REGISTRY\\A)\\.")
 _DIGITS: Mapping[str, int] = {"MD5": 32, "SHA1": 40, "SHA256": 64, "IMPHASH": 32}
 _HASH = re.compile(r"(?i)([A-Z0-9]+)=([0-9A-F]+)")
 # What Sysmon writes for data that is no text, in this case only.
@@ -56,6 +57,8 @@ def holds(field: str, text: str) -> bool:
 def completed(field: str, text: str) -> Iterator[str]:
     """Yield plausible texts around one that a rule asks for; whether they satisfy it is to be checked."""
     if field in REGISTRY:
+        if found := re.match(r"(?i)HK[^\\]*\\", text):
+            yield from (f"{root}\\{text[found.end() :]}" for root in ("HKLM", "HKU", "HKCR"))
         yield f"HKLM\\SOFTWARE\\Quartz{'' if text.startswith(chr(92)) else chr(92)}{text}"
         yield f"HKLM{'' if text.startswith(chr(92)) else chr(92)}{text}"
     elif field in FILES:
