@@ -79,6 +79,8 @@ def beside(field: str, text: str) -> Iterator[str]:
     """Yield texts that hold the same beside more, another hash before or after; and the next number."""
     if field == "Details" and (number := _LAST_NUMBER.search(text)):
         yield f"{text[: number.start()]}0x{(int(number[1], 16) + 1) % 2**32:08x})"
+    if field == "QueryResults":
+        yield "type:  16 v=spf1 -all;"  # An answer that is neither a name nor an address.
     if field in REGISTRY:
         # A key below HKCR is below HKLM\\SOFTWARE\\Classes for others than Sysmon.
         for place in (r"(?i).*\\Classes\\", r"(?i).*\\SOFTWARE\\", r"HKLM\\"):

@@ -19,7 +19,7 @@ _WHOLE_PATH = ("process_creation", "image_load")
 _PATHS = ("Image", "TargetFilename", "SourceFilename", "ImageLoaded")
 _LETTER = "[A-Za-z]"
 _DRIVE = re.compile(r"[A-Za-z]:(?=\\|\Z)")
-_REGEX_DRIVE = re.compile(r"(?P<before>\^?|\\A)(?:[A-Za-z]|\[[A-Za-z]+\]):(?=\\\\)")
+_REGEX_DRIVE = re.compile(r"(?P<before>\^?|\\A)(?:[A-Za-z]|\[[A-Za-z-]+\]):(?=\\\\)")
 _VOLUME = re.compile(r"(?i)\\Device\\HarddiskVolume")
 
 
