@@ -10,8 +10,8 @@ is found by running these stages over EVENTS. The same is said of conditions tha
 (`contains`, `endswith`, `startswith`). Counted are queries that read a table of EVENTS and have one of both.
 
 The second part runs N queries, spread over those that have a filter, over N rows (the events again and again)
-in DuckDB, one thread, three times each; printed are medians. DuckDB has no index of terms: its `has` is a
-regular expression over the whole text, so ``with`` says nothing of Kusto. ``looked up`` is the same query
+in DuckDB, one thread, ``--rounds`` times each; printed are medians. DuckDB has no index of terms: its `has` is
+a regular expression over the whole text, so ``with`` says nothing of Kusto. ``looked up`` is the same query
 over the rows that its filter keeps, which is what an index hands on; its ratio to the query without a filter
 is the work that is left.
 """
@@ -39,7 +39,6 @@ from converter.verify.run import tables_of
 _REGEX = re.compile(r"EventDataField\(EventData|\bextract\(|matches regex|replace_regex\(")
 _READ = re.compile(r" !?(?:contains|startswith|endswith)(?:_cs)? ")
 _FILTER = re.compile(r"^where \w+ has(?:prefix|_any)? ", re.ASCII)
-ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,8 @@ def main() -> None:
     parser.add_argument("--source", default="sysmon")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--queries", type=int, default=12)
-    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--every", type=int, default=1, help="of the rules, one in this many")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--most", type=int, default=20_000, help="events read")
     options = parser.parse_args()
     found, tables = pairs(options.rules, options.source, options.every)
@@ -114,7 +114,8 @@ def main() -> None:
     held = {event.index for event in events}
     session = KqlEngine().load([event for event in events if event.index in tables], tables)
     _count(found, session, {name: sum(event.index == name for event in events) for name in held})
-    _time(found, tables, events, options)
+    if options.queries:
+        _time(found, tables, events, options)
 
 
 def _count(found: list[Pair], session: Any, totals: dict[str, int]) -> None:
@@ -156,7 +157,7 @@ def _time(
         ids = set(small.run("\n| ".join([head, *before])).events)
         looked_up = _many([event for event in of_table if event.id in ids], tables, table, times)
         ways = [(large, pair.without), (large, pair.with_), (looked_up, pair.with_)]
-        spent = [statistics.median(_seconds(*way) for _ in range(ROUNDS)) for way in ways]
+        spent = [statistics.median(_seconds(*way) for _ in range(options.rounds)) for way in ways]
         ratios.append(spent[2] / spent[0])
         figures = " ".join(f"{one:7.2f}" for one in spent)
         print(f"  {figures} {ratios[-1]:8.3f}  {len(ids) * times:8} rows  {pair.name}")

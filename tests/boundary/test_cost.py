@@ -104,6 +104,8 @@ def test_c1_terms_of_a_value(
             '=case(A in ("1", "2"), A, B == "x,)", B, "Some-text")',
             Source(("A", "B"), False, frozenset({"some", "text"})),
         ),
+        ('=iff(isempty(A), EventDataField(B, "X"), A)', Source(("B", "A"))),
+        ("=EventDataText(A)", None),
         ("=tostring(parse_json(A).X)", Source(("A",), json=True)),
         ("=tostring(parse_json(A).X.Y)", Source(("A",), json=True)),
         # What is removed may join what stood apart.
