@@ -10,8 +10,8 @@ is found by running these stages over EVENTS. The same is said of conditions tha
 (`contains`, `endswith`, `startswith`). Counted are queries that read a table of EVENTS and have one of both.
 
 The second part runs N queries, spread over those that have a filter, over N rows (the events again and again)
-in DuckDB, one thread, ``--rounds`` times each; printed are medians. DuckDB has no index of terms: its `has` is
-a regular expression over the whole text, so ``with`` says nothing of Kusto. ``looked up`` is the same query
+in DuckDB, one thread, ``--rounds`` times each; printed are medians. DuckDB has no index of terms: its `has`
+is a regular expression over the whole text: ``with`` says nothing of Kusto. ``looked up`` is the same query
 over the rows that its filter keeps, which is what an index hands on; its ratio to the query without a filter
 is the work that is left.
 """

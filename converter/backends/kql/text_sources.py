@@ -12,7 +12,7 @@ from converter.columns import Column, Columns
 
 _TOKEN = re.compile(r"""\s*(@"(?:[^"]|"")*"|"(?:[^"\\]|\\.)*"|[A-Za-z_]\w*|.)""", re.ASCII | re.DOTALL)
 _JSON_VALUE = re.compile(r"tostring\(parse_json\(([A-Za-z_]\w*)\)(?:\.[A-Za-z_]\w*)+\)", re.ASCII)
-_XML_VALUE = re.compile(r'EventDataField\(([A-Za-z_]\w*), @?"[^"\\]*"\)', re.ASCII)
+_XML_VALUE = re.compile(r'EventDataField\(([A-Za-z_]\w*),\s*@?"[^"\\]*"\)', re.ASCII)
 _TEXT_VALUE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _RUN = re.compile(r"[A-Za-z0-9]+", re.ASCII)
 _APART = re.compile(r"[!-/:-@\[-^`{-~](?:.*[!-/:-@\[-^`{-~])?", re.ASCII | re.DOTALL)
@@ -55,7 +55,7 @@ def _is_text(column: Column | None) -> bool:
 
 @lru_cache(maxsize=256)
 def _read(expression: str) -> Source | None:
-    """Read an expression of `strcat`, `iff`, `case`, `coalesce`, `tostring(parse_json(...))`, XML and names."""
+    """Read an expression of `strcat`, `iff`, `case`, `coalesce`, values in JSON or XML, and names."""
     expression = expression.strip()
     if _TEXT_VALUE.fullmatch(expression):
         return Source((expression,))
