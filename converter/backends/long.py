@@ -6,13 +6,50 @@ is in the column lists (``long``).
 
 from __future__ import annotations
 
-from sigma.types import SigmaString, SpecialChars
+import math
+
+from sigma.types import SigmaRegularExpression, SigmaRegularExpressionFlag, SigmaString, SpecialChars
+
+from converter.backends.lucene_regex import tree_of
+from converter.backends.regex_syntax import Alt, Chars, Node, Repeat, Seq
 
 
 def possible(value: SigmaString, limit: int | None) -> bool:
     """Tell whether a value beyond the limit could be one that a Sigma string describes."""
     literal = sum(len(part) for part in value.s if isinstance(part, str))
     return SpecialChars.WILDCARD_MULTI in value.s or literal > (limit or literal)
+
+
+def matched(value: SigmaRegularExpression, limit: int | None) -> bool:
+    """Tell whether a value beyond the limit could be one that a regular expression finds.
+
+    Raises:
+        Refusal: SC202 for what Lucene's flavour cannot say.
+    """
+    flag = SigmaRegularExpressionFlag
+    tree = tree_of(
+        str(value.regexp),
+        ignore_case=flag.IGNORECASE in value.flags,
+        multiline=flag.MULTILINE in value.flags,
+        dotall=flag.DOTALL in value.flags,
+        fold="flag",
+    )
+    return limit is None or _longest(tree) > limit
+
+
+def _longest(node: Node) -> float:
+    """Return the length of the longest text that an expression over a whole value describes."""
+    match node:
+        case Chars():
+            return 1
+        case Seq(items):
+            return sum(map(_longest, items))
+        case Alt(items):
+            return max(map(_longest, items), default=0)
+        case Repeat(item, _, high):
+            inner = _longest(item)
+            return inner * (math.inf if high is None else high) if inner else 0
+    return 0
 
 
 def missing(field: str, limit: int) -> str:

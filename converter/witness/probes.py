@@ -21,7 +21,9 @@ _MOST_CONFUSED = 8
 _LONG_FIELDS = frozenset(
     {"CommandLine", "ParentCommandLine", "Details", "ScriptBlockText", "ImagePath", "Query", "CallTrace"}
     | {"Contents", "Destination", "Message", "Payload", "ContextInfo", "TaskContent", "HostApplication"}
-    | {"Data", "Binary", "Description", "param1", "param2", "param3", "param4"}
+    | {"Data", "Binary", "param1", "param2", "param3", "param4"}
+    | {"ServiceFileName", "TaskContentNew", "AttributeValue", "Properties", "AdditionalInfo", "NewValue"}
+    | {"TemplateContent", "NewTemplateContent", "AllowedToDelegateTo", "ServicePrincipalNames"}
 )
 """Fields of which public records have values that are as long; names, paths and identifiers are not."""
 _DETAILS = (
@@ -63,6 +65,7 @@ def odd(field: str, text: str) -> Iterator[str]:
     if field in _LONG_FIELDS:
         yield text + "x" * LONG
         yield "x" * LONG + text
+        yield "x" * LONG
 
 
 def near(value: Value, present: Any) -> Iterator[Any]:

@@ -241,6 +241,7 @@ def test_e6_a_service_whose_command_is_long() -> None:
         ({"s": {"ImagePath": "C:\\x.exe"}, "condition": "s"}, "exact", "exact"),
         ({"s": {"ImagePath|startswith": "C:\\x"}, "condition": "s"}, "broader", "narrower"),
         ({"s": {"ImagePath|re": "^C:"}, "condition": "s"}, "broader", "narrower"),
+        ({"s": {"ImagePath|re": "^C:.{1,9}(a|bc)$"}, "condition": "s"}, "exact", "exact"),
         ({"s": {"ImagePath": None}, "condition": "s"}, "exact", "broader"),
         ({"s": {"ImagePath|exists": True}, "condition": "s"}, "exact", "narrower"),
         (

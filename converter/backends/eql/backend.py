@@ -142,8 +142,9 @@ class EqlBackend(ByType, UpstreamEqlBackend):
         column = _scope(state).column(cond.field)
         if column.family not in {"string", "number"}:
             raise column.refused("a regular expression")
-        column.cut()
-        return regex.translate(column.as_text, cond.value)
+        made = regex.translate(column.as_text, cond.value)
+        column.found(cond.value)
+        return made
 
     def convert_condition_field_eq_val_cidr(self, cond: Any, state: ConversionState) -> Node:
         scope = _scope(state)

@@ -7,7 +7,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from sigma.types import SigmaString
+from sigma.types import SigmaRegularExpression, SigmaString
 
 from converter.backends import long
 from converter.backends.eql import addresses, text
@@ -116,6 +116,11 @@ class Target:
     def compared(self, value: SigmaString) -> None:
         """Note what a comparison with a string does not find."""
         if long.possible(value, self._column.ignore_above):
+            self.cut()
+
+    def found(self, value: SigmaRegularExpression) -> None:
+        """Note what a search for a regular expression does not find."""
+        if self._column.long and long.matched(value, self._column.ignore_above):
             self.cut()
 
     def cut(self) -> None:

@@ -291,7 +291,8 @@ class Target:
         """Find a regular expression in text."""
         if self.family != "string":
             raise self.refused("a regular expression")
-        return self._within_limit(self.scope.regex(self.name, value))
+        node = self.scope.regex(self.name, value)
+        return self._within_limit(node) if long.matched(value, self.column.ignore_above) else node
 
 
 def parts_of(value: SigmaString) -> tuple[Part, ...]:
