@@ -117,7 +117,8 @@ def emitted(made: Conversion) -> str:
     for query in made.queries:
         lines.append(f"{_NEXT}{query.name or ''}.{query.extension}")
         if query.alert is not None:
-            lines.append(json.dumps(asdict(query.alert)))
+            columns = asdict(query.alert).items()
+            lines.append(json.dumps({key: value for key, value in columns if value is not None}))
         if query.extra:
             lines.append(json.dumps(dict(query.extra)))
         lines.append(query.text.rstrip("\n"))
