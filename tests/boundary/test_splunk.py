@@ -487,3 +487,9 @@ def test_c5_the_name_of_an_element_narrows_the_search(category: str, code: int, 
     assert f" {term} " in text_of(conversion).split("|")[0]
     event = {"EventID": code, field: r"C:\a.exe", "EventType": "CreatePipe" if code == 17 else "SetValue"}
     assert hits(conversion, [event, {**event, "EventID": 5}]) == [0]
+
+
+def test_e1_the_channel_of_event_104_is_not_taken_for_the_logs() -> None:
+    """rules/r1_eventlog_cleared.yml: no public conf shows LogFileCleared's Channel to be a field."""
+    with pytest.raises(Refusal, match="Channel"):
+        converted("sysmon", SYSTEM, "a and not b", a={"EventID": 104}, b={"Channel": "System"})

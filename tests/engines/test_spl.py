@@ -273,3 +273,30 @@ def test_the_index_is_the_events_own() -> None:
     engine = SplEngine().load([Stored(0, "a", {"index": "x"}), Stored(1, "b", {})], {})
     assert engine.run("index=a").events == (0,)
     assert engine.run('* | where index="x"').events == (0,)
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        # Search Reference, "JSON functions", json_extract: a path of names joined by dots.
+        ('json_extract(j, "a.b")', "x"),
+        ('json_extract(j, "n")', 5),
+        ('json_extract(j, "t")', "true"),
+        ('json_extract(j, "none.b")', None),
+        ('json_extract(j, "z")', None),
+        ('json_extract("no json", "a")', None),
+        # "Text functions", trim: these characters on both sides.
+        ("""trim("'x'", "'")""", "x"),
+        ('trim("  x ")', "x"),
+    ],
+)
+def test_functions_of_json_and_trim(expression: str, value: object) -> None:
+    doc = {"j": '{"a": {"b": "x"}, "n": 5, "t": true, "z": null}', "k": "1"}
+    (row,) = run(f"* | eval out={expression} | table out", [doc]).rows
+    assert row.get("out") == value
+
+
+def test_a_bare_word_is_a_term_of_the_text() -> None:
+    """segmenters.conf.spec: signs end a term; a term is found in any case."""
+    docs = [{"_raw": "<Data Name='PipeName'>x"}, {"_raw": "MyPipeName"}, {"_raw": "pipename_2"}]
+    assert found("PipeName", docs) == [0, 2]

@@ -74,7 +74,8 @@ def test_each_is_used():
         for path in PIPELINES
         for item in yaml.safe_load((ROOT / path).read_text())["transformations"]
     }
-    assert set(own._TYPES) <= used
+    # Splunk's and Kusto's columns read such properties by themselves; pipelines of users may need it.
+    assert set(own._TYPES) - {"json_text"} <= used
 
 
 def test_stock_pysigma_converts_with_the_windows_security_pipelines(stock):
