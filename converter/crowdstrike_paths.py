@@ -153,6 +153,8 @@ class DevicePath(Rewriting):
             volume = re.escape(_VOLUME) + "[0-9]{1,3}\\\\"
             return [SigmaRegularExpression(f"{found['begin']}{volume}{rest}", set(value.flags))]
         start = regexes.begin(value)
+        if start and start[0] not in "\\:" and not start[0].isalnum():
+            return None  # No drive and no kernel's name has such a character: both paths have it behind them.
         if not start or start[0] != "\\" or start[1:2] == "\\":
             # It may begin with the drive's letter, or in the middle of the kernel's name.
             raise common.refuse(item, value, "it may find a drive's letter: begin it with a backslash")

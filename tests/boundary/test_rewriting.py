@@ -246,6 +246,8 @@ def test_v1_forms_that_no_step_is_proven_for_are_refused(source, target, categor
         {"TargetFilename|contains": r"\\server\share"},
         {"TargetFilename|re": r"^\\\\[a-z]+\\share"},
         {"TargetFilename|re": r"\\share\\[a-z]\.exe$"},
+        {"TargetFilename|re": r"\.e[a-z]{2}$"},
+        {"TargetFilename|re": r"\\[A-Za-z0-9]+\\cmd\.exe$"},
         {"TargetFilename": r"?:\Windows\System32\cmd.exe"},
         {"TargetFilename|endswith": r":\Windows\System32\cmd.exe"},
     ],
