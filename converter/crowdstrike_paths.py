@@ -138,8 +138,8 @@ class DevicePath(Rewriting):
 
     def _regex(self, item: SigmaDetectionItem, value: SigmaRegularExpression) -> list[SigmaType] | None:
         text = str(value.regexp)
-        if text.removeprefix("^").startswith(re.escape(_VOLUME)):
-            return None
+        if text.removeprefix("^").removeprefix("(?:").startswith(re.escape(_VOLUME)):
+            return None  # Written so by the step before, or by the rule itself.
         found = _REGEX_DRIVE.match(text)
         rest = text[found.end() :] if found else text
         if re.search(r"\^|:|\\A", re.sub(r"\[\^|\(\?:|\\.", "", rest)):
@@ -160,8 +160,6 @@ class DevicePath(Rewriting):
             raise common.refuse(item, value, "it may find a drive's letter: begin it with a backslash")
         if len(start) > 1 and not any(name.startswith(start[:12].lower()) for name in _KERNEL_BEGINS):
             return None
-        if text.startswith("(?:\\\\Device"):
-            return None  # Written so before.
         beyond = f"(?:{re.escape(_VOLUME)}[0-9]{{1,3}}|{re.escape(_REDIRECTOR[:-1])})"
         return [SigmaRegularExpression(f"^{beyond}.*(?:{text})", set(value.flags))]
 
