@@ -107,7 +107,8 @@ class SplitPath(Rewriting, FieldMappingTransformationBase):
             sides = [
                 self._side(item, name, value, parts)
                 for name, parts in ((self.before, before), (self.after, after))
-                if parts != (_MANY,)
+                # Nothing before a name that may be any: there is a name.
+                if parts != (_MANY,) or before == ()
             ] or [common.item(item, self._always, common.string(value, [_MANY]))]
             wanted.append(sides[0] if len(sides) == 1 else common.linked(sides, ConditionAND))
         if any(isinstance(one, SigmaDetectionItem) and _is_any(one) for one in wanted):
