@@ -361,3 +361,10 @@ def test_k7_a_volume_of_three_digits_is_found() -> None:
     event = {"EventID": 1, "Image": "Z:\\a.exe", "Computer": "h"}
     for target in ALL:
         assert hits(converted("crowdstrike", PROCESS, target, a={"Image": "?:\\a.exe"}), [event]) == [0]
+
+
+def test_verify_itself_an_empty_text_of_a_registry_value_is_no_element() -> None:
+    """Sysmon writes (Empty) for no data; ``kql_details_empty.yml`` of the findings, negated."""
+    detections = {"a": {"TargetObject|contains": "\\Services\\x\\"}, "f": {"Details": ""}}
+    found = agrees("defender", REGISTRY, ("kql", "spl"), "a and not f", **detections)
+    assert set(found.values()) == {"agrees"}
