@@ -249,7 +249,7 @@ def test_v8_four_keywords_are_a_short_query() -> None:
     rule = ["mimikatz", "sekurlsa", "lsadump", "kerberos::golden"]
     one = converted("windows-security", SECURITY, a=rule)
     assert len(one.queries[0].text) < 3_000
-    assert set(agrees("windows-security", SECURITY, a=rule).values()) == {"agrees"}
+    assert set(agrees("windows-security", SECURITY, ("lucene", "spl", "kql"), a=rule).values()) == {"agrees"}
 
 
 def test_k7_a_file_that_is_overwritten_is_a_modified_one() -> None:
