@@ -22,6 +22,25 @@ KINDS: Mapping[int, tuple[str, ...]] = {
 _ID = {kind: event_id for event_id, kinds in KINDS.items() for kind in kinds}
 _REGISTRY = (12, 13, 14)
 _SET = 13
+_CONNECTION = 3
+_ADDRESSES = {
+    "Source": ("192.0.2.10", "2001:db8::10"),
+    "Destination": ("198.51.100.20", "2001:db8::20"),
+}
+"""Of each end an address of version 4 and one of version 6."""
+
+
+def _address_versions(made: dict[str, Any], looked_at: Collection[str]) -> None:
+    """Make an address and the flag that says its version go together; what the rule looks at stays."""
+    for end, addresses in _ADDRESSES.items():
+        flag, name = f"{end}IsIpv6", f"{end}Ip"
+        six = ":" in str(made.get(name, ""))
+        if flag not in made or name not in made or str(made[flag]).lower() == str(six).lower():
+            continue
+        if flag in looked_at and name not in looked_at:
+            made[name] = addresses[str(made[flag]).lower() == "true"]
+        else:
+            made[flag] = str(six).lower()
 
 
 def consistent(event: Mapping[str, Any], looked_at: Collection[str]) -> dict[str, Any]:
@@ -33,6 +52,8 @@ def consistent(event: Mapping[str, Any], looked_at: Collection[str]) -> dict[str
     """
     made = dict(event)
     event_id = made.get("EventID")
+    if event_id == _CONNECTION:
+        _address_versions(made, looked_at)
     if not isinstance(event_id, int) or event_id not in KINDS:
         return made
     if event_id in _REGISTRY and event_id != _SET and "Details" in made:

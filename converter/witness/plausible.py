@@ -25,6 +25,8 @@ _DATA = re.compile(
     r"Binary Data|\(Empty\)|DWORD \(0x[0-9a-fA-F]{8}\)|QWORD \(0x[0-9a-fA-F]{8}-0x[0-9a-fA-F]{8}\)"
 )
 _LIKE_DATA = re.compile(r"(?i)\A(?:binary data|\(empty\))\Z|[dq]word \(")
+# Sysmon writes hexadecimal digits in lower case (public records of event 1).
+_LOGON = re.compile(r"0x[0-9a-f]+")
 _LAST_NUMBER = re.compile(r"0x([0-9a-fA-F]{8})\)\Z")
 _OPERATIONS = frozenset(
     {"CreateKey", "DeleteKey", "DeleteValue", "SetValue", "RenameKey", "CreatePipe", "ConnectPipe"}
@@ -42,6 +44,8 @@ def holds(field: str, text: str) -> bool:
     if field in HASHES:
         found = [_HASH.fullmatch(one) for one in text.split(",")]
         return all(one and len(one[2]) == _DIGITS.get(one[1].upper(), 0) for one in found)
+    if field == "LogonId":
+        return _LOGON.fullmatch(text) is not None
     if field == "EventType":
         return text in _OPERATIONS
     if field == "Details":

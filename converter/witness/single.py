@@ -62,6 +62,8 @@ _OTHER_ID = {
 }
 
 
+# Events of one and the same doing, which other sources do not tell apart: a file written, a file deleted.
+_ALIKE: Mapping[int, tuple[int, ...]] = {11: (11, 29), 29: (11, 29), 23: (23, 26), 26: (23, 26)}
 _ALWAYS = defaults.FIXED | {"EventID", "Computer", "TargetObject"}
 """What each record has: of the registry's, too, none is without the path."""
 
@@ -267,7 +269,8 @@ class Single:
         other = _OTHER_ID.get(self.builder.ids[0], 1)
         yield self._as(event, 1 if other in self.builder.ids else other)
         for number in range(1, 30):
-            if number not in self.builder.ids and number != other:
+            alike = _ALIKE.get(number, ()) or (number,)
+            if not set(alike) & set(self.builder.ids) and number != other:
                 yield self._as(event, number)
 
     def _of_another_log(self, event: Event) -> Iterator[dict[str, Any]]:
