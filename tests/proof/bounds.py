@@ -3,8 +3,8 @@
 ``python -m tests.proof.bounds`` converts every shipped and public rule in the cells of each source, and
 counts with the reference matcher what the rule and what the relaxed rule select of the events of
 ../shared/corpus: `verify` proves that the query selects what the relaxed rule means. A form is not bounded if
-it raises more than 20 times the alerts that the rule means, or, of a rule of level high or critical, any alert where the rule
-means none. Exits with 1 if such a form is given by default.
+it raises more than 20 times the alerts that the rule means, or, of a rule of level high or critical, any
+alert where the rule means none. Exits with 1 if such a form is given by default.
 """
 
 from __future__ import annotations
