@@ -19,6 +19,7 @@ from converter.shapes import sysmon_sentinel, windows
 
 FILE = "shape.yml"
 _NUMBER = re.compile(r"0|0[xX][0-9A-Fa-f]+|[1-9]\d*", re.ASCII)
+_CODES = re.compile(r"\s*(%%\d+\s*)+", re.ASCII)
 _DATA = "winlog.event_data."
 _KEYS = {
     "": {"family", "unnamed", "records", "stored"},
@@ -132,8 +133,10 @@ def _moved(found: Stored, record: Event, stored: Mapping[str, Any]) -> Stored:
                 doc[target] = doc[_DATA + name]
     for name in stored.get("codes") or ():
         if _DATA + name in doc:
-            # A list of `%%1538` and the like, on lines of its own each; one that is no code stays as it is.
-            doc[_DATA + name] = [one.removeprefix("%%") for one in doc[_DATA + name].split()]
+            # Codes such as `%%1538` stand on a line each; a mask in hexadecimal is one text.
+            text = doc[_DATA + name]
+            codes = [one.removeprefix("%%") for one in text.split()]
+            doc[_DATA + name] = codes if _CODES.fullmatch(text) else [text]
     index = (stored.get("index") or {}).get(windows.channel(record), found.index)
     return Stored(found.id, index, doc)
 

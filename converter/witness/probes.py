@@ -66,6 +66,10 @@ def odd(field: str, text: str) -> Iterator[str]:
         yield text + "x" * LONG
         yield "x" * LONG + text
         yield "x" * LONG
+        at = text.rfind("\\")
+        if at > 0:
+            # Longer, and with the same beginning and end.
+            yield text[: at + 1] + "x" * LONG + text[at:]
 
 
 def near(value: Value, present: Any) -> Iterator[Any]:
