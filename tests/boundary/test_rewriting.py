@@ -74,7 +74,7 @@ def differences(
 def against_the_rule(
     target: str, detection: dict[str, Any], records: list[dict[str, Any]]
 ) -> tuple[list[int], list[int]]:
-    """Return what FDR's query misses and selects too much by the rule itself, not by what it is relaxed to."""
+    """Return what a query on FDR misses and selects too much by the rule itself, not relaxed."""
     conversion = converted("crowdstrike", target, "process_creation", detection)
     matches = compile_detection(conversion.rule.doc["detection"])
     wanted = {number for number, record in enumerate(records) if matches(record)}
