@@ -42,5 +42,6 @@ def none_base(
         pipeline.apply(rule)
     trees = [condition.parsed for condition in rule.detection.parsed_condition]
     tree = trees[0] if len(trees) == 1 else ConditionOR(trees)
-    state = {"index": ["Events"], "table": "Events"}
+    # No Splunk has an index of a name that we make up.
+    state: dict[str, Any] = {} if language == "spl" else {"index": ["Events"], "table": "Events"}
     return BaseRule(rule, "t", tree, state, infer_columns(tree, language))

@@ -45,8 +45,14 @@ def store(events: Iterable[Mapping[str, Any]], columns: Columns, language: str) 
             kept = [one for one in kept if one is not None]
             if kept:
                 doc[field] = kept if isinstance(value, list) else kept[0]
-        stored.append(Stored(position, INDEX, doc))
+        stored.append(Stored(position, _index(event, language), doc))
     return stored
+
+
+def _index(event: Mapping[str, Any], language: str) -> str:
+    """Return where an event is: Splunk's field ``index`` names the index that holds it, whatever is in it."""
+    given = event.get("index")
+    return given if language == "spl" and isinstance(given, str) and given else INDEX
 
 
 def with_times(stored: Iterable[Stored], events: Sequence[Mapping[str, Any]], language: str) -> list[Stored]:
