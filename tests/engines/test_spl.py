@@ -243,7 +243,6 @@ def test_times_name_their_zone() -> None:
         ("(A=1", "SC402"),
         ('A="x', "SC402"),
         ("A IN (1, 2", "SC402"),
-        ("foo bar", "SC403"),
         ("A* = 1", "SC403"),
         ('A=1 | where A LIKE "x"', "SC402"),
         ('A=1 | where A="5"', "SC403"),

@@ -60,6 +60,11 @@ def test_the_headers_fields(name):
     shape = shape_for("sysmon", name)
     stored = readable(name, shape.store(record("system"), 0).doc)
     for field in ("Provider_Name", "Channel", "EventID", "Computer"):
+        if (field, name) == ("Channel", "splunk"):
+            # Event 104 has an element of that name beside the header's, and Splunk makes one field of both.
+            with pytest.raises(Refusal, match="Channel"):
+                base(name, {"service": "system"}, {field: record("system")[field]})
+            continue
         mapped, _ = base(name, {"service": "system"}, {field: record("system")[field]})
         assert holds(mapped.tree, stored)
         if field == "Channel":  # The log source names the channel: a rule on another can select nothing.

@@ -217,10 +217,10 @@ def test_analysed_text_is_broader_and_narrower_under_not() -> None:
     why = "the field t is analysed text: only the words of a value are looked for"
     for condition, fidelity in (("s", Fidelity.BROADER), ("not s", Fidelity.NARROWER)):
         [draft] = LuceneBackend().event(rule({"s": {"t": "ab"}, "condition": condition}))
-        assert draft.reasons == (Reason(fidelity, why, "words"),)
+        assert draft.reasons == (Reason(fidelity, why, "words: standard, t"),)
         for field, words in (("t|contains", "a b"), ("t|contains", "a-b"), ("t|startswith", "ab")):
             [draft] = LuceneBackend().event(rule({"s": {field: words}, "condition": condition}))
-            assert draft.reasons == (Reason(fidelity, why, "words"),)
+            assert draft.reasons == (Reason(fidelity, why, "words: standard, t"),)
         # A word is within a token, wherever it stands.
         [draft] = LuceneBackend().event(rule({"s": {"t|contains": "Ab1"}, "condition": condition}))
         assert (draft.text, draft.reasons) == ("t:*ab1*" if condition == "s" else "NOT t:*ab1*", ())
