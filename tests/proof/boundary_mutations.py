@@ -1,8 +1,8 @@
 """Deliberate mistakes at the boundary: what a vendor stores, what a field becomes, how a text is analysed.
 
-``python -m tests.proof.boundary_mutations [--only TEXT]`` applies each mistake of ``boundary_mutations.yml`` to
-a copy of the project, alone, and runs the tests that the entry names. A mistake is caught if a test fails; the
-exit code is 1 if one is not. ``--table`` prints the table of docs/mutations.md and runs nothing.
+``python -m tests.proof.boundary_mutations [--only TEXT]`` makes each mistake of ``boundary_mutations.yml``
+in a copy of the project, alone, and runs the tests that the entry names. A mistake is caught if a test
+fails; the exit code is 1 if none does. ``--table`` prints the table of docs/mutations.md and runs nothing.
 """
 
 from __future__ import annotations
