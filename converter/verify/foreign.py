@@ -8,7 +8,7 @@ of the rule.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,8 @@ from converter.plan import BaseRule, CorrelationPlan, Tree
 
 _MOST = 8
 """Columns; pipelines demand fewer."""
+_STEP = 7
+"""From a number to another."""
 
 
 def of_event(plan: BaseRule, hits: Sequence[Stored]) -> Iterator[Stored]:
@@ -30,16 +32,17 @@ def of_event(plan: BaseRule, hits: Sequence[Stored]) -> Iterator[Stored]:
         hits: stored events that it selects.
     """
     for hit in hits:
-        for column in _demanded(plan.tree):
-            if (changed := _changed(hit, column)) is not None:
+        for column, values in _demanded(plan.tree).items():
+            if (changed := _changed(hit, column, values)) is not None:
                 yield changed
 
 
 def of_correlation(plan: CorrelationPlan, stored: Sequence[Stored]) -> Iterator[list[Stored]]:
     """Yield streams in which no event is one of the base rules any more: nothing may alert."""
-    columns = [set(_demanded(base.tree)) for base in _bases(plan)]
-    for column in sorted(set.intersection(*columns)) if columns else ():
-        made = [_changed(one, column) for one in stored]
+    demanded = [_demanded(base.tree) for base in _bases(plan)]
+    for column in sorted(set.intersection(*map(set, demanded))) if demanded else ():
+        values = frozenset[str]().union(*(one[column] for one in demanded))
+        made = [_changed(one, column, values) for one in stored]
         if None not in made:
             yield [one for one in made if one is not None]
 
@@ -52,20 +55,26 @@ def _bases(plan: CorrelationPlan) -> Iterator[BaseRule]:
             yield from _bases(member.source)
 
 
-def _changed(event: Stored, column: str) -> Stored | None:
+def _changed(event: Stored, column: str, demanded: Collection[str]) -> Stored | None:
+    """Return an event with another value in a column: none of those that the rule asks for."""
     held = event.doc.get(column)
     if isinstance(held, bool) or held is None or not isinstance(held, (str, int)):
         return None
-    other: Any = held + 7 if isinstance(held, int) else str(int(held) + 7) if held.isdigit() else f"{held}-qz"
+    other: Any = f"{held}-qz"
+    if isinstance(held, int) or held.isdigit():
+        number = int(held) + _STEP
+        while str(number) in demanded:
+            number += _STEP
+        other = number if isinstance(held, int) else str(number)
     doc: Mapping[str, Any] = {**event.doc, column: other}
     if column == "EventID" and "EventCode" in doc:
         doc = {**doc, "EventCode": other}
     return replace(event, doc=doc)
 
 
-def _demanded(tree: Tree) -> list[str]:
-    """Return columns of which a condition demands plain values, each by itself."""
-    found: dict[str, None] = {}
+def _demanded(tree: Tree) -> dict[str, frozenset[str]]:
+    """Return columns of which a condition demands plain values, each by itself, and all texts of these."""
+    found: dict[str, frozenset[str]] = {}
     stack: list[Any] = [tree]
     while stack:
         node = stack.pop()
@@ -80,5 +89,5 @@ def _demanded(tree: Tree) -> list[str]:
             for one in values
         )
         if len(fields) == 1 and plain and (name := fields.pop()):
-            found[str(name)] = None
-    return list(found)[:_MOST]
+            found[str(name)] = found.get(str(name), frozenset()) | set(map(str, values))
+    return {name: found[name] for name in list(found)[:_MOST]}

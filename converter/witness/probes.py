@@ -62,14 +62,20 @@ def odd(field: str, text: str) -> Iterator[str]:
     yield f"{text} \u00e9\u6f22"
     yield f"{text}\r\nnext line"
     yield f"first line\n{text}"
-    if field in _LONG_FIELDS:
-        yield text + "x" * LONG
-        yield "x" * LONG + text
-        yield "x" * LONG
-        at = text.rfind("\\")
-        if at > 0:
-            # Longer, and with the same beginning and end.
-            yield text[: at + 1] + "x" * LONG + text[at:]
+    yield from long(field, text)
+
+
+def long(field: str, text: str) -> Iterator[str]:
+    """Yield texts longer than Elasticsearch indexes, with the text and without, if the field has such."""
+    if field not in _LONG_FIELDS:
+        return
+    yield text + "x" * LONG
+    yield "x" * LONG + text
+    yield "x" * LONG
+    at = text.rfind("\\")
+    if at > 0:
+        # Longer, and with the same beginning and end.
+        yield text[: at + 1] + "x" * LONG + text[at:]
 
 
 def near(value: Value, present: Any) -> Iterator[Any]:

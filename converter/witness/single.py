@@ -64,6 +64,8 @@ _OTHER_ID = {
 
 # Events of one and the same doing, which other sources do not tell apart: a file written, a file deleted.
 _ALIKE: Mapping[int, tuple[int, ...]] = {11: (11, 29), 29: (11, 29), 23: (23, 26), 26: (23, 26)}
+_BINDING = 21
+"""Names its consumer; other sources keep no more of one than this event does."""
 _ALWAYS = defaults.FIXED | {"EventID", "Computer", "TargetObject"}
 """What each record has: of the registry's, too, none is without the path."""
 
@@ -197,6 +199,19 @@ class Single:
                     if self.builder.storable(field, value):
                         yield {**event, field: value}
 
+    def long(self) -> Iterator[dict[str, Any]]:
+        """Yield long values of fields that the plainest hit does not need, where another alternative does."""
+        needed = {leaf.field for leaf, wanted in plain(self.builder.root) if wanted}
+        for choice in islice(alternatives(self.builder.root), _MOST_HITS):
+            fields = {leaf.field for leaf, wanted in choice if wanted and leaf.field} - needed
+            if not fields or not self.holds(event := self.builder.build(choice)):
+                continue
+            needed |= fields
+            for field in sorted(fields):
+                if isinstance(event.get(field), str):
+                    made = ({**event, field: text} for text in probes.long(field, event[field]))
+                    yield from filter(self._storable, made)
+
     def changes(self, event: Event) -> Iterator[dict[str, Any]]:
         """Yield copies of an event with one field dropped, emptied or changed a little."""
         for field in self.builder.fields():
@@ -266,6 +281,8 @@ class Single:
         for operation in ("CreateKey", "DeleteKey") if self.builder.ids[0] == 12 else ():
             if self._free("EventType") and "EventType" not in self.builder.by_field:
                 yield {**event, "EventType": operation}
+        if _BINDING in self.builder.ids and isinstance(event.get("Destination"), str):
+            yield {**self._as(event, _BINDING), "Consumer": event["Destination"]}
         other = _OTHER_ID.get(self.builder.ids[0], 1)
         yield self._as(event, 1 if other in self.builder.ids else other)
         for number in range(1, 30):
@@ -323,6 +340,7 @@ class Single:
         keep(self.changes(first), MOST_EVENTS - 500)
         keep(self.everyday(), MOST_EVENTS - 300)
         keep(self.probed(), MOST_EVENTS - 200)
+        keep(self.long(), MOST_EVENTS - 200)
         for hit in [event for event in found.values() if self.holds(event)][1:_MOST_CHANGED]:
             keep(self.changes(hit), MOST_EVENTS - 100)
         keep(islice(filter(self._storable, self.shuffled(first)), 60), MOST_EVENTS - 50)

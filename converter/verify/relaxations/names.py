@@ -46,8 +46,17 @@ def _name_only(value: Value) -> Sequence[Value]:
     return [regex(rf"(?:\A|\\){name}\z", value.cased)]
 
 
+def _with_volume(doc: Doc) -> tuple[str, ...]:
+    """Return the fields that have a volume: not the process where the source keeps the name of its file."""
+    category = (doc.get("logsource") or {}).get("category")
+    return _PATHS if category in _WHOLE_PATH else tuple(name for name in _PATHS if name != "Image")
+
+
 def _volume(situation: Situation, _: str) -> Situation:
-    return situation.with_docs(lambda doc: rewritten(doc, _PATHS, _any_drive, situation.placeholders))
+    def change(doc: Doc) -> Doc:
+        return rewritten(doc, _with_volume(doc), _any_drive, situation.placeholders)
+
+    return situation.with_docs(change)
 
 
 def _any_drive(value: Value) -> Sequence[Value]:
@@ -69,7 +78,10 @@ def _any_drive(value: Value) -> Sequence[Value]:
 
 
 def _kernel(situation: Situation, _: str) -> Situation:
-    return situation.with_docs(lambda doc: rewritten(doc, _PATHS, _lettered, situation.placeholders))
+    def change(doc: Doc) -> Doc:
+        return rewritten(doc, _with_volume(doc), _lettered, situation.placeholders)
+
+    return situation.with_docs(change)
 
 
 def _lettered(value: Value) -> Sequence[Value]:
