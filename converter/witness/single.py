@@ -39,6 +39,9 @@ _MOST_RENDERED = 8
 _MOST_PROBED = 90
 _MOST_PROBES = 900
 _MOST_CHANGED = 10
+_SECURITY = ("Security",)
+_NAMED = "SubjectUserName"
+"""A field that most records of the security log have."""
 MESSAGE = "Message"
 """Where agents put a record's rendered message."""
 # Values of fields that hold text: only these can be empty.
@@ -135,6 +138,9 @@ class Single:
             for event in islice(self.hits(), _MOST_RENDERED):
                 if field in event:
                     yield {**event, field: "qz", MESSAGE: event[field]}
+                    if self.builder.channels == _SECURITY and _NAMED not in self.builder.by_field:
+                        # Where a platform searches fields, it searches those that it knows.
+                        yield {**event, field: "qz", _NAMED: event[field]}
 
     def near_misses(self) -> Iterator[dict[str, Any]]:
         """Yield events that miss by one clause, or that a filter excepts."""

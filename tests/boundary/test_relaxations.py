@@ -153,6 +153,16 @@ ON_ONE_EVENT: list[tuple[str, dict[str, Any], list[dict[str, Any]], list[int]]] 
     ),
     ("bindings only", {"Name": "x"}, [{"EventID": 19, "Name": "x"}, {"EventID": 21, "Name": "x"}], [1]),
     (
+        "bindings only",
+        {"Destination|contains": "x"},
+        [
+            {"EventID": 20, "Destination": "x"},
+            {"EventID": 21, "Destination": "x"},
+            {"EventID": 21, "Consumer": "x"},
+        ],
+        [2],
+    ),
+    (
         "long values not indexed: 8,CommandLine",
         {"CommandLine|contains": "x"},
         [{"CommandLine": "x" * 8}, {"CommandLine": "x" * 9}],
@@ -238,6 +248,24 @@ def test_keywords_in_some_fields() -> None:
     doc["detection"]["s"] = ["one", "two"]
     events: list[dict[str, Any]] = [{"A": "one"}, {"B": "xtwox"}, {"C": "two"}]
     assert selected(["keywords in some fields: A, B"], doc, *events) == [0, 1]
+
+
+def test_keywords_in_some_columns_of_the_store() -> None:
+    doc = rule({"dummy": "x"})
+    doc["detection"]["s"] = ["one"]
+    events = ({"A": "one"}, {"B": "one"})
+    stored = ({"data.A": "one"}, {"data.B": "one"})
+    situation = relaxed(["keywords in some fields: data.A"], Situation((doc,), events, stored))
+    matches = compile_detection(situation.rule["detection"])
+    assert [matches(event) for event in situation.events] == [True, False]
+
+
+def test_a_process_known_by_its_file_s_name_has_no_volume() -> None:
+    """CrowdStrike's ContextBaseFileName: the same, whichever of the two relaxations comes first."""
+    doc = rule({"Image": r"C:\a\x.exe"}, category="file_event")
+    events = ({"Image": r"D:\b\x.exe"}, {"Image": r"C:\a\y.exe"})
+    for names in (["any volume", "folder not looked at"], ["folder not looked at", "any volume"]):
+        assert selected(names, doc, *events) == [0]
 
 
 BASES = [

@@ -30,8 +30,12 @@ def _lines(situation: Situation, _: str) -> Situation:
 
 
 def _in_fields(situation: Situation, argument: str) -> Situation:
-    """Keywords are looked for in the fields that the argument names, with commas between them."""
+    """Keywords are looked for in the columns that the argument names, with commas between them."""
     names = [one.strip() for one in argument.split(",") if one.strip()]
+    if situation.stored:
+        pairs = zip(situation.events, situation.stored, strict=True)
+        held = ({**event, **{name: row[name] for name in names if name in row}} for event, row in pairs)
+        situation = replace(situation, events=tuple(held))
 
     def change(value: Value) -> Sequence[Value | Placed]:
         return [(name, value) for name in names] or [regex("(?!)")]
