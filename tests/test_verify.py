@@ -30,7 +30,7 @@ FIVE = (
     "windows/lateral_movement/wsus_starts_psexec",
     "windows/privilege_escalation/update_orchestrator_hijack",
 )
-# A threshold rule that counts the kinds of events fires on a normal day: it is given with `--fidelity any` only.
+# A threshold rule that counts kinds of events fires on a normal day: only `--fidelity any` gives it.
 UNBOUNDED = ("lucene", FIVE[2])
 WITHOUT_BOUND = "SC208 the query would be broader without bound: the inner correlations are not checked"
 # What each language can say of each rule; the reason stands in docs/semantics.md.

@@ -16,6 +16,8 @@ _XML = ("EventData", "ParameterXml")
 
 Azure Monitor's reference of the table; published samples of EventData show the frame below.
 """
+_DYNAMIC = "eventdata_dynamic"
+"""How columns of table WindowsEvent are got out of EventData."""
 _ANY_TEXT = "AnyText"
 """A column that a list may have: the texts of all elements of a record, one a line."""
 _RENDERED = "RenderedDescription"
@@ -59,9 +61,16 @@ def keyword_fields(columns: Columns, value: Any) -> list[str]:
     is and as nothing else; otherwise in the texts of all of them.
 
     Raises:
-        Refusal: SC201 for a pattern where elements lie in XML: it could begin in one and end in another, and
+        Refusal: SC201 where elements lie in a dynamic column; and for a pattern where they lie in XML: it
+            could begin in one and end in another, and
             a query that takes out each first is longer than a rule of Sentinel may be.
     """
+    if any(column.via == _DYNAMIC for column in columns.values()):
+        raise Refusal(
+            "SC201",
+            "KQL: a keyword would be looked for in each element of the dynamic EventData by its name, which is"
+            " longer than a rule of Sentinel may be: name the field, or use the table Event",
+        )
     fields = [name for name, column in columns.items() if column.type == "string" and name != _ANY_TEXT]
     inside = {name for name in fields if columns[name].via == "eventdata_xml"}
     text = _literal(anywhere(value))
