@@ -68,8 +68,8 @@ def keyword_fields(columns: Columns, value: Any) -> list[str]:
     if any(column.via == _DYNAMIC for column in columns.values()):
         raise Refusal(
             "SC201",
-            "KQL: a keyword would be looked for in each element of the dynamic EventData by its name, which is"
-            " longer than a rule of Sentinel may be: name the field, or use the table Event",
+            "KQL: a keyword would be looked for in each element of the dynamic EventData by its name, which"
+            " is longer than a rule of Sentinel may be: name the field, or use the table Event",
         )
     fields = [name for name, column in columns.items() if column.type == "string" and name != _ANY_TEXT]
     inside = {name for name in fields if columns[name].via == "eventdata_xml"}
