@@ -67,7 +67,7 @@ def caught(mistake: Mistake) -> str:
         for part in _PARTS:
             source = ROOT / part
             if source.is_dir():
-                copytree(source, root / part, ignore=ignore_patterns("__pycache__", ".cache"), symlinks=True)
+                copytree(source, root / part, ignore=ignore_patterns("__pycache__", "browser"), symlinks=True)
             else:
                 (root / part).write_bytes(source.read_bytes())
         if (ROOT.parent / "shared").is_dir():
