@@ -17,7 +17,15 @@ AGENT = ["logs-windows.sysmon_operational-*", "logs-windows.forwarded-*"]
             "elastic",
             {"index": [*AGENT, "winlogbeat-*"], "time_field": "@timestamp", "eql_category": "process"},
         ),
-        ("splunk", {"time_field": "UtcTime", "time_format": "%Y-%m-%d %H:%M:%S.%3N"}),
+        (
+            "splunk",
+            {
+                "time_field": "UtcTime",
+                "time_format": "%Y-%m-%d %H:%M:%S.%3N",
+                # The element that only event 1 has (Sysmon's manifest, schema 4.90).
+                "term": "ParentCommandLine",
+            },
+        ),
         ("kusto", {"table": "Event", "time_field": "UtcTime"}),
         ("kusto-windowsevent", {"table": "WindowsEvent", "time_field": "UtcTime"}),
     ],
