@@ -28,7 +28,7 @@ from converter.verify import run
 from converter.verify.judge import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
-PUBLIC = Path("/work/shared/sigmahq")
+PUBLIC = ROOT.parent / "shared" / "sigmahq"
 LANGUAGES = ("eql", "lucene", "spl", "kql")
 SOURCES = ("sysmon", "defender", "crowdstrike", "windows-security", "none")
 WANTED = 0.98
