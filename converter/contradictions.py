@@ -33,7 +33,7 @@ class Literal:
     """One value: of a list each value is a literal of its own."""
     holds: bool
     leaf: FieldValue
-    """Where it stands in the tree."""
+    """Its place in the tree."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class Writing:
     """How queries are written, where more than one way means the same."""
 
     filters: bool = True
-    """Whether conditions that read every row stand behind filters on terms, which Kusto looks up."""
+    """Whether filters on terms, which Kusto looks up, come before conditions that read every row."""
     alternation: bool = False
     """Whether parts of a text that are looked for in one column are one regular expression: shorter."""
 

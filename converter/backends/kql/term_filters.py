@@ -12,7 +12,7 @@ The rule, of which each line only follows from what a text is:
   sides: by an ASCII character that is neither letter, digit nor ``_``, or by the edge of the value where the
   comparison is anchored there. Bounded on the left alone it is the beginning of a term.
 - ``_`` and what is not ASCII bound nothing: the documentation has said both "alphanumeric" and "ASCII
-  alphanumeric", and a wildcard stands for anything.
+  alphanumeric", and a wildcard matches any text.
 - XML leaves that as it is: a value stands between ``>`` and ``<``, and an entity begins with ``&`` and ends
   with ``;``. JSON writes some characters as ``\\n`` or ``\\u0027``, whose last letters join the run on their
   right.
@@ -20,7 +20,7 @@ The rule, of which each line only follows from what a text is:
 - `and` needs what one of its parts needs, `or` what all need; `not`, numbers, null, networks and regular
   expressions need nothing.
 
-A filter stands beside the condition and never instead of it.
+A filter adds to the condition and never replaces it.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ def _running(script: Script, stage: Stage, weight: str) -> list[str]:
     Args:
         script: the search.
         stage: the correlation.
-        weight: what a row's step is multiplied by, where it stands for several events.
+        weight: what a row's step is multiplied by, if one row counts several events.
     """
     kind = stage.plan.type
     if weight:
