@@ -34,7 +34,7 @@ from converter.engines.kql import KqlEngine
 from converter.errors import EngineError, SigconvError
 from converter.events import flatten, read_events
 from converter.shapes import shape_for
-from converter.verify.run import tables_of
+from converter.verify.stored import tables_of
 
 _REGEX = re.compile(r"EventDataField\(EventData|\bextract\(|matches regex|replace_regex\(")
 _READ = re.compile(r" !?(?:contains|startswith|endswith)(?:_cs)? ")

@@ -11,7 +11,8 @@ from converter.convert import convert
 from converter.engines import engine_for
 from converter.matcher import Matcher
 from converter.shapes import none as none_shape
-from converter.verify.run import alerts_of, tables_of
+from converter.verify.alerts import alerts_of
+from converter.verify.stored import tables_of
 
 RULE = """\
 title: Rule

@@ -17,7 +17,8 @@ from converter.engines import engine_for
 from converter.errors import Refusal
 from converter.events import flatten
 from converter.shapes import shape_for
-from converter.verify.run import alerts_of, tables_of
+from converter.verify.alerts import alerts_of
+from converter.verify.stored import tables_of
 from tests.support import ROOT, shared
 
 pytestmark = [pytest.mark.shared, pytest.mark.slow]

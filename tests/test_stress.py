@@ -14,7 +14,7 @@ from converter.convert import convert
 from converter.engines import engine_for
 from converter.errors import Refusal
 from converter.shapes import none as none_shape
-from converter.verify.run import tables_of
+from converter.verify.stored import tables_of
 
 LANGUAGES = ("eql", "lucene", "spl", "kql")
 GOOD = "title: Good\nlogsource: {category: c}\ndetection: {s: {F: good}, condition: s}\n"

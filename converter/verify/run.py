@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from converter import pipelines, ruletests
-from converter.columns import Columns
+from converter import ruletests
 from converter.convert import DEFAULT, Conversion, Options, convert
 from converter.engines import engine_for
 from converter.engines.base import Result, Stored
-from converter.errors import EngineError, Refusal, SigconvError
-from converter.events import time_of
-from converter.matcher import Matcher, compile_detection
-from converter.matcher.matcher import Alert
-from converter.matcher.section import read as section_of
+from converter.errors import Refusal, SigconvError
 from converter.pipelines import Cell
 from converter.plan import BaseRule, CorrelationPlan, Fidelity
 from converter.rule import Rule
 from converter.rules import RuleSet
-from converter.shapes import none as none_shape
-from converter.shapes import shape_for
 from converter.verify import foreign
+from converter.verify.alerts import alerts_of, shown_wrongly
+from converter.verify.expected import expected_marks, milliseconds_of
 from converter.verify.judge import Mark, Verdict
 from converter.verify.relaxations import Situation, known, relaxed
+from converter.verify.stored import StoredStreams, stored_events, tables_of
 from converter.witness import witnesses
 
 FIRST_OF_BURST = "first of burst"
 """How the reason begins of a query whose engine uses events up (EQL sequences)."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Event = Mapping[str, Any]
 
@@ -80,13 +74,14 @@ def verify_rule(
 ) -> Iterator[Checked]:
     """Verify one rule in every cell; see `verify`."""
     streams: list[Stream] | None = None
+    kept = StoredStreams()
     for cell in cells:
         try:
             # Where the configuration says that events are is not where the shapes put them.
             conversion = convert(rules, rule, cell.proof or cell, options)
             if streams is None:
                 streams = streams_of(rules, rule, tests, options)
-            yield _check(rules, conversion, streams, options)
+            yield _check(rules, conversion, streams, options, kept)
         except Refusal as refusal:
             yield Checked(rule, cell, "refused", reason=f"{refusal.code} {refusal.message}")
         except SigconvError as error:
@@ -112,7 +107,11 @@ def streams_of(rules: RuleSet, rule: Rule, tests: Path, options: Options = DEFAU
 
 
 def _check(
-    rules: RuleSet, conversion: Conversion, streams: Sequence[Stream], options: Options = DEFAULT
+    rules: RuleSet,
+    conversion: Conversion,
+    streams: Sequence[Stream],
+    options: Options,
+    kept: StoredStreams,
 ) -> Checked:
     rule, cell = conversion.rule, conversion.cell
     engine = engine_for(cell.target)
@@ -120,7 +119,7 @@ def _check(
     for query in conversion.queries:
         engine.validate(query.text, tables_of(conversion))
     for stream in streams:
-        compare(rules, conversion, stream.name, stream.events, options, verdict)
+        compare(rules, conversion, stream.name, stream.events, options, verdict, kept)
     problem = unproven(conversion) or verdict.problem(conversion.fidelity)
     if problem is None and not verdict.hits:
         problem = "no witness is a hit: this proves nothing"
@@ -146,6 +145,7 @@ def compare(
     events: Sequence[Event],
     options: Options = DEFAULT,
     verdict: Verdict | None = None,
+    kept: StoredStreams | None = None,
 ) -> Verdict:
     """Run the queries of a rule over one stream and compare what they select with what the rule means.
 
@@ -156,10 +156,11 @@ def compare(
         events: flat events, in the order of arrival.
         options: what the user chose.
         verdict: one to add to; default: a new one.
+        kept: what the rule's other cells have stored.
     """
     rule, cell, plan = conversion.rule, conversion.cell, conversion.plan
     verdict = verdict or Verdict()
-    seen, stored = _shaped(events, conversion)
+    seen, stored = (kept or StoredStreams()).of(events, conversion)
     if cell.target == "eql" and isinstance(plan, CorrelationPlan) and _has_ties(seen):
         return verdict  # Elasticsearch orders events of equal time by its tiebreaker: docs/correlations.md
     situation = Situation(
@@ -168,9 +169,9 @@ def compare(
         tuple(one.doc for one in stored),
         options.placeholders,
     )
-    strict = _expected(rule, situation, cell)
+    strict = expected_marks(rule, situation, cell)
     names = relaxations_of(conversion)
-    expected = _expected(rule, relaxed(names, situation), cell) if names else strict
+    expected = expected_marks(rule, relaxed(names, situation), cell) if names else strict
     groups = isinstance(plan, CorrelationPlan) and cell.target == "lucene"
     verdict.shown += _differences(strict, expected, groups)
     verdict.events += len(seen)
@@ -228,7 +229,7 @@ def selected(conversion: Conversion, events: Sequence[Event]) -> set[Mark]:
     Raises:
         EngineError: if an engine rejects or cannot run a query.
     """
-    return _run(conversion, *_shaped(events, conversion))[0]
+    return _run(conversion, *stored_events(events, conversion))[0]
 
 
 def _run(
@@ -244,235 +245,6 @@ def _is_foreign(mark: Mark, events: Sequence[Event]) -> bool:
     return mark.event is not None and mark.event >= len(events)
 
 
-def _keyed(plan: CorrelationPlan) -> set[str]:
-    found: set[str] = set()
-    for member in plan.members:
-        found.update(name for names in (*member.group_by, *member.values) for name in names)
-        if isinstance(member.source, CorrelationPlan):
-            found |= _keyed(member.source)
-    return found
-
-
-def shown_wrongly(plan: CorrelationPlan, results: Sequence[Result], stored: Sequence[Stored]) -> list[str]:
-    """Return what is wrong with the columns that alerts show: each value is one of the events'."""
-    wrong: list[str] = []
-    for column in plan.fields:
-        if column in _keyed(plan):
-            continue  # Keys and counted values have columns of their own; what stands beside may be empty.
-        held = {str(one.doc[column]) for one in stored if one.doc.get(column) not in (None, "")}
-        if any(isinstance(one.doc.get(column), (list, datetime)) for one in stored):
-            continue
-        everywhere = all(one.doc.get(column) not in (None, "") for one in stored)
-        rows = [row for result in results for row in result.rows if "keys" not in row and "group" not in row]
-        for row in rows:
-            # A list function of SPL gives no field where no event has a value.
-            shown = row.get(column)
-            given = shown if isinstance(shown, list) else [shown]
-            texts = [str(one) for one in given if one not in (None, "")]
-            if everywhere and not texts:
-                wrong.append(f"the alert shows no value of {column}")
-            wrong += [
-                f"the alert shows {text!r:.60} as {column}, which no event has"
-                for text in texts
-                if held and text not in held
-            ]
-    return wrong
-
-
-def alerts_of(
-    conversion: Conversion, events: Sequence[Event], stored: Sequence[Stored], results: Sequence[Result]
-) -> set[Mark]:
-    """Return what the queries of a rule selected: events, or alerts (a threshold's without their time).
-
-    Args:
-        conversion: the rule in a cell.
-        events: the events that were searched, by position.
-        stored: the same as the platform stores them.
-        results: of each of the conversion's queries, in order.
-
-    Raises:
-        EngineError: SC404 if a query does not say which columns carry its alerts.
-    """
-    plan = conversion.plan
-    if isinstance(plan, BaseRule):
-        return {
-            Mark((), _time(events[e]) if e < len(events) else 0, e)
-            for result in results
-            for e in result.events
-        }
-    rows = [
-        (query, row) for query, result in zip(conversion.queries, results, strict=True) for row in result.rows
-    ]
-    if conversion.cell.target == "eql":
-        marks = {Mark(_joined(plan, row["keys"]), _time(events[row["events"][-1]])) for _, row in rows}
-        # An event that is an alert by itself: its group is in its own fields.
-        for query, result in zip(conversion.queries, results, strict=True):
-            columns = query.alert.group if query.alert else ()
-            for one in result.events:
-                keys = [stored[one].doc.get(column) for column in columns]
-                marks.add(Mark(_joined(plan, keys), _time(events[one])))
-        return marks
-    if conversion.cell.target == "lucene":
-        return {Mark(_joined(plan, list(row["group"].values())), 0) for _, row in rows}
-    found = set()
-    for query, row in rows:
-        if query.alert is None:
-            raise EngineError("SC404", "the backend does not say which columns carry the alert")
-        group = _texts(row[column] for column in query.alert.group)
-        found.add(Mark(group, _milliseconds(row[query.alert.last])))
-    return found
-
-
-def _joined(plan: CorrelationPlan, values: Sequence[Any]) -> tuple[str, ...]:
-    """Return one text for each group-by key; of several columns joined as a domain and a name are."""
-    held = [_held(plan, position) for position in range(len(plan.group_by))]
-    if sum(map(len, held)) != len(values):
-        return _texts(values)
-    rest = iter(values)
-    return tuple("\\".join(_text(next(rest), kind) for kind in kinds) for kinds in held)
-
-
-def _held(plan: CorrelationPlan, position: int) -> list[str]:
-    """Return the types of the columns that hold a group-by key."""
-    member = plan.members[0]
-    names, source = member.group_by[position], member.source
-    if isinstance(source, CorrelationPlan):
-        return _held(source, source.group_by.index(names[0]))
-    return [source.columns[name].type if name in source.columns else "" for name in names]
-
-
-def _text(value: Any, kind: str) -> str:
-    """Return a key's text; EQL gives times in epoch milliseconds."""
-    if kind == "date" and isinstance(value, int):
-        moment = _EPOCH + timedelta(milliseconds=value)
-        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return "" if value is None else str(value)
-
-
-def _shaped(events: Sequence[Event], conversion: Conversion) -> tuple[list[Event], list[Stored]]:
-    """Return the events as the matcher must see them on this platform, and as it stores them."""
-    cell, plan = conversion.cell, conversion.plan
-    if cell.source == pipelines.NONE:
-        columns = _columns(plan, cell)
-        seen = none_shape.view(events, cell.target, columns)
-        stored = none_shape.store(events, columns, cell.target)
-        if isinstance(plan, CorrelationPlan):
-            stored = none_shape.with_times(stored, seen, cell.target)
-        return seen, stored
-    shape = shape_for(cell.source, cell.stem, pipelines.folder())
-    raw = shape.history(events)
-    return [shape.view(event) for event in events], [shape.store(event, i) for i, event in enumerate(raw)]
-
-
-def _expected(rule: Rule, situation: Situation, cell: Cell) -> list[Mark]:
-    """Return what a rule means in a situation, relaxed or not."""
-    empty_is_missing = cell.target == "kql"  # Kusto's string columns have no null.
-    events, placeholders = situation.events, situation.placeholders
-    doc = situation.rule
-    if cell.inferred and cell.logsource_checked:
-        # Only events of the log sources are searched: every event is a candidate.
-        situation = situation.with_docs(lambda one: {**one, "logsource": {}} if "logsource" in one else one)
-    if rule.kind == "rule" and cell.inferred and cell.logsource_checked:
-        matches = compile_detection(
-            doc["detection"], placeholders=placeholders, empty_is_missing=empty_is_missing
-        )
-        return [Mark((), _time(event), i) for i, event in enumerate(events) if matches(event)]
-    matcher = Matcher(situation.docs, placeholders=placeholders, empty_is_missing=empty_is_missing)
-
-    def alerts(positions: Sequence[int]) -> list[Alert]:
-        found = matcher.run([events[position] for position in positions])
-        return [alert for alert in found if alert.rule in (rule.id, rule.name)]
-
-    if rule.kind == "rule":
-        return [Mark((), _time(events[e]), e) for one in alerts(range(len(events))) for e in one.events]
-    return [
-        Mark(_group(doc, situation.docs, alert.group, cell), alert.time_ms or 0)
-        for positions in _slices(situation)
-        for alert in alerts(positions)
-    ]
-
-
-def _slices(situation: Situation) -> list[tuple[int, ...]]:
-    """Return the positions of the events that are looked at together: all, or those of each run."""
-    events = situation.events
-    if situation.interval_ms is None:
-        return [tuple(range(len(events)))]
-    interval = situation.interval_ms
-    span = section_of(situation.rule).timespan_ms
-    times = [_time(event) for event in events]
-    found: dict[tuple[int, ...], None] = {}
-    edges = sorted({-(-time // interval) * interval for time in times if time >= 0})
-    edges += [(time + span) // interval * interval for time in times if time >= 0]
-    for run in sorted(set(edges)):
-        found[tuple(i for i, time in enumerate(times) if run - span <= time <= run)] = None
-    return list(found)
-
-
-def _group(
-    doc: Mapping[str, Any], docs: Sequence[Mapping[str, Any]], values: Sequence[Any], cell: Cell
-) -> tuple[str, ...]:
-    """Return a group's texts as the platform has them."""
-    texts = _texts(values)
-    if cell.source == pipelines.NONE:
-        return texts
-    key = shape_for(cell.source, cell.stem, pipelines.folder()).key
-    fields = doc["correlation"].get("group-by") or []
-    fields = [fields] if isinstance(fields, str) else fields
-    raw = [_raw_field(doc, docs, str(field)) for field in fields]
-    return tuple(key(field, text) if text else text for field, text in zip(raw, texts, strict=True))
-
-
-def _raw_field(doc: Mapping[str, Any], docs: Sequence[Mapping[str, Any]], field: str) -> str:
-    """Return the field of events behind a group-by key: aliases resolved, through all correlations."""
-    section = doc.get("correlation")
-    if not section:
-        return field
-    reference = next(iter([section["rules"]] if isinstance(section["rules"], str) else section["rules"]))
-    inner = (section.get("aliases") or {}).get(field, {}).get(reference, field)
-    found = next((one for one in docs if reference in (one.get("name"), one.get("id"))), {})
-    return _raw_field(found, docs, inner)
-
-
-def _columns(plan: BaseRule | CorrelationPlan, cell: Cell) -> Columns:
-    if isinstance(plan, BaseRule):
-        return plan.columns
-    if cell.source == pipelines.NONE:
-        return none_shape.correlation_columns(plan, cell.target)
-    return {name: column for member in plan.members for name, column in _columns(member.source, cell).items()}
-
-
-def tables_of(conversion: Conversion, stored: Iterable[Stored] = ()) -> dict[str, Columns]:
-    """Return the columns of every table that the rule's query names or that has events."""
-    columns = _columns(conversion.plan, conversion.cell)
-    names = {one.index for one in stored}
-    stack: list[BaseRule | CorrelationPlan] = [conversion.plan]
-    while stack:
-        one = stack.pop()
-        if isinstance(one, CorrelationPlan):
-            stack.extend(member.source for member in one.members)
-            continue
-        index = one.state.get("table") or one.state.get("index") or ()
-        names.update([index] if isinstance(index, str) else index)
-    return dict.fromkeys(names, columns)
-
-
 def _has_ties(events: Sequence[Event]) -> bool:
-    times = [_time(event) for event in events]
+    times = [milliseconds_of(event) for event in events]
     return len(set(times)) < len(times)
-
-
-def _time(event: Event) -> int:
-    time = time_of(event)
-    return -1 if time is None else time
-
-
-def _texts(values: Iterable[Any]) -> tuple[str, ...]:
-    return tuple("" if value is None else str(value) for value in values)
-
-
-def _milliseconds(value: Any) -> int:
-    """Return epoch milliseconds of a row's time: a datetime (KQL) or epoch seconds (SPL)."""
-    if isinstance(value, datetime):
-        moment = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return (moment - _EPOCH) // timedelta(milliseconds=1)
-    return round(float(cast(str, value)) * 1000)

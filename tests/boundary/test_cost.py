@@ -35,7 +35,7 @@ from converter.plan import BaseRule
 from converter.rule import Rule
 from converter.rules import RuleSet
 from converter.shapes import shape_for
-from converter.verify.run import tables_of
+from converter.verify.stored import tables_of
 from tests.boundary import term_rows
 from tests.proof.coverage import corpus
 from tests.support import ROOT, none_base, shared

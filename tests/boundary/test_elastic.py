@@ -26,7 +26,8 @@ from converter.plan import BaseRule, Fidelity
 from converter.rule import Rule
 from converter.rules import RuleSet
 from converter.shapes import shape_for
-from converter.verify.run import selected, streams_of, tables_of
+from converter.verify.run import selected, streams_of
+from converter.verify.stored import tables_of
 from tests.support import ROOT, none_base
 
 SCRIPTS = "powershell.file.script_block_text"

@@ -17,7 +17,7 @@ from converter.engines import engine_for
 from converter.engines.base import Result, Stored
 from converter.errors import Refusal
 from converter.exports.item import ExportItem
-from converter.verify.run import _shaped, tables_of
+from converter.verify.stored import stored_events, tables_of
 from tests.exports.making import here, item_of
 
 TIME = ("@timestamp", "TimeGenerated", "Timestamp", "_time")
@@ -66,7 +66,7 @@ def cases(source: str, target: str) -> tuple[Case, ...]:
                 continue
             item = item_of(loaded, conversion)
             for test in (test for file in tests for test in file.tests if test.alerts):
-                _, stored = _shaped(test.events, conversion)
+                _, stored = stored_events(test.events, conversion)
                 found.append(Case(f"{rule.relative}: {test.name}", conversion, item, tuple(stored)))
     return tuple(found)
 

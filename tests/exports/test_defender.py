@@ -16,7 +16,7 @@ from converter.errors import Refusal
 from converter.exports.defender import facts
 from converter.exports.defender.rule import JSON
 from converter.exports.item import ExportItem
-from converter.verify.run import tables_of
+from converter.verify.stored import tables_of
 from tests.exports.defender_fields import RULE
 from tests.exports.making import base, correlation, items, shipped, simple
 from tests.exports.running import Case, cases, kql_at, runs

@@ -30,7 +30,7 @@ from converter.exports.sentinel import facts
 from converter.exports.sentinel.formats import ARM, YAML
 from converter.exports.sentinel.query import duration, span
 from converter.exports.sentinel.rule import tactic_name
-from converter.verify.run import tables_of
+from converter.verify.stored import tables_of
 from tests.exports.making import base, correlation, here, items, shipped, simple
 from tests.exports.running import Case, cases, kql_at, runs
 

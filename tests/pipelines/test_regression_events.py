@@ -21,7 +21,7 @@ from converter.events import flatten, read_events
 from converter.matcher import Matcher
 from converter.plan import Fidelity
 from converter.shapes import shape_for
-from converter.verify.run import tables_of
+from converter.verify.stored import tables_of
 from tests.support import shared
 
 pytestmark = pytest.mark.shared

@@ -11,7 +11,7 @@ from converter import pipelines
 from converter.convert import Options, convert
 from converter.engines import engine_for
 from converter.errors import EngineError, Refusal
-from converter.verify.run import tables_of
+from converter.verify.stored import tables_of
 from tests.proof import coverage
 from tests.support import shared
 

@@ -19,7 +19,9 @@ from converter.convert import Options, convert
 from converter.errors import SigconvError
 from converter.plan import Fidelity
 from converter.verify import run
+from converter.verify.expected import expected_marks
 from converter.verify.relaxations import Situation, relaxed
+from converter.verify.stored import stored_events
 from tests.proof.real_events import events, every_rule
 
 MOST = 20
@@ -50,11 +52,11 @@ def main(arguments: list[str] | None = None) -> int:
                 if conversion.fidelity != Fidelity.BROADER:
                     continue
                 names = run.relaxations_of(conversion)
-                seen, stored = run._shaped(raw, conversion)
+                seen, stored = stored_events(raw, conversion)
                 docs = tuple(one.doc for one in found.closure(rule))
                 situation = Situation(docs, tuple(seen), tuple(one.doc for one in stored))
-                meant = len(set(run._expected(rule, situation, cell)))
-                raised = len(set(run._expected(rule, relaxed(names, situation), cell)))
+                meant = len(set(expected_marks(rule, situation, cell)))
+                raised = len(set(expected_marks(rule, relaxed(names, situation), cell)))
                 tally["broader"] += 1
                 high = str(rule.doc.get("level")) in ("high", "critical")
                 if raised > MOST * max(meant, 1) or (high and not meant and raised):

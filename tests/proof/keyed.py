@@ -22,8 +22,8 @@ from converter.plan import CorrelationPlan, Fidelity
 from converter.rule import Rule
 from converter.rules import RuleSet
 from converter.shapes import none as none_shape
+from converter.verify.alerts import alerts_of
 from converter.verify.judge import Mark, Verdict
-from converter.verify.run import alerts_of
 
 _START_MS = 1_700_000_000_000
 _TIMES = {"kql": "TimeGenerated", "spl": "_time", "eql": "@timestamp", "lucene": "@timestamp"}

@@ -26,6 +26,7 @@ from converter.rule import Rule
 from converter.rules import RuleSet
 from converter.verify import run
 from converter.verify.judge import Verdict
+from converter.verify.stored import tables_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLIC = ROOT.parent / "shared" / "sigmahq"
@@ -173,7 +174,7 @@ class Judge:
         queries = list(self.conversion.queries)
         queries[number] = query
         changed = replace(self.conversion, queries=tuple(queries))
-        engine_for(changed.cell.target).validate(query.text, run.tables_of(changed))
+        engine_for(changed.cell.target).validate(query.text, tables_of(changed))
         verdict = Verdict()
         for stream in self.streams:
             run.compare(self.found, changed, stream.name, stream.events, self.options, verdict)

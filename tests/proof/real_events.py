@@ -37,8 +37,10 @@ from converter.matcher.logsource import fits, identity, needs
 from converter.rule import Rule
 from converter.rules import RuleSet
 from converter.shapes import shape_for
+from converter.verify.alerts import alerts_of
 from converter.verify.relaxations import Situation, relaxed
-from converter.verify.run import alerts_of, relaxations_of, tables_of
+from converter.verify.run import relaxations_of
+from converter.verify.stored import tables_of
 from tests.proof.everything import SOURCES, TARGETS, cells, chosen, folders, name_of, ruleset
 from tests.support import SHARED
 

@@ -28,8 +28,8 @@ from converter.matcher import Matcher
 from converter.plan import CorrelationPlan, Fidelity
 from converter.rule import Rule
 from converter.rules import RuleSet
+from converter.verify.alerts import alerts_of
 from converter.verify.judge import Mark, Verdict
-from converter.verify.run import alerts_of
 from tests.proof.stream_cells import LANGUAGES, store, stream_cell, tables, view
 from tests.proof.stream_events import START_MS, stream
 from tests.proof.stream_rules import TYPES, Chain, random_chain

@@ -22,8 +22,8 @@ from converter.convert import Conversion
 from converter.engines import engine_for
 from converter.errors import EngineError
 from converter.plan import CorrelationPlan
+from converter.verify.alerts import alerts_of
 from converter.verify.judge import Verdict
-from converter.verify.run import alerts_of
 from tests.proof.stream_cells import LANGUAGES, store, tables
 from tests.proof.stream_events import START_MS, stream
 from tests.proof.stream_rules import Chain, bases, correlation
