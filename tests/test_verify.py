@@ -130,7 +130,7 @@ def _check(relative: str, target: str, change: object) -> run.Checked:
     rule = next(one for one in found.emitted() if one.relative == relative + ".yml")
     conversion = convert(found, rule, pipelines.cell("sysmon", target), Options("any"))
     streams = run.streams_of(found, rule, ROOT / "tests" / "rules")
-    return run._check(found, change(conversion), streams)  # type: ignore[operator]
+    return run.check(found, change(conversion), streams)  # type: ignore[operator]
 
 
 def _text(old: str, new: str) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,9 @@ class Stream:
     events: tuple[Event, ...]
 
 
+Checking = Callable[[RuleSet, Conversion, Sequence[Stream], Options, StoredStreams], Checked]
+
+
 def verify(
     rules: RuleSet, cells: Sequence[Cell], tests: Path, options: Options = DEFAULT
 ) -> Iterator[Checked]:
@@ -70,9 +73,24 @@ def verify(
 
 
 def verify_rule(
-    rules: RuleSet, rule: Rule, cells: Sequence[Cell], tests: Path, options: Options = DEFAULT
+    rules: RuleSet,
+    rule: Rule,
+    cells: Sequence[Cell],
+    tests: Path,
+    options: Options = DEFAULT,
+    checking: Checking | None = None,
 ) -> Iterator[Checked]:
-    """Verify one rule in every cell; see `verify`."""
+    """Verify one rule in every cell; see `verify`.
+
+    Args:
+        rules: as loaded.
+        rule: one of them.
+        cells: the cells.
+        tests: folder of the rules' own test files.
+        options: what the user chose; what is not within its fidelity is refused.
+        checking: what judges a conversion; default: `check`.
+    """
+    checking = checking or check
     streams: list[Stream] | None = None
     kept = StoredStreams()
     for cell in cells:
@@ -81,7 +99,7 @@ def verify_rule(
             conversion = convert(rules, rule, cell.proof or cell, options)
             if streams is None:
                 streams = streams_of(rules, rule, tests, options)
-            yield _check(rules, conversion, streams, options, kept)
+            yield checking(rules, conversion, streams, options, kept)
         except Refusal as refusal:
             yield Checked(rule, cell, "refused", reason=f"{refusal.code} {refusal.message}")
         except SigconvError as error:
@@ -106,13 +124,25 @@ def streams_of(rules: RuleSet, rule: Rule, tests: Path, options: Options = DEFAU
     return streams
 
 
-def _check(
+def check(
     rules: RuleSet,
     conversion: Conversion,
     streams: Sequence[Stream],
-    options: Options,
-    kept: StoredStreams,
+    options: Options = DEFAULT,
+    kept: StoredStreams | None = None,
 ) -> Checked:
+    """Run a rule's queries over its streams and say whether they select what the label promises.
+
+    Args:
+        rules: where references are resolved.
+        conversion: the rule in a cell.
+        streams: the rule's events, as `streams_of` returns them.
+        options: what the user chose.
+        kept: what the rule's other cells have stored.
+
+    Raises:
+        EngineError: if the engine rejects a query.
+    """
     rule, cell = conversion.rule, conversion.cell
     engine = engine_for(cell.target)
     verdict = Verdict()

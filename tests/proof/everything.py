@@ -6,8 +6,8 @@ environment variable PROOF_RULES names (separated as PATH is). The cells: four l
 tables of Sentinel), defender, crowdstrike, windows-security and none.
 
 What does not agree goes to stdout with rule, cell and reason, a table of the cells to stderr; the exit code
-is 1 if anything disagrees or fails. Each outcome is kept in ``.sigconv-proof/`` as a line of JSON, as long as
-neither the program nor the rule changes: a run that was broken off goes on where it was.
+is 1 if anything disagrees or fails. What has been proven is not run again (tests/proof/proven.py), so a run
+that was broken off goes on where it was.
 A run of everything writes the table's numbers to ``tests/proof/everything.json``, for docs/coverage.md.
 """
 
@@ -20,30 +20,26 @@ from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from functools import cache
-from hashlib import sha256
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from time import monotonic
 
 from converter import pipelines, rules
-from converter.cache import environment
 from converter.cells import Cell
 from converter.convert import Options
-from converter.errors import SigconvError
 from converter.rule import Rule
 from converter.rules import RuleSet
 from converter.verify.run import verify_rule
+from tests.proof.proven import Proven
 from tests.support import ROOT, SHARED
 
 SOURCES = ("sysmon", "defender", "crowdstrike", "windows-security", "none")
 TARGETS = ("eql", "lucene", "spl", "kql")
 NUMBERS = Path(__file__).parent / "everything.json"
 """Cell to label or status to count, of the last run over everything."""
-KEPT = ROOT / ".sigconv-proof"
 COLUMNS = ("exact", "assumed", "broader", "narrower", "refused", "disagrees", "error")
 _PART = 3
 """Rules of one task of a process."""
@@ -55,8 +51,6 @@ class Outcome:
 
     rule: str
     """Folder and path below it, and the number of the document if it is not the first."""
-    digest: str
-    """Of the rule and those that it refers to."""
     cell: str
     status: str
     """agrees, refused, disagrees or error."""
@@ -85,7 +79,6 @@ class Given:
     position: int
     """Among those of the folder that are converted."""
     name: str
-    digest: str
 
 
 def name_of(cell: Cell) -> str:
@@ -128,15 +121,15 @@ def every_rule() -> list[Given]:
     """Return all rules."""
     found = []
     for folder in map(str, folders()):
-        loaded = ruleset(folder)
         for position, rule in enumerate(chosen(folder)):
-            texts = rule.digest()
-            with suppress(SigconvError):  # A reference to nothing: each cell says so.
-                texts = "\n".join(one.digest() for one in loaded.closure(rule))
             number = f"#{rule.document}" if rule.document else ""
-            name = f"{Path(folder).name}/{rule.relative}{number}"
-            found.append(Given(folder, position, name, sha256(texts.encode()).hexdigest()[:24]))
+            found.append(Given(folder, position, f"{Path(folder).name}/{rule.relative}{number}"))
     return found
+
+
+@cache
+def _proven() -> Proven:
+    return Proven()
 
 
 def outcomes(some: Sequence[Given], names: Sequence[str]) -> list[Outcome]:
@@ -144,72 +137,31 @@ def outcomes(some: Sequence[Given], names: Sequence[str]) -> list[Outcome]:
 
     The events made from a rule are the same for all cells, and an engine is started once in a process.
     """
+    checking = _proven().check
     wanted = [one for one in cells() if name_of(one) in names]
     found = []
     for given in some:
         loaded, rule = ruleset(given.folder), chosen(given.folder)[given.position]
-        for one in verify_rule(loaded, rule, wanted, ROOT / "tests" / "rules", Options("any")):
+        tests = ROOT / "tests" / "rules"
+        for one in verify_rule(loaded, rule, wanted, tests, Options("any"), checking):
             what = (one.status, one.fidelity, one.events, one.hits, one.reason, one.detail[:3])
-            found.append(Outcome(given.name, given.digest, name_of(one.cell), *what))
+            found.append(Outcome(given.name, name_of(one.cell), *what))
     return found
 
 
-class Store:
-    """Outcomes of earlier runs of the same program, and those of this one."""
-
-    def __init__(self, folder: Path = KEPT) -> None:
-        """Read what is there."""
-        self._file = folder / f"{environment()[:24]}.jsonl"
-        self.known: dict[tuple[str, str, str], Outcome] = {}
-        with suppress(FileNotFoundError), self._file.open(encoding="utf-8") as lines:
-            for line in lines:
-                with suppress(ValueError):  # The last line of a run that was killed.
-                    one = Outcome(**json.loads(line))
-                    self._add(replace(one, detail=tuple(one.detail)))
-
-    def _add(self, one: Outcome) -> None:
-        self.known[one.rule, one.digest, one.cell] = one
-
-    def keep(self, found: Iterable[Outcome]) -> None:
-        """Add outcomes, also to the file."""
-        self._file.parent.mkdir(exist_ok=True)
-        with self._file.open("a", encoding="utf-8") as file:
-            for one in found:
-                self._add(one)
-                file.write(json.dumps(asdict(one)) + "\n")
-
-    def of(self, given: Given, names: Iterable[str]) -> list[Outcome] | None:
-        """Return a rule's outcomes in cells, or None if one is not known."""
-        found = [self.known.get((given.name, given.digest, name)) for name in names]
-        return None if None in found else [one for one in found if one is not None]
-
-
-def run(
-    given: Sequence[Given], names: Sequence[str], processes: int = 2, store: Store | None = None
-) -> Iterator[Outcome]:
-    """Yield the outcomes of rules in cells: those that are known first."""
-    store = store or Store()
-    fresh: list[Given] = []
-    for one in given:
-        known = store.of(one, names)
-        if known is None:
-            fresh.append(one)
-        else:
-            yield from known
-    parts = iter([fresh[start : start + _PART] for start in range(0, len(fresh), _PART)])
+def run(given: Sequence[Given], names: Sequence[str], processes: int = 2) -> Iterator[Outcome]:
+    """Yield the outcomes of rules in cells."""
+    parts = iter([given[start : start + _PART] for start in range(0, len(given), _PART)])
     if processes < 2:
         for part in parts:
-            found = outcomes(part, names)
-            store.keep(found)
-            yield from found
+            yield from outcomes(part, names)
         return
-    # Spawned, as a JVM must not fork; few at a time, so that what is done is kept at once.
+    # Spawned, as a JVM must not fork; few at a time, so that what is done is seen at once.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         waiting = {pool.submit(outcomes, part, names) for part in islice(parts, 2 * processes)}
         while waiting:
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:
-                store.keep(future.result())
                 yield from future.result()
             waiting |= {pool.submit(outcomes, part, names) for part in islice(parts, len(done))}
 

@@ -1,0 +1,91 @@
+"""What has been proven already: the outcome of each conversion over its events, kept in `.sigconv-proof/`.
+
+An outcome counts as long as nothing changes that it follows from: the queries with their label and its
+reasons, the rule, the pipeline, the events made from the rule, and the program's part that proves
+(`_PROVING`). A changed backend is proven anew only where it writes another query.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from hashlib import sha256
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import converter
+from converter.convert import Conversion, Options
+from converter.rules import RuleSet
+from converter.verify.run import Checked, Stream, check
+from converter.verify.stored import StoredStreams
+from tests.support import ROOT
+
+KEPT = ROOT / ".sigconv-proof"
+_PROVING = ("engines", "events", "matcher", "shapes", "verify")
+"""Packages below `converter` whose change makes every outcome worthless."""
+_LIBRARIES = ("duckdb", "duckdb-kql", "jpype1")
+
+
+def proving() -> str:
+    """Return the SHA-256 of everything that judges a query."""
+    digest = sha256()
+    for library in _LIBRARIES:
+        with suppress(metadata.PackageNotFoundError):
+            digest.update(f"{library} {metadata.version(library)}\0".encode())
+    package = Path(converter.__file__).parent
+    files = [path for name in _PROVING for path in (package / name).rglob("*")]
+    for path in sorted(files):
+        if path.suffix in (".py", ".json", ".yml", ".js") and "node_modules" not in path.parts:
+            digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+class Proven:
+    """Outcomes of earlier runs, and those of this process, which are added to a file of its own."""
+
+    def __init__(self, folder: Path = KEPT) -> None:
+        """Read what is there."""
+        prefix = proving()[:24]
+        self._file = folder / f"{prefix}-{os.getpid()}.jsonl"
+        self._known: dict[str, list[Any]] = {}
+        for file in sorted(folder.glob(f"{prefix}-*.jsonl")):
+            with file.open(encoding="utf-8") as lines:
+                for line in lines:
+                    with suppress(ValueError):  # The last line of a run that was killed.
+                        key, *outcome = json.loads(line)
+                        self._known[key] = outcome
+
+    def check(
+        self,
+        rules: RuleSet,
+        conversion: Conversion,
+        streams: Sequence[Stream],
+        options: Options,
+        kept: StoredStreams,
+    ) -> Checked:
+        """Return the outcome that is known, or run the queries; the arguments are those of `check`."""
+        key = _key(rules, conversion, streams)
+        if key not in self._known:
+            made = check(rules, conversion, streams, options, kept)
+            self._add(key, [made.status, made.fidelity, made.events, made.hits, made.reason, made.detail[:3]])
+        *outcome, detail = self._known[key]
+        return Checked(conversion.rule, conversion.cell, *outcome, tuple(detail))
+
+    def _add(self, key: str, outcome: list[Any]) -> None:
+        self._known[key] = outcome
+        self._file.parent.mkdir(exist_ok=True)
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps([key, *outcome]) + "\n")
+
+
+def _key(rules: RuleSet, conversion: Conversion, streams: Sequence[Stream]) -> str:
+    reasons = [(str(one.fidelity), one.text, one.relaxation) for one in conversion.reasons]
+    queries = [(one.text, repr(one.alert)) for one in conversion.queries]
+    docs = [one.digest() for one in rules.closure(conversion.rule)]
+    events = [(stream.name, [sorted(event.items()) for event in stream.events]) for stream in streams]
+    cell = conversion.cell
+    all_of_it = (str(cell), cell.variant, cell.version, queries, reasons, docs, events)
+    return sha256(repr(all_of_it).encode("utf-8", "surrogatepass")).hexdigest()[:32]
