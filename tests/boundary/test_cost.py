@@ -154,6 +154,9 @@ def stages(detection: dict[str, Any]) -> list[str]:
             ['where EventData has "psexec"'],
         ),
         ({"Xml|endswith": r"\psexec.exe"}, "not a", []),
+        # One value that stands for several is an `or`.
+        ({"Xml|windash|contains": " -abc-def "}, "a", ['where EventData has_any ("abc", "def")']),
+        ({"Xml|base64offset|contains": "psexec"}, "a", []),
         ({"Xml|re": "psexec"}, "a", []),
         ({"Xml": 4711}, "a", []),
         ({"Xml": None}, "a", []),

@@ -181,6 +181,14 @@ def converted(rule: Rule, source: str, language: str, fidelity: str = "any") -> 
     return convert(RuleSet([rule], [], []), rule, pipelines.cell(source, language), Options(fidelity))
 
 
+@pytest.mark.parametrize("field", ["OriginalFileName", "Product", "Description", "Company", "ParentUser"])
+def test_e8_what_the_integration_does_not_declare_is_optional(field: str) -> None:
+    """packages/windows/data_stream/sysmon_operational/fields (ecs.yml, winlog.yml) has none of these."""
+    rule = rule_of({"a": {field: "x"}, "condition": "a"}, category="process_creation")
+    (name,) = [one for one in converted(rule, "sysmon", "eql").queries[0].text.split() if one[:1] == "?"]
+    assert name.split(".")[-1].lower() in (field.lower(), "original_file_name")
+
+
 def hits(conversion: Conversion, events: list[dict[str, Any]]) -> list[int]:
     return sorted(mark.event for mark in selected(conversion, events) if mark.event is not None)
 

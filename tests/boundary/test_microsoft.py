@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from converter import pipelines
+from converter.backends.kql.query import XML_FIELD
 from converter.backends.kql.script import summarize
 from converter.columns import Column
 from converter.convert import Conversion, Options, convert
@@ -17,6 +18,7 @@ from converter.engines.base import Stored
 from converter.engines.kql import KqlEngine
 from converter.rule import Rule
 from converter.rules import RuleSet
+from converter.shapes import sysmon_sentinel
 from converter.verify.run import selected, verify_rule
 from tests.support import ROOT
 
@@ -111,6 +113,7 @@ TEXTS_OF_SCRIPTS = [
     [
         ({"ScriptBlockText|contains": " \u2013EncodedCommand "}, [0]),
         ({"ScriptBlockText|contains": "say ?b"}, [3]),
+        ({"ScriptBlockText|contains": "say \u00e4b"}, [3]),
         ({"ScriptBlockText|contains": "new"}, [2]),
         ({"ScriptBlockText|contains": "nnew"}, []),
         ({"ScriptBlockText|contains": "2013"}, []),
@@ -220,6 +223,20 @@ def test_v2_sentinel_reads_event_data_where_the_columns_are_empty() -> None:
     assert hits(converted("windows-security", SECURITY, a=rule), [event, event]) == [0, 1]
     logon = converted("windows-security", SECURITY, a={"EventID": 4624, "TargetUserName": "x"})
     assert "EventData" not in logon.queries[0].text
+
+
+def test_v2_each_element_is_read_from_event_data_where_its_column_is_empty() -> None:
+    """Azure Monitor's table reference: EventData has a record's elements where no column has."""
+    columns = pipelines.cell("windows-security", "kql").columns
+    both = [name for name, one in columns.items() if "EventDataField" in str(one.via)]
+    assert len(both) > 50
+    own = {name: "7" if columns[name].type == "int" else f"<{name}> & co" for name in both}
+    elements = {name.removeprefix("Event"): text for name, text in own.items()}
+    row = {"EventData": sysmon_sentinel.event_data(elements, 1)}
+    session = KqlEngine().load([Stored(0, "SecurityEvent", row)], {"SecurityEvent": columns})
+    read = ", ".join(f"{name} = {str(columns[name].via).removeprefix('=')}" for name in both)
+    (found,) = session.run(f"{XML_FIELD}SecurityEvent | project {read}").rows
+    assert {name: str(value) for name, value in found.items()} == own
 
 
 @pytest.mark.parametrize("keyword", ["mimikatz", "a & b", "Data Name", "TaskName", "4698"])

@@ -104,6 +104,13 @@ ON_ONE_EVENT: list[tuple[str, dict[str, Any], list[dict[str, Any]], list[int]]] 
         [0],
     ),
     (
+        # No account that every Windows has: there is no name to compare.
+        "accounts known by name",
+        {"User|contains": "alice"},
+        [{"User": r"EXAMPLE\alice"}, {"User": r"NT AUTHORITY\SYSTEM"}],
+        [],
+    ),
+    (
         "not trusted, for whatever reason",
         {"SignatureStatus": "Expired"},
         [{"SignatureStatus": "Revoked"}, {"SignatureStatus": "valid"}, {}],
@@ -149,6 +156,26 @@ ON_ONE_EVENT: list[tuple[str, dict[str, Any], list[dict[str, Any]], list[int]]] 
             {"EventID": 13, "Computer": "c", "TargetObject": "HKLM\\a", "Details": "DWORD (0x00000002)"},
             {"EventID": 13, "Computer": "c", "TargetObject": "HKLM\\b", "Details": "DWORD (0x00000002)"},
         ],
+        [0, 1],
+    ),
+    (
+        # Microsoft Learn, Sysmon, "Event ID 12": HKCR stands for HKLM\\SOFTWARE\\Classes.
+        "keys of HKCR by both names",
+        {"TargetObject|startswith": "HKLM\\SOFTWARE\\"},
+        [
+            {"TargetObject": r"HKCR\.txt\shell"},
+            {"TargetObject": r"hkcr\.txt\shell"},
+            {"TargetObject": r"HKLM\SOFTWARE\x"},
+            {"TargetObject": r"HKCRX\.txt"},
+            {"TargetObject": r"HKU\SOFTWARE\x"},
+        ],
+        [0, 1, 2],
+    ),
+    (
+        # It is known by Sysmon's own name too.
+        "keys of HKCR by both names",
+        {"TargetObject|contains": ["HKCR\\.txt", r"\Classes\.doc"]},
+        [{"TargetObject": r"HKCR\.txt\shell"}, {"TargetObject": r"HKCR\.doc"}, {"TargetObject": r"HKCR\.x"}],
         [0, 1],
     ),
     ("bindings only", {"Name": "x"}, [{"EventID": 19, "Name": "x"}, {"EventID": 21, "Name": "x"}], [1]),

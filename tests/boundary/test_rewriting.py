@@ -228,6 +228,25 @@ def test_v1_regular_expressions_on_registry_paths_are_refused_elsewhere(source, 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("source", BOTH)
 @pytest.mark.parametrize(
+    ("values", "broader"),
+    [
+        (["HKLM\\SOFTWARE\\"], True),
+        (["HKLM\\SOFTWARE\\Classes\\.txt\\"], True),
+        (["HKLM\\SOFTWARE\\", "HKCR\\"], False),
+        (["HKCR\\.txt\\"], False),
+        (["HKLM\\SYSTEM\\"], False),
+    ],
+)
+def test_v1_keys_that_sysmon_calls_hkcr_are_found_by_the_other_name_too(source, target, values, broader):
+    """Microsoft Learn, Sysmon, "Event ID 12": HKCR is HKLM\\SOFTWARE\\Classes, which both platforms write."""
+    conversion = converted(source, target, "registry_event", {"TargetObject|startswith": values})
+    named = [reason for reason in conversion.reasons if reason.relaxation == "keys of HKCR by both names"]
+    assert [str(reason.fidelity) for reason in named] == ["broader"] * broader
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("source", BOTH)
+@pytest.mark.parametrize(
     ("category", "selection"),
     [
         ("process_creation", {"Hashes|contains|cased": "MD5=0123456789ABCDEF0123456789ABCDEF"}),
@@ -236,6 +255,8 @@ def test_v1_regular_expressions_on_registry_paths_are_refused_elsewhere(source, 
         ("process_creation", {"LogonId|cased": "0x3e7"}),
         ("process_creation", {"LogonId|startswith": "0x3"}),
         ("registry_event", {"EventType|cased": "SetValue"}),
+        # Sysmon writes CurrentControlSet for every numbered one (Microsoft Learn, Sysmon, "Event ID 12").
+        ("registry_event", {"TargetObject|contains": r"\ControlSet001\Services"}),
         ("network_connection", {"Initiated|cased": "true"}),
     ],
 )

@@ -101,6 +101,34 @@ def test_s1_s2_the_shape_gives_the_fields_that_the_add_ons_extract_from_publishe
     assert compared & set(mapped) - {"Version"}, "at least the fields that rules can name are compared"
 
 
+@pytest.mark.parametrize("published", RECORDS, ids=[one["file"] for one in RECORDS])
+def test_s2_the_providers_name_keeps_its_quotes(published: dict[str, Any]) -> None:
+    """Published results have them: "Name": "'Microsoft-Windows-Sysmon'" (findings, S2)."""
+    doc = sysmon_splunk.store(record := flat(published["raw"]), 0).doc
+    first = doc["Name"][0] if isinstance(doc["Name"], list) else doc["Name"]
+    assert first == f"'{record['Provider_Name']}'"
+
+
+@pytest.mark.parametrize(
+    "published",
+    [one for one in RECORDS if "Sysmon" in one["source"]],
+    ids=lambda one: one["file"],
+)
+def test_s1_the_sysmon_add_on_alone_gives_each_element_of_a_published_record(
+    published: dict[str, Any],
+) -> None:
+    """TA-microsoft-sysmon [sysmon-data]: each value ends at its own tag, entities as they are written."""
+    alone = splunk_extraction.of_xml(
+        published["raw"], published["source"], "XmlWinEventLog", [splunk_extraction.SYSMON]
+    )
+    elements = re.findall(r"<Data Name='([^']*)'>([^<]*)</Data>", published["raw"])
+    wanted = {name: value for name, value in elements if value and "\n" not in value}
+    assert len(wanted) > 5
+    assert {name: alone.get(name) for name in wanted} == wanted
+    # props.conf of TA-microsoft-sysmon: EventID is another name of what sysmon-eventid extracts.
+    assert alone["EventID"] == alone["EventCode"] == str(flat(published["raw"])["EventID"])
+
+
 def test_s1_entities_stay_in_fields() -> None:
     """TA-microsoft-sysmon [sysmon-data], Splunk_TA_windows [eventdata_xml_data]: neither decodes."""
     doc = sysmon_splunk.store({"EventID": 1, "CommandLine": "x 2>&1 <y"}, 0).doc

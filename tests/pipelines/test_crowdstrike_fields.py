@@ -187,6 +187,7 @@ REGISTRY = [
     (r"HKLM\SOFTWARE\Run\(Default)", {"TargetObject|contains": "\\Run\\"}, True),
     (r"HKLM\SOFTWARE\Run\(Default)", {"TargetObject|contains": "\\Runs"}, False),
     (r"HKLM\SOFTWARE\B\(Default)", {"TargetObject|endswith": r"\A\(Default)"}, False),
+    (r"HKLM\SOFTWARE\A\Name", {"TargetObject|endswith": r"\A\(Default)"}, False),
 ]
 
 
@@ -215,6 +216,7 @@ DETAILS = [
     ("DWORD (0x00000010)", "DWORD (0x00000001)", False),
     ("1", "DWORD (0x00000001)", False),
     ("1", "1", True),
+    ("DWORD (0x00000001)", "1", False),
     ("QWORD (0x00000001-0x00000000)", "QWORD (0x00000001-0x00000000)", True),
     ("QWORD (0x00000000-0x00000007)", "DWORD (0x00000007)", False),
     ("Binary Data", "Binary Data", True),

@@ -102,6 +102,9 @@ def test_which_end_of_a_connection_is_which(target):
     assert selected(target, "network_connection", {"SourcePort": [50000, 1]}, both) == [0, 1]
     inbound = {"Initiated": "false", "DestinationPort": [443, 135]}
     assert selected(target, "network_connection", inbound, both) == [1]
+    # Sigma 2.1, modifier neq: what is excluded says nothing of what is demanded.
+    opened = {"Initiated|neq": "false", "DestinationPort": 443}
+    assert selected(target, "network_connection", opened, both) == [0]
     detection = {
         "all": {"Computer": "WS1.example.com"},
         "local": {"DestinationIp|cidr": "192.168.0.0/16"},
@@ -150,6 +153,7 @@ REGISTRY = [
     (r"HKLM\SOFTWARE\Run\(Default)", {"TargetObject|contains": "\\Runs"}, False),
     (r"HKLM\SOFTWARE\Run\(Default)", {"TargetObject|startswith": "HKLM\\SOFTWARE\\Run\\"}, True),
     (r"HKLM\SOFTWARE\B\(Default)", {"TargetObject|endswith": r"\A\(Default)"}, False),
+    (r"HKLM\SOFTWARE\A\Name", {"TargetObject|endswith": r"\A\(Default)"}, False),
 ]
 
 
@@ -186,6 +190,7 @@ DETAILS = [
     ("DWORD (0x00000010)", "DWORD (0x00000010)", True),
     ("1", "DWORD (0x00000001)", False),
     ("1", "1", True),
+    ("DWORD (0x00000001)", "1", False),
     ("QWORD (0x00000001-0x00000000)", "QWORD (0x00000001-0x00000000)", True),
     ("Binary Data", "Binary Data", True),
     ("text", "Binary Data", False),
@@ -201,6 +206,15 @@ DETAILS = [
 def test_data_of_registry_values(target, details, asked, hit):
     event = EVENTS["registry_set"] | {"Details": details}
     assert selected(target, "registry_set", {"Details": asked}, [event]) == [0] * hit
+
+
+@pytest.mark.parametrize("target", ["eql", "lucene", "spl"])
+def test_an_empty_text_is_no_missing_data_where_a_platform_can_tell(target):
+    """A change of a key has no Details, which is no empty text (DESIGN.md, One meaning)."""
+    key = EVENTS["registry_event"] | {"EventType": "CreateKey", "EventID": 12}
+    key.pop("Details", None)
+    assert selected(target, "registry_event", {"Details": ""}, [key]) == []
+    assert selected(target, "registry_event", {"Details": None}, [key]) == [0]
 
 
 @pytest.mark.parametrize("target", TARGETS)

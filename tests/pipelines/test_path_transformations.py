@@ -139,6 +139,8 @@ def test_a_file_name(value, name):
     [
         *("C:\\a.exe", "*\\b\\a.exe", "a.exe", "*a.exe", "*\\a.exe*\\b"),
         *("*\\a*.exe", "*\\a?b.exe", "*\\a*", r"*\\*a*", r"*\\??.exe"),
+        # Sysmon writes these without a folder: `*\\System` means a file of that name in one.
+        *("*\\System", "*\\Regist??"),
     ],
 )
 def test_more_than_a_file_name_is_refused(value):

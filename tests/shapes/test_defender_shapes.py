@@ -134,6 +134,17 @@ def test_an_accepted_connections_local_end_is_its_destination():
     assert (row["ActionType"], row["RemoteIP"], row["RemotePort"]) == ("ConnectionSuccess", "10.0.0.1", 445)
 
 
+def test_characters_outside_ascii_stand_in_json_in_both_forms_in_turn():
+    """RFC 8259: a character may stand as it is or as an escape. No public row shows which Defender writes."""
+    script = {"EventID": 4104, "Channel": "Microsoft-Windows-PowerShell/Operational"}
+    script |= {"Computer": "H", "ScriptBlockText": "\u2013Enc"}
+    rows = [shape_for("defender", "kusto").store(script, position).doc for position in (0, 1)]
+    assert [row["AdditionalFields"] for row in rows] == [
+        '{"ScriptContent":"\u2013Enc"}',
+        '{"ScriptContent":"\\u2013Enc"}',
+    ]
+
+
 def test_splunk_stores_null_as_a_text_and_all_values_as_text():
     stored = shape_for("defender", "splunk").store({"EventID": 1, "Image": "x", "ProcessId": 7}, 0)
     assert stored.doc["properties.ProcessId"] == "7"

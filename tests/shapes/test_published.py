@@ -7,6 +7,7 @@ MIT.
 from __future__ import annotations
 
 import html
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ import yaml
 from converter.pipelines import cell
 from converter.shapes import crowdstrike_events, crowdstrike_sentinel, crowdstrike_splunk, shape_for
 
-SYSMON = yaml.safe_load((Path(__file__).parent / "data" / "splunk.yml").read_text())
+DATA = Path(__file__).parent / "data"
+SYSMON = yaml.safe_load((DATA / "splunk.yml").read_text())
+FDR = yaml.safe_load((DATA / "crowdstrike_elastic.yml").read_text())
+FLOWS = yaml.safe_load((DATA / "crowdstrike_sentinel.yml").read_text())
 
 
 def record(pair: dict[str, Any]) -> dict[str, Any]:
@@ -81,6 +85,34 @@ def test_a_process_start_of_fdr_as_splunk_publishes_it() -> None:
     assert {name: doc.get(name) for name in wanted} == wanted
     assert doc.get("SHA1HashData", ROLLUP["SHA1HashData"]) == ROLLUP["SHA1HashData"]
     assert set(wanted) <= set(cell("crowdstrike", "spl").columns)
+
+
+@pytest.mark.parametrize("pair", FDR, ids=[pair["source"] for pair in FDR])
+def test_published_events_of_fdr_through_microsofts_connector(pair: dict[str, Any]) -> None:
+    """The event as elastic/integrations publishes it, through the data flows that Microsoft publishes.
+
+    Rows of these tables are public for the registry only (the test below).
+    """
+    raw = {name: value for name, value in pair["raw"].items() if value != ""}
+    ((table, flow),) = [one for one in FLOWS.items() if raw["event_simpleName"] in one[1]["events"]]
+    made = crowdstrike_sentinel.row(raw)
+    columns = cell("crowdstrike", "kql").columns
+    held = {*crowdstrike_sentinel.COLUMNS[table].split(), "event_simpleName", "event_platform", "aid", "cid"}
+    wanted: dict[str, Any] = {
+        name: int(raw[name]) if flow["casts"].get(name) == "int" else raw[name]
+        for name in held & set(raw) & set(columns)
+    }
+    milliseconds = int(raw["timestamp"])
+    wanted |= {"timestamp": milliseconds, "TimeGenerated": datetime.fromtimestamp(milliseconds / 1000, UTC)}
+    assert made[0] == table
+    assert {name: made[1].get(name) for name in wanted} == wanted
+    assert {name for name in made[1] if name in columns} - {"ContextProcessId"} == set(wanted)
+
+
+def test_the_tables_of_fdr_are_those_of_microsofts_data_flows() -> None:
+    for table, flow in FLOWS.items():
+        for action in flow["events"]:
+            assert crowdstrike_sentinel.row({"event_simpleName": action, "timestamp": "0"})[0] == table
 
 
 # Azure/Azure-Sentinel, Sample Data/ASIM/CrowdStrike_Falcon Data Replicator_RegistryEvent_IngestedLogs.csv at

@@ -10,13 +10,13 @@ import pytest
 import yaml
 
 from converter import pipelines
-from converter.backends.kql.query import XML_FIELD
+from converter.backends.kql.query import XML_FIELD, XML_TEXT
 from converter.engines.base import Stored
 from converter.engines.kql import KqlEngine
 from converter.shapes import shape_for
 
 PUBLISHED = yaml.safe_load((Path(__file__).parent / "data" / "microsoft.yml").read_text(encoding="utf-8"))
-DEFENDER, EVENT = PUBLISHED["defender"], PUBLISHED["event"]
+DEFENDER, EVENT, SECURITY = PUBLISHED["defender"], PUBLISHED["event"], PUBLISHED["security"]
 
 
 def xml(elements: list[list[str]]) -> str:
@@ -29,6 +29,42 @@ def test_a_row_of_defender_as_it_is_published(pair: dict[str, Any]) -> None:
     assert stored.index == pair["table"]
     assert {name: stored.doc.get(name) for name in pair["row"]} == pair["row"]
     assert set(pair["row"]) <= set(pipelines.cell("defender", "kql").columns)
+
+
+@pytest.mark.parametrize("pair", DEFENDER, ids=[pair["source"] for pair in DEFENDER])
+def test_each_computed_column_of_a_published_row_is_the_records_own_field(pair: dict[str, Any]) -> None:
+    """A connection's ends, a registry value's path and a file's path, read as queries read them."""
+    columns = pipelines.cell("defender", "kql").columns
+    names = {
+        "DeviceNetworkEvents": ("SourceIp", "SourcePort", "DestinationIp", "DestinationPort"),
+        "DeviceRegistryEvents": ("SysmonRegistryPath",),
+    }.get(pair["table"], ())
+    session = KqlEngine().load([Stored(0, pair["table"], pair["row"])], {pair["table"]: columns})
+    read = ", ".join(f"{name} = {str(columns[name].via).removeprefix('=')}" for name in names)
+    (found,) = session.run(f"{pair['table']} | project {read or 'ActionType'}").rows
+    own = {"SysmonRegistryPath": pair["event"].get("TargetObject")}
+    assert {name: found[name] for name in names} == {
+        name: own.get(name, pair["event"].get(name)) for name in names
+    }
+
+
+@pytest.mark.parametrize("pair", SECURITY, ids=[pair["source"] for pair in SECURITY])
+def test_a_row_of_security_event_as_it_is_published(pair: dict[str, Any]) -> None:
+    """Each element of the record has the row's column, and EventData has none of them."""
+    shape = shape_for("windows-security", "kusto", pipelines.folder())
+    record = {"Channel": "Security", "Provider_Name": "Microsoft-Windows-Security-Auditing"}
+    stored = shape.store(record | pair["header"] | pair["elements"], 0)
+    wanted = pair["header"] | pair["elements"] | pair["numbers"]
+    wanted |= {"Channel": "Security", "EventSourceName": record["Provider_Name"]}
+    made = {name: value for name, value in stored.doc.items() if name != "TimeGenerated"}
+    assert (stored.index, made) == ("SecurityEvent", wanted)
+    columns = pipelines.cell("windows-security", "kql").columns
+    assert set(wanted) <= set(columns)
+    # A keyword is looked for in each of these columns.
+    text = KqlEngine().load([Stored(0, "SecurityEvent", made)], {"SecurityEvent": columns})
+    any_text = f"{XML_FIELD}{XML_TEXT}SecurityEvent | project t = {str(columns['AnyText'].via)[1:]}"
+    ((found),) = text.run(any_text).rows
+    assert [value for value in wanted.values() if str(value) not in found["t"].split("\n")] == []
 
 
 def test_a_row_of_the_table_event_as_it_is_published() -> None:

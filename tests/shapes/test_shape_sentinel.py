@@ -42,3 +42,21 @@ def test_windows_event_has_properties():
 def test_empty_and_missing_are_one():
     assert "Description" not in shape_for("sysmon", "kusto").view(RAW)
     assert shape_for("sysmon", "kusto").view(RAW | {"Description": "-"})["Description"] == "-"
+
+
+def test_a_column_is_cut_at_64_kb():
+    """Azure Monitor's service limits: "Maximum size for field values" is 64 KB; the rest is truncated."""
+    long = RAW | {"CommandLine": "x" * 70_000 + "\u00e4"}
+    data = shape_for("sysmon", "kusto").store(long, 0).doc["EventData"]
+    assert len(data.encode()) == 64 * 1024
+    assert not data.endswith("</DataItem>")
+    # A character of several bytes that the cut would part is gone as a whole.
+    wide = shape_for("sysmon", "kusto").store(RAW | {"CommandLine": "\u20ac" * 70_000}, 0).doc["EventData"]
+    assert 64 * 1024 - 3 < len(wide.encode()) <= 64 * 1024
+
+
+def test_windows_event_has_named_data_elements_only():
+    """Azure Monitor's table reference, WindowsEvent: EventData has a property for each Data element."""
+    raw = {"EventID": 7036, "Channel": "System", "Provider_Name": "Service Control Manager", "param1": "x"}
+    doc = shape_for("sysmon", "kusto-windowsevent").store(raw | {"Binary": "00ff"}, 0).doc
+    assert doc["EventData"] == {"param1": "x"}
