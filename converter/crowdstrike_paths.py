@@ -212,7 +212,12 @@ class _Seen:
     def named(self) -> bool:
         """Whether the pattern finds something in the kernel's names that it does not find in Sysmon's."""
         drives = frozenset.intersection(*self.drives.values())
-        return bool(self.stored - drives or self.redirector - self.share) and not self._tells_drives()
+        volume = any(map(self._goes_on, self.stored - drives))
+        return (volume or bool(self.redirector - self.share)) and not self._tells_drives()
+
+    def _goes_on(self, place: int) -> bool:
+        """Tell whether the pattern's next token can follow a volume's number: a backslash or the end."""
+        return place == len(self.pattern) or self.pattern[place] in (_MANY, _ONE, "\\")
 
     def _tells_drives(self) -> bool:
         return not self.stored and self.letter

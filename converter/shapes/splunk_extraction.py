@@ -93,7 +93,13 @@ def _compiled(regex: str) -> re.Pattern[str]:
 
 
 def _filled(form: str, match: re.Match[str]) -> str:
-    return _GROUP.sub(lambda group: match[int(group[1])] or "", form)
+    return "".join(part if isinstance(part, str) else match[part] or "" for part in _parts(form))
+
+
+@cache
+def _parts(form: str) -> tuple[str | int, ...]:
+    """Return a format's texts and the numbers of the groups between them."""
+    return tuple(int(part) if place % 2 else part for place, part in enumerate(_GROUP.split(form)) if part)
 
 
 def of_json(raw: str) -> dict[str, Any]:

@@ -50,6 +50,8 @@ own: network connections come one to two seconds late (seen in public logs), the
 
 def text(value: Any) -> str:
     """Return a value as the rendered XML of the event log has it."""
+    if isinstance(value, str):  # Nearly all are.
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)

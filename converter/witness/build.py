@@ -31,6 +31,7 @@ class Builder:
         ids = defaults.event_ids(logsource)
         self.sysmon = bool(ids)
         self.ids = ids
+        self.whole_log = self.sysmon and not logsource.get("category")
         self.operation = "DeleteValue" if logsource.get("category") == "registry_delete" else ""
         self.log = {} if self.sysmon else defaults.log_event(logsource)
         self.channels = () if self.sysmon else defaults.channels(logsource)

@@ -132,8 +132,15 @@ class Single:
             yield self.builder.build(choice)
 
     def rendered(self) -> Iterator[dict[str, Any]]:
-        """Yield hits whose keyword stands in the rendered message alone, which platforms keep elsewhere."""
+        """Yield hits whose keyword is where a platform may not find it.
+
+        That is the rendered message, which platforms keep elsewhere, or a text that is too long for an index.
+        """
         field = self.builder.keyword_field
+        if field in self.builder.fields() and self.builder.whole_log:
+            for event in islice(self.hits(), 1):
+                if field in event:
+                    yield {**defaults.sysmon_event(10), "CallTrace": f"{event[field]}{'x' * probes.LONG}"}
         if field in self.builder.fields() and MESSAGE not in self.builder.by_field:
             for event in islice(self.hits(), _MOST_RENDERED):
                 if field in event:

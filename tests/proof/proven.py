@@ -1,8 +1,8 @@
 """What has been proven already: the outcome of each conversion over its events, kept in `.sigconv-proof/`.
 
 An outcome counts as long as nothing changes that it follows from: the queries with their label and its
-reasons, the rule, the pipeline, the events made from the rule, and the program's part that proves
-(`_PROVING`). A changed backend is proven anew only where it writes another query.
+reasons, the rule, the pipeline, the events made from the rule, and the program's part that judges
+(`proving`). A changed backend is proven anew only where it writes another query.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
@@ -25,20 +26,37 @@ from tests.support import ROOT
 
 KEPT = ROOT / ".sigconv-proof"
 _PROVING = ("engines", "events", "matcher", "shapes", "verify")
-"""Packages below `converter` whose change makes every outcome worthless."""
+"""Packages below `converter` that judge a query."""
+_APART = {
+    "engines": ("eql", "kql", "kusto_analyser", "lucene", "spl"),
+    "shapes": ("crowdstrike", "defender", "none", "sysmon"),
+}
+"""Parts of these that know nothing of each other: a folder, or files whose names begin so."""
+_USED = {"kql": ("kql", "kusto_analyser"), "windows-security": ("sysmon",)}
+"""The parts that a language or a source uses, if it is not the one of its name."""
 _LIBRARIES = ("duckdb", "duckdb-kql", "jpype1")
 
 
-def proving() -> str:
-    """Return the SHA-256 of everything that judges a query."""
+@cache
+def proving(source: str, target: str, *, relaxed: bool) -> str:
+    """Return the SHA-256 of everything that judges a query of a cell.
+
+    Args:
+        source: of the cell.
+        target: its language.
+        relaxed: whether the query's label names relaxations.
+    """
     digest = sha256()
     for library in _LIBRARIES:
         with suppress(metadata.PackageNotFoundError):
             digest.update(f"{library} {metadata.version(library)}\0".encode())
+    used = {*_USED.get(source, (source,)), *_USED.get(target, (target,))}
     package = Path(converter.__file__).parent
-    files = [path for name in _PROVING for path in (package / name).rglob("*")]
-    for path in sorted(files):
-        if path.suffix in (".py", ".json", ".yml", ".js") and "node_modules" not in path.parts:
+    for path in sorted(path for name in _PROVING for path in (package / name).rglob("*")):
+        folder, part, *_ = path.relative_to(package).parts
+        other = [one for one in _APART.get(folder, ()) if part.startswith(one) and one not in used]
+        other += ["relaxations"] if part == "relaxations" and not relaxed else []
+        if path.suffix in (".py", ".json", ".yml", ".js") and "node_modules" not in path.parts and not other:
             digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
@@ -48,10 +66,9 @@ class Proven:
 
     def __init__(self, folder: Path = KEPT) -> None:
         """Read what is there."""
-        prefix = proving()[:24]
-        self._file = folder / f"{prefix}-{os.getpid()}.jsonl"
+        self._file = folder / f"{os.getpid()}.jsonl"
         self._known: dict[str, list[Any]] = {}
-        for file in sorted(folder.glob(f"{prefix}-*.jsonl")):
+        for file in sorted(folder.glob("*.jsonl")):
             with file.open(encoding="utf-8") as lines:
                 for line in lines:
                     with suppress(ValueError):  # The last line of a run that was killed.
@@ -87,5 +104,7 @@ def _key(rules: RuleSet, conversion: Conversion, streams: Sequence[Stream]) -> s
     docs = [one.digest() for one in rules.closure(conversion.rule)]
     events = [(stream.name, [sorted(event.items()) for event in stream.events]) for stream in streams]
     cell = conversion.cell
-    all_of_it = (str(cell), cell.variant, cell.version, queries, reasons, docs, events)
+    relaxed = any(one.relaxation for one in conversion.reasons)
+    judges = proving(cell.source, cell.target, relaxed=relaxed)
+    all_of_it = (judges, str(cell), cell.variant, cell.version, queries, reasons, docs, events)
     return sha256(repr(all_of_it).encode("utf-8", "surrogatepass")).hexdigest()[:32]

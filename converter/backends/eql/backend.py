@@ -30,6 +30,7 @@ from converter.backends.eql.fields import Scope
 from converter.backends.lucene_networks import CANONICAL
 from converter.backends.numbers import numeral, whole
 from converter.errors import Refusal
+from converter.inference import leaves
 from converter.plan import BaseRule, CorrelationPlan, Draft, Fidelity, Reason
 
 MAX_KEYWORD_FIELDS = 100
@@ -74,7 +75,8 @@ class EqlBackend(ByType, UpstreamEqlBackend):
         Raises:
             Refusal: if EQL cannot say it, or it is nested too deeply.
         """
-        scope = Scope(base.columns, base.rule.logsource.category)
+        asked = {leaf.field for leaf in leaves(base.tree)}
+        scope = Scope(base.columns, base.rule.logsource.category, declared=not set(base.columns) <= asked)
         try:
             node = self.convert_condition(base.tree, ConversionState(processing_state={"scope": scope}))
         except RecursionError as error:
@@ -220,6 +222,12 @@ class EqlBackend(ByType, UpstreamEqlBackend):
         names = scope.string_fields()
         if not names:
             raise Refusal("SC201", "EQL has no search over all fields; SPL and Lucene have")
+        if not scope.declared:
+            raise Refusal(
+                "SC201",
+                "EQL looks for a keyword in the fields of the index, and this source declares none"
+                " (SPL and Lucene search whole events)",
+            )
         if len(names) > MAX_KEYWORD_FIELDS:
             raise Refusal(
                 "SC201", f"EQL has no search over all fields and here are {len(names)}; SPL and Lucene have"

@@ -40,7 +40,9 @@ _NUMERAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 class Scope:
     """What a condition is converted in: the columns, the polarity, and the losses so far."""
 
-    def __init__(self, columns: Columns, category: str | None = None) -> None:
+    def __init__(self, columns: Columns, category: str | None = None, *, declared: bool = True) -> None:
+        self.declared = declared
+        """Whether the columns are those of an index, and not just the fields that the rule asks for."""
         self._category = category
         self._columns = columns
         self.negated = False

@@ -23,12 +23,31 @@ def note(scope: Scope, keyword: str | None) -> None:
     ]
     if lost:
         where = ", ".join(lost)
-        skipped = ",".join(name for name, column in scope.columns.items() if column.type in lost)
         scope.lose(
             Fidelity.NARROWER,
             f"keywords are found in fields of type keyword and wildcard, not in {where}",
-            f"keywords in stored texts: {skipped}",
+            _found_in(scope),
         )
+    limits = {limit for column in scope.columns.values() if (limit := column.cut(scope.category))}
+    if limits and scope.category is None:  # A category's events have their long texts in wildcard fields.
+        scope.lose(
+            Fidelity.NARROWER,
+            f"keywords are not found in values of more than {min(limits):,} characters in keyword fields",
+            _found_in(scope),
+        )
+
+
+def _found_in(scope: Scope) -> str:
+    """Return the relaxation: how each column is searched that is not searched as one text."""
+    found = {TIME: "never"}
+    for name, column in scope.columns.items():
+        if column.type in _ANALYSED:
+            found[name] = "pattern" if column.analyzer else "standard"
+        elif column.type in _HOLDS:
+            found[name] = "never"
+        elif limit := column.cut(scope.category):
+            found[name] = str(limit)
+    return "keywords in stored texts: " + ", ".join(f"{name}={how}" for name, how in sorted(found.items()))
 
 
 def _made_of(characters: str) -> Callable[[str], bool]:
@@ -39,9 +58,11 @@ def _several_words(keyword: str) -> bool:
     return re.fullmatch("[A-Za-z0-9]*", keyword) is None
 
 
+TIME = "@timestamp"
+_ANALYSED = ("text", "match_only_text")
 # Types that an unfielded search reads in another way than as one text, and whether they can hold a keyword.
 _HOLDS: dict[str, Callable[[str], bool]] = {
-    **dict.fromkeys(("text", "match_only_text"), _several_words),
+    **dict.fromkeys(_ANALYSED, _several_words),
     **dict.fromkeys(("long", "integer", "short", "byte", "unsigned_long"), _made_of("-0123456789")),
     **dict.fromkeys(("double", "float", "half_float", "scaled_float"), _made_of("-+.0123456789e")),
     "ip": _made_of(".:0123456789abcdef"),

@@ -132,11 +132,14 @@ def build(events: Sequence[Stored], fields: Fields, ignore_above: int | None) ->
     config.setMergePolicy(java("org.apache.lucene.index.NoMergePolicy").INSTANCE)
     writer = java("org.apache.lucene.index.IndexWriter")(directory, config)
     make = _Maker(fields.limits, ignore_above)
+    # A document is what yields its fields: one list goes over to Java in one call.
+    fields_of = jpype.JArray(java("org.apache.lucene.index.IndexableField"))
+    as_list = java("java.util.Arrays").asList
     for event in events:
-        document = java("org.apache.lucene.document.Document")()
+        document: list[Any] = []
         for name, value in event.doc.items():
             _add(document, make, fields, name, values(value))
-        writer.addDocument(document)
+        writer.addDocument(as_list(fields_of(document)))
     writer.commit()
     reader = java("org.apache.lucene.index.DirectoryReader").open(writer)
     writer.close()
@@ -145,7 +148,7 @@ def build(events: Sequence[Stored], fields: Fields, ignore_above: int | None) ->
     return searcher
 
 
-def _add(document: Any, make: _Maker, fields: Fields, name: str, given: list[Any]) -> None:
+def _add(document: list[Any], make: _Maker, fields: Fields, name: str, given: list[Any]) -> None:
     kind = fields.types[name]
     present = False
     for value in given:
@@ -153,19 +156,19 @@ def _add(document: Any, make: _Maker, fields: Fields, name: str, given: list[Any
             field = make.field(name, kind, value)
         except (ValueError, OverflowError, TypeError):
             # logs@settings, of all data streams logs-*: ignore_malformed, so the field is not indexed.
-            document.add(make.ignored(name))
+            document.append(make.ignored(name))
             continue
         if field is None:
-            document.add(make.ignored(name))
+            document.append(make.ignored(name))
             continue
         present = True
-        document.add(field)
+        document.append(field)
         copy = fields.copies.get(name)
         if copy:
-            document.add(make.field(copy, "keyword", lowercase(text_of(value))))
-            document.add(make.name(copy))
+            document.append(make.field(copy, "keyword", lowercase(text_of(value))))
+            document.append(make.name(copy))
     if present:
-        document.add(make.name(name))
+        document.append(make.name(name))
 
 
 def text_of(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -43,19 +44,32 @@ def _in_fields(situation: Situation, argument: str) -> Situation:
     return situation.with_docs(lambda doc: rewritten(doc, [KEYWORD], change, situation.placeholders))
 
 
-def _stored_as_text(situation: Situation, argument: str) -> Situation:
-    """Keywords are looked for where the platform stores the text; the argument names columns that it skips.
+_TOKENS = {
+    "standard": re.compile(r"(?:\w|(?<=[^\W\d_])[.:'](?=[^\W\d_])|(?<=\d)[.,;'](?=\d))+"),
+    "pattern": re.compile(r"[A-Za-z0-9_-]+"),
+}
+"""Elasticsearch's analysers (words.py names the sources): what each makes a token of."""
 
-    A value of an event counts if a column other than these holds it.
+
+def _stored_as_text(situation: Situation, argument: str) -> Situation:
+    """Keywords are looked for in each value that the platform stores, as its column is searched.
+
+    The argument has a pair ``column=how`` for each column that is not searched as one text of any length:
+    ``never``, a number (values of more characters are not searched), or the analyser whose tokens are
+    searched one by one.
     """
-    skipped = {one.strip() for one in argument.split(",")}
+    ways = dict(pair.strip().split("=") for pair in argument.split(",") if "=" in pair)
     events = []
     for event, stored in zip(situation.events, situation.stored, strict=True):
-        found: list[str] = []
-        for name, held in stored.items():
-            if name not in skipped:
-                found += [str(one) for one in (held if isinstance(held, list) else [held])]
-        events.append({**event, "stored text": found})
+        texts: list[str] = []
+        for column, held in stored.items():
+            how = ways.get(column, "")
+            for text in map(str, held if isinstance(held, list) else [held]):
+                if how in _TOKENS:
+                    texts += _TOKENS[how].findall(text.lower())
+                elif how != "never" and (not how or len(text) <= int(how)):
+                    texts.append(text)
+        events.append({**event, "stored text": texts})
 
     def change(value: Value) -> Sequence[Value | Placed]:
         return [("stored text", value)]
@@ -77,7 +91,8 @@ RELAXATIONS = (
     ),
     Relaxation(
         "keywords in stored texts",
-        "Keywords are looked for in what the platform stores, but for the columns that the argument names.",
+        "Keywords are looked for in what the platform stores, column by column as the argument says: not at "
+        "all, up to a length, or token by token.",
         _stored_as_text,
     ),
 )
