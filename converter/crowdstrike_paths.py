@@ -34,18 +34,15 @@ from converter.detection_items import Part
 from converter.errors import PipelineError
 from converter.path_transformations import finds_no_folder
 from converter.rewriting import ABSENCE, PATTERNS, REGEXES, SCALARS, Form, Rewriting
+from converter.volume_paths import DIGITS, VolumePath
+from converter.volume_paths import VOLUME as _VOLUME
 
 _MANY = SpecialChars.WILDCARD_MULTI
 _ONE = SpecialChars.WILDCARD_SINGLE
 _Parts = list[str | SpecialChars]
 
-_VOLUME = "\\Device\\HarddiskVolume"
 _REDIRECTOR = "\\Device\\Mup\\"
 _DIGITS = "0123456789"
-# A number of up to three digits: a pattern for each, because `*` would let folders in. So would three `?`
-# (``1\\A``), which is left out.
-_VOLUMES: tuple[_Parts, ...] = tuple([_VOLUME, *[_ONE] * places] for places in (1, 2, 3))
-_ONE_LETTER: _Parts = [_VOLUME, _ONE, "\\", _ONE]
 _KERNEL = re.compile(r"(?i)HarddiskVolume(?!ShadowCopy)|\\Device\\Mup")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -128,10 +125,11 @@ class DevicePath(Rewriting):
         seen = _Seen.of(value)
         if seen.letter and self.letters == "none":
             return None
-        ways = list(seen.ways())
+        ways = list(seen.ways(cased=isinstance(value, SigmaCasedString)))
         if ways in ([], [common.parts(value)]):
             return None  # No path begins so: it finds nothing, here as with Sysmon.
-        parts = [_one_volume(item, value, list(joined(way))) for way in ways]
+        made = [way if isinstance(way, VolumePath) else common.string(value, way) for way in ways]
+        parts = [common.item(item, str(item.field), one) for one in made]
         return (
             parts[0] if len(parts) == 1 else common.linked(list(common.flat(parts, ConditionOR)), ConditionOR)
         )
@@ -150,7 +148,7 @@ class DevicePath(Rewriting):
             any_case = SigmaRegularExpressionFlag.IGNORECASE in value.flags
             if self.letters != "any" and not (found["any"] and (mixed or any_case)):
                 return None
-            volume = re.escape(_VOLUME) + "[0-9]{1,3}\\\\"
+            volume = re.escape(_VOLUME) + DIGITS + "\\\\"
             return [SigmaRegularExpression(f"{found['begin']}{volume}{rest}", set(value.flags))]
         start = regexes.begin(value)
         if start and start[0] not in "\\:" and not start[0].isalnum():
@@ -160,17 +158,8 @@ class DevicePath(Rewriting):
             raise common.refuse(item, value, "it may find a drive's letter: begin it with a backslash")
         if len(start) > 1 and not any(name.startswith(start[:12].lower()) for name in _KERNEL_BEGINS):
             return None
-        beyond = f"(?:{re.escape(_VOLUME)}[0-9]{{1,3}}|{re.escape(_REDIRECTOR[:-1])})"
+        beyond = f"(?:{re.escape(_VOLUME)}{DIGITS}|{re.escape(_REDIRECTOR[:-1])})"
         return [SigmaRegularExpression(f"^{beyond}.*(?:{text})", set(value.flags))]
-
-
-def _one_volume(item: SigmaDetectionItem, value: SigmaString, way: _Parts) -> Part:
-    """Return the condition for a way to write a path, without folders in the place of a number's digits."""
-    here = common.item(item, str(item.field), common.string(value, way))
-    if way[:4] != _VOLUMES[2]:
-        return here
-    folder = common.string(value, list(joined([*_ONE_LETTER, *way[4:]])))
-    return common.linked([here, common.unless(item, str(item.field), folder)], ConditionAND)
 
 
 _KERNEL_BEGINS = ("\\device\\harddi", "\\harddiskvol", "\\device\\mup\\", "\\mup\\")
@@ -222,7 +211,7 @@ class _Seen:
     def _tells_drives(self) -> bool:
         return not self.stored and self.letter
 
-    def ways(self) -> Iterator[_Parts]:
+    def ways(self, cased: bool) -> Iterator[_Parts | VolumePath]:
         """Yield the patterns for the path as the kernel writes it."""
         behind_drive = frozenset().union(*self.drives.values()) - self.stored
         behind_share = self.share - self.redirector
@@ -233,7 +222,7 @@ class _Seen:
                 yield [_VOLUME, *patterns.parts(rest)]
             elif not rest or rest[0] is _ONE or rest[0] == "\\":
                 beyond = ["\\", *patterns.parts(rest[1:])] if rest else []
-                yield from (list(joined([*volume, *beyond])) for volume in _VOLUMES)
+                yield VolumePath(beyond, cased)
         for rest in patterns.rests(self.pattern, behind_share):
             if not rest or rest[0] not in ("\\", "?", "."):  # `\\\\?\\` and `\\\\.\\` are no shares.
                 yield list(joined([_REDIRECTOR, *patterns.parts(rest)]))

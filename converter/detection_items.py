@@ -23,6 +23,7 @@ from sigma.types import (
 )
 
 from converter.errors import Refusal
+from converter.volume_paths import VolumePath
 
 Part = SigmaDetection | SigmaDetectionItem
 Linking = type[ConditionAND] | type[ConditionOR]
@@ -52,6 +53,8 @@ def value_text(value: SigmaType) -> str:
             return str(value.number)
         case SigmaCompareExpression():
             return f"{value.op.name.lower()} {value_text(value.number)}"
+        case VolumePath():
+            return value.shown
         case SigmaRegularExpression():
             return f"regex {value.regexp}"
         case SigmaCIDRExpression():
@@ -97,18 +100,6 @@ def string(like: SigmaString, parts: Sequence[object]) -> SigmaString:
     made = type(like)("")
     made.s = [part for part in parts if part != ""]  # type: ignore[misc]
     made.original = str(made)
-    return made
-
-
-class Guard(SigmaDetectionItem):
-    """An item that only keeps another to what it means: nothing that the other loses is lost by it."""
-
-
-def unless(like: SigmaDetectionItem, field: str, value: SigmaType) -> Guard:
-    """Return the condition that a field does not hold a value, as a guard beside another condition."""
-    made = Guard(field, [], [value], source=like.source, auto_modifiers=False)
-    made.applied_processing_items = set(like.applied_processing_items)
-    made.negated = True
     return made
 
 

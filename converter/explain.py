@@ -26,6 +26,7 @@ from converter.errors import Refusal, SigconvError
 from converter.plan import BaseRule, CorrelationPlan, Fidelity, Reason
 from converter.rule import Rule
 from converter.rules import RuleSet
+from converter.volume_paths import VolumePath
 
 Path_ = tuple[Any, ...]
 """The place of a detection item: its selection's name, then positions."""
@@ -339,6 +340,8 @@ def _expression(part: Part, within: type | None = None) -> str:
 
 def _value(value: SigmaType) -> str:
     flags = value.flags if isinstance(value, SigmaRegularExpression) else ()
+    if isinstance(value, VolumePath):
+        flags = set()
     letters = "".join(sorted(flag.name[0].lower() for flag in flags))
     return value_text(value) + (f" (flags {letters})" if letters else "")
 

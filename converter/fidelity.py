@@ -12,6 +12,7 @@ from sigma.conditions import ConditionAND, ConditionNOT
 from sigma.types import SigmaString, SpecialChars
 
 from converter.plan import OPERATORS, CorrelationPlan, Fidelity, Reason, Tree
+from converter.volume_paths import VolumePath
 
 _ONE = SpecialChars.WILDCARD_SINGLE
 _Comparisons = AbstractSet[tuple[str, str]]
@@ -114,6 +115,8 @@ def _demanded(node: Any, own: Written) -> _Comparisons:
 def _differs(node: Any, held: Mapping[str, str]) -> bool:
     """Tell whether a comparison cannot hold beside the texts that fields are known to hold."""
     text, value = held.get(getattr(node, "field", None) or ""), getattr(node, "value", None)
+    if isinstance(value, VolumePath):
+        value = value.wider
     if text is None or not isinstance(value, SigmaString):
         return False
     if sum(len(part.lower()) for part in value.s if isinstance(part, str)) > len(text):

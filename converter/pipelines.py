@@ -32,7 +32,6 @@ from converter import (
 )
 from converter.cells import NONE, PLATFORMS, Cell, cell, folder, sources, variants
 from converter.columns import Columns
-from converter.detection_items import Guard
 from converter.errors import Refusal
 from converter.inference import infer_columns, leaves
 from converter.pipeline_items import names_of, relevant
@@ -393,7 +392,7 @@ def _losses(sigma: SigmaRule, pipeline: ProcessingPipeline) -> dict[int, tuple[R
                     for key in applied(item)
                     if key in lossy
                 )
-                if reasons and not isinstance(item, Guard):
+                if reasons:
                     found.update((id(value), reasons) for value in item.value)
             else:
                 walk(item)

@@ -26,6 +26,8 @@ from sigma.types import (
     SpecialChars,
 )
 
+from converter.volume_paths import VolumePath
+
 _ANY, _ONE = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
 _Token = str | SpecialChars
 _Tokens = tuple[_Token, ...]
@@ -73,6 +75,7 @@ def disjoint(
         several: the field can hold several values: each may satisfy one of the two.
         null: the text that the platform stores where there is no value.
     """
+    one, other = (value.wider if isinstance(value, VolumePath) else value for value in (one, other))
     for left, right in ((one, other), (other, one)):
         if isinstance(left, SigmaNull) or (isinstance(left, SigmaExists) and not left.exists):
             return _excludes_missing(right, isinstance(left, SigmaExists), null)
@@ -100,6 +103,8 @@ def within(one: SigmaType, other: SigmaType, kind: Kind) -> bool:
         other: another.
         kind: of the field.
     """
+    if isinstance(one, VolumePath):
+        one, other = (one.on_one, other.on_one) if isinstance(other, VolumePath) else (one.wider, other)
     if isinstance(one, SigmaExists) or isinstance(other, SigmaExists | SigmaNull):
         if isinstance(other, SigmaNull):
             return isinstance(one, SigmaNull) or (isinstance(one, SigmaExists) and not one.exists)

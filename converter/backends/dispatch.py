@@ -27,6 +27,8 @@ from sigma.types import (
     SigmaString,
 )
 
+from converter.volume_paths import VolumePath
+
 _CONDITIONS: dict[type, str] = {
     ConditionOR: "convert_condition_or",
     ConditionAND: "convert_condition_and",
@@ -39,6 +41,7 @@ _VALUES: dict[type, str] = {
     SigmaString: "convert_condition_field_eq_val_str",
     SigmaNumber: "convert_condition_field_eq_val_num",
     SigmaRegularExpression: "convert_condition_field_eq_val_re",
+    VolumePath: "convert_condition_field_eq_val_re",
     SigmaCIDRExpression: "convert_condition_field_eq_val_cidr",
     SigmaCompareExpression: "convert_condition_field_compare_op_val",
     SigmaNull: "convert_condition_field_eq_val_null",

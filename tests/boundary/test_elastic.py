@@ -431,6 +431,45 @@ def test_c6_text_that_needs_no_filter_stays_text() -> None:
     assert "filters" not in conversion.queries[0].extra
 
 
+# elastic/kibana, common/api/detection_engine/model/rule_schema/rule_schemas.schema.yaml:
+# ThresholdRuleOptionalFields has `filters` as QueryRuleOptionalFields has. The documents that a threshold
+# rule counts are those that its query and its filters select.
+@pytest.mark.parametrize(("path", "expected"), [("C:\\a\\PsExec.EXE", 2), ("C:\\a\\cmd.exe", 0)])
+def test_c6_threshold_rules_have_filters(path: str, expected: int) -> None:
+    logsource = {"product": "windows", "category": "process_creation"}
+    named = {"Image|endswith": "\\psexec.exe", "CommandLine|contains": "-S "}
+    detection = {"s": named, "f": {"User|endswith": "\\Ann"}, "condition": "s and not f"}
+    counting = {"type": "event_count", "rules": ["r"], "group-by": ["Computer"], "timespan": "5m"}
+    counting["condition"] = {"gte": 2}
+    docs: list[dict[str, Any]] = [
+        {"title": "r", "name": "r", "logsource": logsource, "detection": detection},
+        {"title": "c", "name": "c", "correlation": counting},
+    ]
+    chosen = RuleSet([Rule(doc, "t.yml", Path("t.yml"), "t.yml", 0) for doc in docs], [], [])
+    conversion = convert(chosen, chosen.rules[1], pipelines.cell("sysmon", "lucene"), Options("any"))
+    [emitted] = conversion.queries
+    written = json.loads(emitted.body)
+    assert "[" not in written["query"]
+    assert "case_insensitive" in json.dumps(written["filters"])
+    users = ["LAB\\bob", "LAB\\ANN", "LAB\\bob"]
+    events: list[dict[str, Any]] = [
+        {
+            "EventID": 1,
+            "Channel": "Microsoft-Windows-Sysmon/Operational",
+            "Provider_Name": "Microsoft-Windows-Sysmon",
+            "UtcTime": f"2026-01-01 00:00:0{second}.000",
+            "Computer": "ws1",
+            "Image": path,
+            "CommandLine": "x -s y",
+            "User": user,
+        }
+        for second, user in enumerate(users)
+    ]
+    stored = [shape_for("sysmon", "elastic").store(event, n) for n, event in enumerate(events)]
+    session = LuceneEngine().load(stored, tables_of(conversion, stored))
+    assert sum(row["count"] for row in session.run(emitted.body).rows) == expected
+
+
 # elastic/integrations packages/system/data_stream/security/_dev/test/pipeline/test-4674.json-expected.json:
 # of `%%1538 %%1542` the document has the codes as a list, in later versions their meaning.
 def test_codes_of_an_access_mask_are_no_text() -> None:

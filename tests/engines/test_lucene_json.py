@@ -166,6 +166,18 @@ def test_threshold_cardinality_is_anded() -> None:
     assert rows(threshold(threshold={"field": ["user"], "value": 4, "cardinality": distinct})) == set()
 
 
+def test_threshold_counts_what_query_and_filters_select() -> None:
+    kept = {
+        "meta": {"negate": False},
+        "query": {"term": {"user": {"value": "EVE", "case_insensitive": True}}},
+    }
+    barred = {"meta": {"negate": True}, "query": {"term": {"code": {"value": "2"}}}}
+    assert rows(threshold(filters=[kept])) == {("eve", 2, (8, 9)), ("eve", 3, (8, 9, 10))}
+    assert rows(threshold(filters=[kept, barred])) == {("eve", 2, (8, 9))}
+    with pytest.raises(EngineError, match="a filter has a query"):
+        rows(threshold(filters=[{"query": {"match_all": {}}}]))
+
+
 def test_threshold_without_fields_counts_everything() -> None:
     found = rows(threshold(threshold={"field": [], "value": 7}))
     assert found == {(7, (0, 3, 5, 6, 7, 1, 2))}

@@ -110,25 +110,27 @@ COMMON: dict[str, Any] = {
     "investigation_fields": record("field_names", field_names=listed(FULL, minItems=1)),
     "timestamp_override": FULL,
 }
+# RuleFilterArray is any array; a filter is packages/kbn-es-query's Filter: a query, negated or not.
+FILTERS = listed(
+    record(
+        "meta query",
+        meta=record("negate", negate={"type": "boolean"}),
+        query={"type": "object", "minProperties": 1, "maxProperties": 1},
+    ),
+    minItems=1,
+)
 KINDS: dict[str, dict[str, Any]] = {
     "eql": {"type": {"const": "eql"}, "language": {"const": "eql"}, "alert_suppression": SUPPRESSION},
     "query": {
         "type": {"const": "query"},
         "language": {"enum": ["lucene", "kuery"]},
-        # RuleFilterArray is any array; a filter is packages/kbn-es-query's Filter: a query, negated or not.
-        "filters": listed(
-            record(
-                "meta query",
-                meta=record("negate", negate={"type": "boolean"}),
-                query={"type": "object", "minProperties": 1, "maxProperties": 1},
-            ),
-            minItems=1,
-        ),
+        "filters": FILTERS,
         "alert_suppression": SUPPRESSION,
     },
     "threshold": {
         "type": {"const": "threshold"},
         "language": {"enum": ["lucene", "kuery"]},
+        "filters": FILTERS,
         "threshold": THRESHOLD,
         "alert_suppression": record("duration", duration=DURATION),
     },

@@ -290,6 +290,7 @@ def test_threshold(kind: str, condition: dict[str, Any], threshold: dict[str, An
     assert (rule["type"], rule["language"]) == ("threshold", "lucene")
     assert rule["threshold"] == threshold
     assert rule["query"] == made.queries[0].extra["query"]
+    assert rule["filters"] == made.queries[0].extra["filters"]
     assert rule["from"] == "now-69m"
     assert rule["alert_suppression"] == {"duration": {"value": 69, "unit": "m"}}
     assert "timestamp_override" not in rule

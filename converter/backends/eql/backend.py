@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from sigma.backends.elasticsearch.elasticsearch_eql import EqlBackend as UpstreamEqlBackend
@@ -32,6 +33,7 @@ from converter.backends.numbers import numeral, whole
 from converter.errors import Refusal
 from converter.inference import leaves
 from converter.plan import BaseRule, CorrelationPlan, Draft, Fidelity, Reason
+from converter.volume_paths import VolumePath
 
 MAX_KEYWORD_FIELDS = 100
 """Keywords are looked for in each declared string field; past this a query is no longer one to run."""
@@ -146,7 +148,8 @@ class EqlBackend(ByType, UpstreamEqlBackend):
             raise column.refused("a regular expression")
         made = regex.translate(column.as_text, cond.value)
         column.found(cond.value)
-        return made
+        # Begins of paths make an automaton that grows by their length only.
+        return replace(made, listed=True) if isinstance(cond.value, VolumePath) and cond.value.plain else made
 
     def convert_condition_field_eq_val_cidr(self, cond: Any, state: ConversionState) -> Node:
         scope = _scope(state)

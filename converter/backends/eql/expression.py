@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from converter.backends import common
 from converter.backends.eql import text
 
 WIDTH = 100
@@ -37,6 +38,8 @@ class Values:
     """Literals as EQL writes them; for ``cidrMatch`` networks without quotes."""
     exact: bool = False
     """For ``:``: no value has a wildcard or a letter, so that ``==`` and ``in`` say the same."""
+    listed: bool = False
+    """For regexes: they may share a list, as one automaton of them stays small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +67,64 @@ Node = Leaf | Values | And | Or | Not
 
 
 def both(args: Iterable[Node]) -> Node:
-    """Return the conjunction, flat and without repetition."""
-    return _join(And, args)
+    """Return the conjunction, flat and without repetition.
+
+    What is none of two lists of a field is none of one list of both; a list is needless beside a shorter one
+    whose values it has.
+    """
+    flat = _join(And, args)
+    if not isinstance(flat, And):
+        return flat
+    barred: dict[object, list[Node]] = {}
+    lists = [arg for arg in flat.args if isinstance(arg, Values)]
+    kept: list[Node] = []
+    for arg in flat.args:
+        if isinstance(arg, Not) and isinstance(arg.arg, Values) and _may_share_a_list(arg.arg):
+            key = (arg.arg.field, arg.arg.operator)
+            if key not in barred:
+                kept.append(arg)
+            barred.setdefault(key, []).append(arg.arg)
+        elif not any(_implies(other, arg) for other in lists):
+            kept.append(arg)
+    return _join(And, [_barred(arg, barred) for arg in kept])
+
+
+def _barred(arg: Node, lists: Mapping[object, list[Node]]) -> Node:
+    if isinstance(arg, Not) and isinstance(arg.arg, Values):
+        found = lists.get((arg.arg.field, arg.arg.operator)) if _may_share_a_list(arg.arg) else None
+        return Not(_merged(found)) if found else arg
+    return arg
+
+
+def _implies(one: Values, other: Node) -> bool:
+    """Tell whether a list implies another, longer one."""
+    return (
+        isinstance(other, Values)
+        and (one.field, one.operator) == (other.field, other.operator)
+        and set(one.values) < set(other.values)
+    )
+
+
+def _may_share_a_list(arg: Values) -> bool:
+    # Elasticsearch makes one automaton of a list of regexes, which then grows past its limit where
+    # each by itself does not.
+    return arg.listed or not arg.operator.startswith("regex")
 
 
 def either(args: Iterable[Node]) -> Node:
-    """Return the disjunction, flat, the values of one field and operator in one list."""
+    """Return the disjunction, flat, the values of one field and operator in one list.
+
+    What alternatives have in common stands before them, once.
+    """
     flat = _join(Or, args)
     if not isinstance(flat, Or):
         return flat
+    if isinstance(shared := _join(Or, common.factored(flat.args, And, both, either)), And):
+        return shared
+    flat = shared if isinstance(shared, Or) else flat
     groups: dict[object, list[Node]] = {}
     for arg in flat.args:
-        # Elasticsearch makes one automaton of a list of regexes, which then grows past its limit where
-        # each by itself does not.
-        listed = isinstance(arg, Values) and not arg.operator.startswith("regex")
+        listed = isinstance(arg, Values) and _may_share_a_list(arg)
         key: object = (arg.field, arg.operator) if listed and isinstance(arg, Values) else arg
         groups.setdefault(key, []).append(arg)
     return _join(Or, [_merged(group) for group in groups.values()])
@@ -145,7 +192,7 @@ def _merged(group: list[Node]) -> Node:
         return first
     same = [node for node in group if isinstance(node, Values)]
     values = tuple(dict.fromkeys(value for node in same for value in node.values))
-    return Values(first.field, first.operator, values, all(node.exact for node in same))
+    return Values(first.field, first.operator, values, all(node.exact for node in same), first.listed)
 
 
 @dataclass(slots=True)

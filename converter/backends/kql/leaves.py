@@ -31,6 +31,7 @@ from converter.backends.kql.regex import translate
 from converter.backends.numbers import numeral, whole
 from converter.columns import Column, Columns
 from converter.errors import Refusal
+from converter.volume_paths import VolumePath
 
 NUMERIC = frozenset({"int", "long", "real"})
 _PARTS = {
@@ -197,7 +198,7 @@ class Leaves:
         letters = "".join(letter for letter, _ in flags)
         column = self.as_text(field)
         test = text.regex(column, (f"(?{letters})" if letters else "") + translate(source, letters))
-        if _finds_nothing(source, sum(flag for _, flag in flags)):
+        if not isinstance(value, VolumePath) and _finds_nothing(source, sum(flag for _, flag in flags)):
             # It finds the empty string, which a missing one is in Kusto.
             test = all_of([text.empty(column, False), test])
         return negation(test) if negated else test

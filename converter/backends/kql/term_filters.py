@@ -40,6 +40,7 @@ from converter.backends.kql.text import plain
 from converter.backends.kql.text_sources import Source, sources
 from converter.columns import Columns
 from converter.plan import Tree
+from converter.volume_paths import VolumePath
 
 TERMS_MAX = 128
 """Of one filter. Beyond that Kusto does not use its index ("has_any operator", Performance tips)."""
@@ -122,6 +123,8 @@ def _args(node: Any) -> list[Any]:
 def _comparison(field: str, value: Any, columns: Columns) -> Filter | None:
     if isinstance(value, SigmaExpansion):
         return _either([_comparison(field, one, columns) for one in value.values])
+    if isinstance(value, VolumePath):
+        value = value.beyond  # Of the volume's name each path has the words.
     if not isinstance(value, SigmaString):
         return None
     source = sources(columns, field)

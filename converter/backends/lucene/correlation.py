@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from converter.backends.lucene import dsl
 from converter.backends.lucene.expression import And, Node, Or, Text, Value, either
 from converter.backends.lucene.query import query
 from converter.errors import Refusal
@@ -85,18 +86,22 @@ def draft(plan: CorrelationPlan, make: Make) -> Draft:
     if any(isinstance(member.source, CorrelationPlan) for member in plan.members):
         reasons.append(_INNER)
     reasons.append(Reason(Fidelity.BROADER, _FIXED, f"any run of the schedule: {INTERVAL_MS // 1000}"))
+    condition = either([leaf.condition for leaf in leaves])
+    # What ignores case stands in filters, as in the query rules of an export: it can be read there.
+    text, filters = dsl.parted(condition) or (query(condition), [])
     rule = {
         "type": "threshold",
         "language": "lucene",
         "index": _indices(leaves),
-        "query": query(either([leaf.condition for leaf in leaves])),
+        "query": text,
+        **({"filters": filters} if filters else {}),
         "threshold": threshold,
         "window": _span(plan.timespan_ms),
         "from": f"now-{_span(plan.timespan_ms + INTERVAL_MS)}",
         "interval": _span(INTERVAL_MS),
     }
-    text = json.dumps(rule, ensure_ascii=False, indent=2) + "\n"
-    return Draft(text, reasons=tuple(dict.fromkeys(reasons)), extra=rule)
+    written = json.dumps(rule, ensure_ascii=False, indent=2) + "\n"
+    return Draft(written, reasons=tuple(dict.fromkeys(reasons)), extra=rule)
 
 
 _TOLD_APART = "the rules are told apart by the distinct values of one field only"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from converter.backends.lucene.expression import (
@@ -83,7 +84,10 @@ def _write(node: Node) -> dict[str, Any]:
             barred = [_write(item.item) for item in items if isinstance(item, Not)]
             return _bool({"filter": held, "must_not": barred})
         case Or(items):
-            return {"bool": {"should": [_write(item) for item in items], "minimum_should_match": 1}}
+            alternatives = _alternatives(items)
+            if len(alternatives) == 1:
+                return alternatives[0]
+            return {"bool": {"should": alternatives, "minimum_should_match": 1}}
         case Not(item):
             return _bool({"must_not": [_write(item)]})
         case Exists(name):
@@ -100,6 +104,29 @@ def _write(node: Node) -> dict[str, Any]:
             return _text(name, node)
     # Only query_string searches every field.
     return {"query_string": {"query": query(node)}}
+
+
+def _alternatives(items: Sequence[Node]) -> list[dict[str, Any]]:
+    """Return the queries of an OR; whole values of one field, compared as written, are one of them."""
+    lists: dict[str, list[str]] = {}
+    for item in items:
+        if (pair := _whole(item)) is not None:
+            lists.setdefault(pair[0], []).append(pair[1])
+    found = []
+    for item in items:
+        pair = _whole(item)
+        if pair is None or len(lists[pair[0]]) == 1:
+            found.append(_write(item))
+        elif pair[1] == lists[pair[0]][0]:
+            found.append({"terms": {pair[0]: lists[pair[0]]}})
+    return found
+
+
+def _whole(node: Node) -> tuple[str, str] | None:
+    """Return field and value of a comparison that `terms` can say."""
+    if isinstance(node, Text) and not node.folds and node.field is not None and node.plain is not None:
+        return node.field, node.plain
+    return (node.field, node.text) if isinstance(node, Value) and node.field is not None else None
 
 
 def _bool(clauses: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 
 from sigma.types import SpecialChars
 
+from converter.backends import common
+
 Part = str | SpecialChars
 """Literal text, ``WILDCARD_MULTI`` or ``WILDCARD_SINGLE``."""
 _LETTER = re.compile(r"[A-Za-z]")
+IGNORED = "_ignored"
+"""Elasticsearch's own field: the names of the fields of which a document has values that are not indexed."""
 ANY, ONE = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
 
 
@@ -100,17 +104,73 @@ Node = Text | Phrase | Regex | Value | Compare | Exists | And | Or | Not
 
 
 def both(items: Sequence[Node]) -> Node:
-    """Return the AND of nodes, flat and without repetition."""
-    return _join(And, items)
+    """Return the AND of nodes, flat and without repetition.
+
+    Alternatives are needless beside fewer of them; several NOT beside each other are one, of any of them.
+    """
+    flat = _join(And, items)
+    if not isinstance(flat, And):
+        return flat
+    options = [_options(item) for item in flat.items]
+    kept = [
+        item
+        for item, mine in zip(flat.items, options, strict=True)
+        if isinstance(item, Not) or not any(other < mine for other in options)
+    ]
+    barred = [item.item for item in kept if isinstance(item, Not)]
+    if len(barred) > 1:
+        kept = [item for item in kept if not isinstance(item, Not)]
+        kept.append(negation(either(barred)))
+    return _join(And, _with_one_ignored(kept))
+
+
+def _with_one_ignored(items: Sequence[Node]) -> list[Node]:
+    """Ask once whether a field's value is not indexed: ``(a OR i) AND (b OR i)`` is ``i OR (a AND b)``."""
+    groups: dict[Value, list[Node]] = {}
+    for item in items:
+        if (found := _ignored(item)) is not None:
+            groups.setdefault(found[0], []).append(found[1])
+    made: list[Node] = []
+    for item in items:
+        found = _ignored(item)
+        if found is None or len(groups[found[0]]) == 1:
+            made.append(item)
+        elif found[1] == groups[found[0]][0]:
+            made.append(either([both(groups[found[0]]), found[0]]))
+    return made
+
+
+def _ignored(item: Node) -> tuple[Value, Node] | None:
+    """Return of alternatives the one that a field is among those not indexed, and the others."""
+    if not isinstance(item, Or):
+        return None
+    found = [one for one in item.items if isinstance(one, Value) and one.field == IGNORED]
+    others = [one for one in item.items if one not in found]
+    return (found[0], either(others)) if len(found) == 1 and others else None
+
+
+def _options(item: Node) -> frozenset[Node]:
+    return frozenset(item.items if isinstance(item, Or) else (item,))
 
 
 def either(items: Sequence[Node]) -> Node:
-    """Return the OR of nodes, flat and without repetition."""
-    return _join(Or, items)
+    """Return the OR of nodes, flat and without repetition; what all ask for stands before it, once."""
+    flat = _join(Or, items)
+    if not isinstance(flat, Or):
+        return flat
+    return _join(Or, common.factored(flat.items, And, both, either))
 
 
 def negation(item: Node) -> Node:
-    """Return the NOT of a node: Lucene cannot say it twice in a row."""
+    """Return the NOT of a node: Lucene cannot say it twice in a row.
+
+    Of alternatives that are negated themselves it asks for what they bar: ``NOT (a OR NOT b)`` is
+    ``b AND NOT a``.
+    """
+    if isinstance(item, Or) and any(isinstance(one, Not) for one in item.items):
+        asked = [one.item for one in item.items if isinstance(one, Not)]
+        others = [one for one in item.items if not isinstance(one, Not)]
+        return both([*asked, *([Not(either(others))] if others else [])])
     return item.item if isinstance(item, Not) else Not(item)
 
 

@@ -15,6 +15,7 @@ from converter.backends.eql import addresses
 from converter.backends.lucene import limits, words
 from converter.backends.lucene.expression import (
     ANY,
+    IGNORED,
     Compare,
     Exists,
     Node,
@@ -41,8 +42,6 @@ _FAMILIES = {
     **dict.fromkeys(("double", "float", "half_float", "scaled_float"), "float"),
     **{name: name for name in ("ip", "boolean", "date", "flattened")},
 }
-IGNORED = "_ignored"
-"""Elasticsearch's own field: the names of the fields of which a document has values that are not indexed."""
 _NUMERAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 

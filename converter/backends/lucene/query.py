@@ -73,9 +73,7 @@ def _clauses(node: Node) -> int:
 def _write(node: Node) -> str:
     match node:
         case And():
-            if name := _common_field(node.items):
-                return f"{name}:({' AND '.join(_value(item) for item in node.items)})"
-            return " AND ".join(_inside_and(item) for item in node.items)
+            return _and(node)
         case Or():
             return _or(node)
         case Not():
@@ -90,6 +88,36 @@ def _write(node: Node) -> str:
 def _named(name: str) -> str:
     text.field(name)
     return name
+
+
+def _and(node: And) -> str:
+    """Group what is asked of each field, in the order in which the fields first stand."""
+    groups: dict[str | None, list[Node]] = {}
+    for item in node.items:
+        name = _field(item)
+        groups.setdefault(name, []).append(item)
+    written = []
+    for item in node.items:
+        name = _field(item)
+        if name is None or len(groups.get(name, ())) == 1:
+            written.append(_inside_and(item))
+        elif name in groups:
+            values = " AND ".join(_asked(one) for one in groups.pop(name))
+            written.append(f"{text.field(name)}:({values})")
+    return " AND ".join(written)
+
+
+def _field(node: Node) -> str | None:
+    """Return the one field that a comparison, or alternatives of comparisons, look at."""
+    if isinstance(node, Or):
+        fields = {_field(item) if not isinstance(item, Or) else None for item in node.items}
+        return fields.pop() if len(fields) == 1 else None
+    return node.field if isinstance(node, Text | Phrase | Regex | Value | Compare) else None
+
+
+def _asked(node: Node) -> str:
+    """Return what is asked of a field, beside other things, without its name."""
+    return f"({' OR '.join(map(_value, node.items))})" if isinstance(node, Or) else _value(node)
 
 
 def _or(node: Or) -> str:

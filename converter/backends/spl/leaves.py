@@ -45,6 +45,7 @@ from converter.backends.spl.text import (
 )
 from converter.columns import Columns
 from converter.errors import Refusal
+from converter.volume_paths import VolumePath
 
 _ANY, _ONE = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
 _COMPARE: Mapping[CompareOperators, str] = {
@@ -87,6 +88,8 @@ def _of_value(name: str, value: SigmaType, columns: Columns) -> Node:
             return Not(present(name, columns))
         case SigmaExists():
             return present(name, columns) if value.exists else Not(present(name, columns))
+        case VolumePath():
+            return _volume(name, value, columns)
         case SigmaRegularExpression():
             return _regex(name, value, columns)
         case SigmaCIDRExpression():
@@ -315,6 +318,15 @@ def _regex(name: str, value: SigmaRegularExpression, columns: Columns) -> Leaf:
         weaker=some and (some if some.search else some.weaker),
         regex=(bare, pattern((f"(?{flags})" if flags else "") + source)) if bare == name else None,
     )
+
+
+def _volume(name: str, value: VolumePath, columns: Columns) -> Leaf:
+    """Return the leaf of paths on a volume; `search` has no pattern for the number's digits."""
+    searched = _searched(name, value_parts(value.wider), value.cased, columns)
+    if "search" in searched:
+        searched = {"weaker": Leaf("", "", **searched)}  # type: ignore[arg-type]
+    flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
+    return _pattern(held(name, columns).text, str(value.regexp), flags, searched)
 
 
 def _matches_empty(source: str) -> bool:

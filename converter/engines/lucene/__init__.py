@@ -61,14 +61,18 @@ class LuceneEngine:
             for maker in makers:
                 dsl_query(_inner(body), maker, lenient=self.lenient)
             return
-        query = text if body is None else Rule(body).query
+        rule = None if body is None else Rule(body)
+        query = text if rule is None else rule.query
         _accepted_by_lucene(query)
         known = {name for maker in makers for name in maker.fields.types}
         for name in sorted(fields_of(parse(query)) - known - {"*"}):
             if not any(one.startswith(name + ".") for one in known):
                 raise EngineError("SC402", f"no index has a field '{name}'")
         for maker in makers:
-            query_of(query, maker, lenient=self.lenient)
+            if rule is None:
+                query_of(query, maker, lenient=self.lenient)
+            else:
+                dsl_query(rule.search, maker, lenient=self.lenient)
 
 
 def _different(tables: Mapping[str, Columns]) -> list[Columns]:
@@ -142,7 +146,7 @@ class LuceneSession:
             inner = _inner(body)
             return _ids(self._search(lambda maker: dsl_query(inner, maker, lenient=lenient)))
         rule = Rule(body)
-        hits = self._search(lambda maker: query_of(rule.query, maker, lenient=lenient))
+        hits = self._search(lambda maker: dsl_query(rule.search, maker, lenient=lenient))
         return Result(rows=tuple(alerts(rule, [event for event in hits if rule.searches(event.index)])))
 
     def _search(self, make: Callable[[Maker], Any]) -> list[Stored]:

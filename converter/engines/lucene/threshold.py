@@ -1,10 +1,11 @@
 """Elastic Security's threshold rules: scheduled, with a fixed lookback.
 
-A run at time T searches the documents of [T - from, T], puts them into buckets by the values of the group
-fields (a document that lacks one is in none), and alerts for each bucket with at least `value` documents
-and, if asked, at least so many distinct values of the first cardinality's field. Runs are `interval` apart;
-here at its multiples, so that what is found does not depend on when the engine is started. Elasticsearch's
-cardinality is approximate above 3,000 values; here it is exact.
+A run at time T searches the documents of [T - from, T] with the rule's query and its filters
+(elastic/kibana, rule_schemas.schema.yaml: ThresholdRuleOptionalFields has ``filters``). It puts them into
+buckets by the values of the group fields (a document that lacks one is in none), and alerts for each bucket
+with at least `value` documents and, if asked, at least so many distinct values of the first cardinality's
+field. Runs are `interval` apart; here at its multiples, so that what is found does not depend on when the
+engine is started. Elasticsearch's cardinality is approximate above 3,000 values; here it is exact.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _KEYS = {
     "language",
     "index",
     "query",
+    "filters",
     "threshold",
     "window",
     "from",
@@ -51,6 +53,8 @@ class Rule:
         if not isinstance(threshold, dict) or set(threshold) - {"field", "value", "cardinality"}:
             raise EngineError("SC402", "a threshold has field, value and cardinality")
         self.query = str(body["query"])
+        self.search = _searched(self.query, body.get("filters") or [])
+        """The query and the filters as one query of the DSL."""
         self.index: list[str] = [str(name) for name in body.get("index") or []]
         self.fields: list[str] = [str(name) for name in threshold["field"]]
         self.value = _positive(threshold["value"])
@@ -69,6 +73,16 @@ class Rule:
     def searches(self, index: str) -> bool:
         """Tell whether the rule searches an index; a pattern's own name is taken as one of its indices."""
         return not self.index or any(index == one or fnmatchcase(index, one) for one in self.index)
+
+
+def _searched(query: str, filters: Any) -> dict[str, Any]:
+    """Return what Kibana searches: the query and all filters, negated or not (kbn-es-query, buildEsQuery)."""
+    occurs: dict[str, list[Any]] = {"filter": [{"query_string": {"query": query}}], "must_not": []}
+    for one in filters:
+        if not isinstance(one, dict) or set(one) != {"meta", "query"} or set(one["meta"]) != {"negate"}:
+            raise EngineError("SC402", "a filter has a query, and says whether it is negated")
+        occurs["must_not" if one["meta"]["negate"] else "filter"].append(one["query"])
+    return {"bool": {occur: queries for occur, queries in occurs.items() if queries}}
 
 
 def _positive(value: Any) -> int:

@@ -93,12 +93,10 @@ def _what(item: ExportItem, query: ExportQuery) -> dict[str, Any]:
         return {"type": "eql", "language": "eql", "query": query.body}
     if query.extra.get("type") == "threshold":
         threshold = {"cardinality": [], **query.extra["threshold"]}
-        return {
-            "type": "threshold",
-            "language": "lucene",
-            "query": query.extra["query"],
-            "threshold": threshold,
-        }
+        what = {"type": "threshold", "language": "lucene", "query": query.extra["query"]}
+        # Kibana's ThresholdRuleOptionalFields has filters too.
+        filters = {"filters": query.extra["filters"]} if "filters" in query.extra else {}
+        return {**what, **filters, "threshold": threshold}
     if query.extension == "json":
         raise Refusal(
             "SC210",

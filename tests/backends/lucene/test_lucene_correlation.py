@@ -93,11 +93,24 @@ def test_the_whole_rule() -> None:
     logs = rule("a", index=["logs-a-*", "logs-b-*"])
     other = rule("b", index="winlogbeat-*")
     [draft] = LuceneBackend().correlation(plan("temporal", logs, other, by=("host", "user")))
+    alternatives = [
+        {
+            "bool": {
+                "filter": [
+                    {"term": {"event.code": {"value": code}}},
+                    {"wildcard": {"kind": {"value": f"*{kind}*", "case_insensitive": True}}},
+                ]
+            }
+        }
+        for code, kind in (("1", "a"), ("3", "b"))
+    ]
+    either = {"bool": {"should": alternatives, "minimum_should_match": 1}}
     assert json.loads(draft.text) == {
         "type": "threshold",
         "language": "lucene",
         "index": ["logs-a-*", "logs-b-*", "winlogbeat-*"],
-        "query": "(event.code:1 AND kind:/.*[Aa].*/) OR (event.code:3 AND kind:/.*[Bb].*/)",
+        "query": "*",
+        "filters": [{"meta": {"negate": False}, "query": either}],
         "threshold": {
             "field": ["host", "user"],
             "value": 1,
@@ -227,7 +240,7 @@ BURST = plan("event_count", A, name="burst", thresholds=[("gte", 4)], by=("host"
 
 def test_nested_correlations_are_flattened() -> None:
     outer = body(plan("temporal_ordered", INNER, C))
-    assert outer["query"].count("event.code") == 3
+    assert json.dumps(outer["filters"]).count("event.code") == 3
     assert outer["threshold"]["cardinality"] == [{"field": "event.code", "value": 3}]
     counted = body(plan("event_count", INNER, thresholds=[("gte", 3)]))
     assert counted["threshold"] == {"field": ["host"], "value": 3}

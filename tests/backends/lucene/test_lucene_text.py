@@ -140,7 +140,7 @@ def test_selection(selection: Any, expected: str | None) -> None:
         ("not a", "NOT f:1"),
         ("not not a", "f:1"),
         ("a and not b", "f:1 AND NOT g:2"),
-        ("not a and not b", "NOT f:1 AND NOT g:2"),
+        ("not a and not b", "NOT (f:1 OR g:2)"),
         ("a or not b", "f:1 OR (NOT g:2)"),
         ("not (a or b)", "NOT (f:1 OR g:2)"),
         ("not (a and b)", "NOT (f:1 AND g:2)"),
