@@ -12,6 +12,7 @@ and one between is refused.
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -150,16 +151,17 @@ class _Data(Rewriting):
             # Sysmon's text in another case than Sysmon's, as written: no event has it, nor has any text.
             raise common.refuse(item, value, "Sysmon writes it in another case")
 
+    @abstractmethod
     def of_kinds(self, item: SigmaDetectionItem, kinds: Sequence[str]) -> Part:
         """Return the condition that the data is of one of some kinds: dword, qword, binary."""
-        raise NotImplementedError
 
+    @abstractmethod
     def of_numbers(
         self, item: SigmaDetectionItem, value: SigmaType, kind: str, numbers: Sequence[int]
     ) -> Part:
         """Return the condition that the data is one of some numbers of a kind."""
-        raise NotImplementedError
 
+    @abstractmethod
     def of_text(self, item: SigmaDetectionItem, value: SigmaType, digits: bool) -> Part:
         """Return the condition that the data is a text that a value matches.
 
@@ -168,23 +170,22 @@ class _Data(Rewriting):
             value: a pattern, which finds nothing of what is no text, but for ``digits``.
             digits: whether the value matches texts of digits, as numbers are stored.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def of_empty(self, item: SigmaDetectionItem) -> Part:
         """Return the condition that the data is an empty text, Sysmon's ``(Empty)``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def of_blank(self, item: SigmaDetectionItem, value: SigmaString) -> Part:
         """Return the condition for a rule's empty text, which no event of Sysmon has."""
-        raise NotImplementedError
 
+    @abstractmethod
     def of_any(self, item: SigmaDetectionItem) -> Part:
         """Return the condition that there is data of any kind."""
-        raise NotImplementedError
 
+    @abstractmethod
     def of_none(self, item: SigmaDetectionItem) -> Part:
         """Return the condition that there is no data, as with keys."""
-        raise NotImplementedError
 
 
 def _matches_digits(pattern: Tokens) -> bool:

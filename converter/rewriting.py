@@ -9,6 +9,7 @@ cell, negated too: what a step makes of a value holds for just the same events, 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import ClassVar
@@ -159,13 +160,13 @@ class Rewriting(DetectionItemTransformation):
         """Whether no later step of the pipeline takes what this one does not know; steps in a row say so."""
         return True
 
+    @abstractmethod
     def rewrite(self, item: SigmaDetectionItem) -> Part | None:
         """Return what the item becomes, or None if it stays (its values then mean the same as stored).
 
         Raises:
             Refusal: SC201 for a value that cannot be rewritten although its form is a proven one.
         """
-        raise NotImplementedError
 
     def check(self, item: SigmaDetectionItem) -> None:
         """Refuse an item with a value whose form is not a proven one.
