@@ -21,7 +21,9 @@ def instances(value: Value) -> Iterator[Any]:
     """Yield values that satisfy one value of a rule, the plainest first."""
     match value:
         case Text():
-            yield from dict.fromkeys(_fill(value.parts, filler) for filler in FILLERS)
+            # An empty text is missing in Kusto: what may be anything is something first.
+            fillers = FILLERS if set(value.parts) != {Wild.ANY} else (*FILLERS[1:], *FILLERS[:1])
+            yield from dict.fromkeys(_fill(value.parts, filler) for filler in fillers)
         case Regex():
             yield from regexes.texts(compile_regex(value))
         case Number(_, _, str()):
