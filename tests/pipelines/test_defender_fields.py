@@ -71,7 +71,11 @@ def test_a_rule_on_a_field_selects_the_stored_event_with_that_value(target, cate
     assert found == [0]
     reasons = base(target, category, selection(category, field, value))[1]
     assert (
-        category in {*PARTLY, "file_event"} or field in LOSSY or target in ("eql", "lucene") or reasons == []
+        category in {*PARTLY, "file_event"}
+        or field in LOSSY
+        or target in ("eql", "lucene")
+        # What no public row shows is named (pipelines/defender/*.assumptions.yml).
+        or {str(one.fidelity) for one in reasons} <= {"assumed"}
     )
 
 
@@ -307,7 +311,9 @@ def test_two_fields_of_an_event_lose_what_either_of_them_loses(target):
 
 def test_no_data_loses_what_is_missing_and_data_what_is_more():
     for details, fidelity in (("(Empty)", "narrower"), ("Service", "broader")):
-        (reason,) = base("eql", "registry_set", {"Details": details})[1]
-        assert str(reason.fidelity) == fidelity
+        reasons = {str(one.fidelity) for one in base("eql", "registry_set", {"Details": details})[1]}
+        # No public row of Defender has data of a registry value.
+        assert reasons == {fidelity, "assumed"}
     exception = {"s": {"TargetObject": "x"}, "f": {"Details": "(Empty)"}, "condition": "s and not f"}
-    assert {str(one.fidelity) for one in base("eql", "registry_set", exception)[1]} == {"broader"}
+    reasons = {str(one.fidelity) for one in base("eql", "registry_set", exception)[1]}
+    assert reasons == {"broader", "assumed"}

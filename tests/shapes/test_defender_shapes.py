@@ -1,15 +1,20 @@
 """Defender's events as the three platforms store them."""
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
 
+from converter import assumptions
+from converter.pipelines import cell
 from converter.shapes import defender_elastic, defender_rows, shape_for
+from tests.support import ROOT
 
 PAIRS = yaml.safe_load((Path(__file__).parent / "data" / "defender_elastic.yml").read_text())
+ASSUMED = ROOT / "pipelines" / "defender" / "elastic.assumptions.yml"
 GUID = "{FA4A0DE6-E8A8-5D2F-0000-001094619900}"
 
 
@@ -19,6 +24,46 @@ def test_a_published_record_becomes_its_document(pair):
     wanted = pair["stored"] | pair["later"]
     assert {name: doc.get(name) for name in wanted} == wanted
     assert [name for name in pair["absent"] if name in doc] == []
+
+
+# Columns that the pipeline names and no document above shows: what pipeline_device.yml makes them of, or the
+# assumption that stands for them.
+OF_THE_INGEST = {
+    **{f"process.hash.{name}": "SHA1 and SHA256 of a process" for name in ("sha1", "sha256")},
+    "process.pe.company": "ProcessVersionInfoCompanyName",
+    "process.pe.product": "ProcessVersionInfoProductName",
+    "process.Ext.api.parameters.desired_access_numeric": "defender-elastic-2",
+    "Target.process.executable": "defender-elastic-3",
+    "registry.data.strings": "defender-elastic-4",
+    "m365_defender.event.process.id": "ProcessId of an API call",
+    "m365_defender.event.previous.folder_path": "PreviousFolderPath; the step `source_filename` is narrower",
+    "m365_defender.event.previous.file_name": "PreviousFileName; the same",
+    "m365_defender.event.previous.registry_key": "PreviousRegistryKey",
+}
+
+
+def test_every_mapped_column_is_in_a_published_document_or_is_accounted_for():
+    text = (ROOT / "pipelines" / "defender" / "elastic.yml").read_text(encoding="utf-8")
+    used = {
+        name
+        for name in cell("defender", "eql").columns
+        if re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", text)
+    }
+    shown = {name for pair in PAIRS for name in (*pair["stored"], *pair["later"])}
+    assert used - shown == set(OF_THE_INGEST)
+    known = {one.id for one in assumptions.read(ASSUMED, ASSUMED.name)}
+    assert {why for why in OF_THE_INGEST.values() if why.startswith("defender-")} <= known
+
+
+def test_every_property_of_additional_fields_is_assumed():
+    """No public row shows AdditionalFields of these events: a query that reads it says so."""
+    folder = ASSUMED.parent
+    for platform, language in (("kusto", "kql"), ("splunk", "spl")):
+        columns = cell("defender", language).columns
+        read = {name for name, one in columns.items() if "AdditionalFields" in str(one.via)}
+        entries = assumptions.read(folder / f"{platform}.assumptions.yml", platform)
+        assert read <= {name for entry in entries for name in entry.columns}
+        assert len(read) >= 8
 
 
 def test_an_api_call_and_a_driver_join_folder_and_file():
