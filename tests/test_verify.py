@@ -82,7 +82,7 @@ def _five(source: str) -> list[tuple[str, dict[str, object]]]:
 
 
 def _of_json(one: dict[str, object]) -> str:
-    """Return the label of a right query: of Splunk it is assumed that events are within 5,000 bytes of JSON."""
+    """Return the label of a right query: on Splunk, events are assumed to be within 5,000 bytes of JSON."""
     return "assumed" if one["target"] == "spl" else "exact"
 
 
