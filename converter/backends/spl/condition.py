@@ -10,11 +10,12 @@ from typing import Any
 from sigma.conditions import ConditionAND, ConditionItem, ConditionNOT, ConditionOR, ConditionValueExpression
 from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
 
-from converter.backends.spl import expressions, searching
+from converter.backends.spl import expressions, repeats, searching
 from converter.backends.spl.leaves import leaf
 from converter.backends.spl.nodes import Junction, Leaf, Node, join, negate
 from converter.backends.spl.raw import keyword
 from converter.backends.spl.text import is_term, word
+from converter.backends.spl.tidy import tidy
 from converter.columns import Columns
 from converter.errors import Refusal
 from converter.plan import Tree
@@ -29,15 +30,19 @@ def build(tree: Tree, columns: Columns) -> Node:
     Raises:
         Refusal: SC201, SC206, SC209.
     """
+    return tidy(_build(tree, columns))
+
+
+def _build(tree: Tree, columns: Columns) -> Node:
     match tree:
         case FieldValue():
             return leaf(tree, columns)
         case ConditionValueExpression():
             return keyword(tree.value, columns)
         case ConditionNOT():
-            return negate(build(_argument(tree), columns))
+            return negate(_build(_argument(tree), columns))
         case ConditionAND() | ConditionOR():
-            items = [build(one, columns) for one in tree.args if one is not None]
+            items = [_build(one, columns) for one in tree.args if one is not None]
             if not items:
                 raise Refusal("SC209", "a part of the condition is empty")
             return join("and" if isinstance(tree, ConditionAND) else "or", items)
@@ -73,8 +78,9 @@ def split(node: Node, state: Mapping[str, Any]) -> Split:
     if len(regexes) == len(rest):
         return Split(terms, tuple(f"regex {field}={regex}" for field, regex in regexes))
     if len(rest) == 1:
-        return Split(terms, ("where " + expressions.render(rest[0]),))
-    return Split(terms, ("where " + " AND ".join(map(expressions.conjunct, rest)),))
+        return Split(terms, tuple(repeats.once("where " + expressions.render(rest[0]), terms)))
+    where = "where " + " AND ".join(map(expressions.conjunct, rest))
+    return Split(terms, tuple(repeats.once(where, terms)))
 
 
 def narrowed(node: Node, state: Mapping[str, Any]) -> str:
