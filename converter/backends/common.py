@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 N = TypeVar("N")
 
 
 def factored(
     items: Sequence[N],
-    conjunction: type[Any],
+    parts_of: Callable[[N], Sequence[N]],
     both: Callable[[Sequence[N]], N],
     either: Callable[[Sequence[N]], N],
 ) -> list[N]:
@@ -25,11 +25,11 @@ def factored(
 
     Args:
         items: the alternatives, two or more.
-        conjunction: the type of an AND, with its parts as ``args`` or ``items``.
+        parts_of: gives the parts of an AND; of anything else itself.
         both: makes an AND.
         either: makes an OR.
     """
-    parts = [_parts(item, conjunction) for item in items]
+    parts = [list(parts_of(item)) for item in items]
     shared = [part for part in parts[0] if all(part in other for other in parts[1:])]
     if shared:
         return [_joined(parts, shared, both, either)]
@@ -49,7 +49,7 @@ def factored(
                 kept.append(_joined(chosen, shared, both, either))
             elif not any(held is one for one in chosen):
                 kept.append(item)
-        return factored(kept, conjunction, both, either) if len(kept) > 1 else kept
+        return factored(kept, parts_of, both, either) if len(kept) > 1 else kept
     return list(items)
 
 
@@ -63,9 +63,3 @@ def _joined(
     if not all(rests):
         return both(list(shared))  # One of them asks for nothing else.
     return both([*shared, either([both(rest) for rest in rests])])
-
-
-def _parts(item: Any, conjunction: type[Any]) -> list[Any]:
-    if not isinstance(item, conjunction):
-        return [item]
-    return list(item.args if hasattr(item, "args") else item.items)

@@ -89,6 +89,10 @@ def both(args: Iterable[Node]) -> Node:
     return _join(And, [_barred(arg, barred) for arg in kept])
 
 
+def _conjuncts(arg: Node) -> tuple[Node, ...]:
+    return arg.args if isinstance(arg, And) else (arg,)
+
+
 def _barred(arg: Node, lists: Mapping[object, list[Node]]) -> Node:
     if isinstance(arg, Not) and isinstance(arg.arg, Values):
         found = lists.get((arg.arg.field, arg.arg.operator)) if _may_share_a_list(arg.arg) else None
@@ -119,7 +123,7 @@ def either(args: Iterable[Node]) -> Node:
     flat = _join(Or, args)
     if not isinstance(flat, Or):
         return flat
-    if isinstance(shared := _join(Or, common.factored(flat.args, And, both, either)), And):
+    if isinstance(shared := _join(Or, common.factored(flat.args, _conjuncts, both, either)), And):
         return shared
     flat = shared if isinstance(shared, Or) else flat
     groups: dict[object, list[Node]] = {}

@@ -149,6 +149,10 @@ def _ignored(item: Node) -> tuple[Value, Node] | None:
     return (found[0], either(others)) if len(found) == 1 and others else None
 
 
+def _conjuncts(item: Node) -> tuple[Node, ...]:
+    return item.items if isinstance(item, And) else (item,)
+
+
 def _options(item: Node) -> frozenset[Node]:
     return frozenset(item.items if isinstance(item, Or) else (item,))
 
@@ -158,7 +162,7 @@ def either(items: Sequence[Node]) -> Node:
     flat = _join(Or, items)
     if not isinstance(flat, Or):
         return flat
-    return _join(Or, common.factored(flat.items, And, both, either))
+    return _join(Or, common.factored(flat.items, _conjuncts, both, either))
 
 
 def negation(item: Node) -> Node:

@@ -15,7 +15,7 @@ from converter.backends.spl.leaves import leaf
 from converter.backends.spl.nodes import Junction, Leaf, Node, join, negate
 from converter.backends.spl.raw import keyword
 from converter.backends.spl.text import is_term, word
-from converter.backends.spl.tidy import tidy
+from converter.backends.spl.tidy import conjuncts, tidy
 from converter.columns import Columns
 from converter.errors import Refusal
 from converter.plan import Tree
@@ -69,8 +69,8 @@ class Split:
 
 def split(node: Node, state: Mapping[str, Any]) -> Split:
     """Return the search of a condition, within the index that the pipeline's state names."""
-    conjuncts = parts(node)
-    rest = [item for item in conjuncts if not searching.exact(item)]
+    asked = conjuncts(node)
+    rest = [item for item in asked if not searching.exact(item)]
     terms = narrowed(node, state)
     if not rest:
         return Split(terms, ())
@@ -91,7 +91,7 @@ def narrowed(node: Node, state: Mapping[str, Any]) -> str:
     """
     index = index_term(state)
     found = searching.bound(node)
-    items = [*([Leaf("", "", search=index)] if index else []), *(_needed(parts(found)) if found else [])]
+    items = [*([Leaf("", "", search=index)] if index else []), *(_needed(conjuncts(found)) if found else [])]
     # Where to look stands first.
     items.sort(key=_later)
     if (term := str(state.get("term") or "")) and is_term(term):
@@ -120,11 +120,6 @@ def _field(item: Node) -> str | None:
         fields = {_field(one) for one in item.items}
         return fields.pop() if len(fields) == 1 else None
     return None
-
-
-def parts(item: Node) -> tuple[Node, ...]:
-    """Return the AND-ed parts of a condition."""
-    return item.items if isinstance(item, Junction) and item.op == "and" else (item,)
 
 
 def index_term(state: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from converter.backends.spl.held import held
 from converter.backends.spl.lanes import Stage, Step, base_rules, discriminators
 from converter.backends.spl.nodes import Leaf, Node, join
 from converter.backends.spl.text import quoted
+from converter.backends.spl.tidy import conjuncts
 from converter.columns import Columns
 from converter.plan import BaseRule, CorrelationPlan
 
@@ -24,7 +25,7 @@ class Rows:
         self.parts = discriminators(self.trees)
         """For each base rule what tells it from all others, or None."""
         self.exact = all(map(searching.exact, self.trees))
-        shared = condition.parts(self.trees[0])
+        shared = conjuncts(self.trees[0])
         self.said = [part for part in shared if searching.exact(part) and all(map(_has(part), self.trees))]
         """What the base search says of all rules just as they do: no expression says it again."""
 
@@ -40,8 +41,8 @@ class Rows:
                 for index, tree in zip(indices, self.trees, strict=True)
             ]
             return condition.narrowed(join("or", trees), {})
-        shared = [part for part in condition.parts(self.trees[0]) if all(map(_has(part), self.trees))]
-        rest = [[part for part in condition.parts(tree) if part not in shared] for tree in self.trees]
+        shared = [part for part in conjuncts(self.trees[0]) if all(map(_has(part), self.trees))]
+        rest = [[part for part in conjuncts(tree) if part not in shared] for tree in self.trees]
         if not shared or not all(rest):
             return condition.narrowed(join("or", self.trees), states[0])
         either = join("or", [join("and", parts) for parts in rest])
@@ -56,7 +57,7 @@ class Rows:
 
     def _rest(self, tree: Node) -> Node | None:
         """Return what is left of a condition after what all have in common; None if that is all of it."""
-        left = [part for part in condition.parts(tree) if part not in self.said]
+        left = [part for part in conjuncts(tree) if part not in self.said]
         return join("and", left) if left else None
 
     def condition(self, step: Step) -> str:
@@ -68,7 +69,7 @@ class Rows:
             return "true()" if rest is None else expressions.render(rest)
         # The part that no other rule's events satisfy: with it, the search has already said the rest but for
         # what it could not say.
-        inexact = [part for part in condition.parts(tree) if not searching.exact(part)]
+        inexact = [part for part in conjuncts(tree) if not searching.exact(part)]
         return " AND ".join(map(expressions.conjunct, [self.parts[position], *inexact]))
 
     def time(self) -> str:
@@ -88,7 +89,7 @@ class Rows:
 
 
 def _has(part: Node) -> Callable[[Node], bool]:
-    return lambda tree: part in condition.parts(tree)
+    return lambda tree: part in conjuncts(tree)
 
 
 def _source(step: Step) -> BaseRule:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from converter.backends import common
 from converter.backends.spl import searching
 from converter.backends.spl.nodes import Junction, Leaf, Node, Not, join, negate
 
@@ -15,6 +16,7 @@ def tidy(node: Node, top: bool = True) -> Node:
     - What `search` says exactly of a negated list is a part of its own, which `where` need not repeat.
     - Several negated lists of one field are one.
     - A list is needless beside a shorter one of its values.
+    - What alternatives have in common stands before them, once.
 
     Args:
         node: a condition.
@@ -23,8 +25,10 @@ def tidy(node: Node, top: bool = True) -> Node:
     match node:
         case Junction("and", items):
             return _all([tidy(item, top) for item in items], top)
-        case Junction(op, items):
-            return join(op, [tidy(item, False) for item in items])
+        case Junction(items=items):
+            return _any([tidy(item, False) for item in items])
+        case Not(Junction("or", items)):
+            return _all([negate(join("or", [tidy(item, False) for item in items]))], top)
         case Not(item):
             return _all([negate(tidy(item, False))], top)
     return node
@@ -54,6 +58,19 @@ def _all(items: Sequence[Node], top: bool) -> Node:
     return join("and", made)
 
 
+def _any(items: Sequence[Node]) -> Node:
+    flat = join("or", items)
+    if not (isinstance(flat, Junction) and flat.op == "or"):
+        return flat
+    found = common.factored(flat.items, conjuncts, lambda some: join("and", some), _any)
+    return join("or", found)
+
+
+def conjuncts(item: Node) -> tuple[Node, ...]:
+    """Return the AND-ed parts of a condition."""
+    return item.items if isinstance(item, Junction) and item.op == "and" else (item,)
+
+
 def _parts(item: Node, top: bool) -> list[Node]:
     """Return what a negated list bars and asks for, as AND-ed parts."""
     if not (isinstance(item, Not) and isinstance(item.item, Junction) and item.item.op == "or"):
@@ -62,7 +79,7 @@ def _parts(item: Node, top: bool) -> list[Node]:
     others = [one for one in item.item.items if not isinstance(one, Not)]
     said = [one for one in others if top and searching.exact(one)]
     left = [one for one in others if one not in said]
-    return [*asked, *(Not(join("or", some)) for some in (said, left) if some)]
+    return [*asked, *(negate(_any(some)) for some in (said, left) if some)]
 
 
 def _options(item: Node) -> frozenset[Node]:
