@@ -180,16 +180,6 @@ ON_ONE_EVENT: list[tuple[str, dict[str, Any], list[dict[str, Any]], list[int]]] 
     ),
     ("bindings only", {"Name": "x"}, [{"EventID": 19, "Name": "x"}, {"EventID": 21, "Name": "x"}], [1]),
     (
-        "bindings only",
-        {"Destination|contains": "x"},
-        [
-            {"EventID": 20, "Destination": "x"},
-            {"EventID": 21, "Destination": "x"},
-            {"EventID": 21, "Consumer": "x"},
-        ],
-        [2],
-    ),
-    (
         "long values not indexed: 8,CommandLine",
         {"CommandLine|contains": "x"},
         [{"CommandLine": "x" * 8}, {"CommandLine": "x" * 9}],

@@ -14,9 +14,8 @@ import yaml
 
 from converter import pipelines, rules
 from converter.convert import Options, convert
-from converter.plan import Fidelity
-from converter.verify.judge import Verdict
-from converter.witness import regexes, witnesses
+from converter.verify import run
+from converter.witness import Stream, regexes, witnesses
 from tests.proof.mutated_queries import Judge
 
 BASE = {"title": "t", "id": "3d0d0b04-0000-4000-8000-000000000001", "level": "low"}
@@ -156,23 +155,43 @@ def test_survivor_7_shown_columns_are_compared(tmp_path: Path) -> None:
     assert says(tmp_path, docs, "sysmon", "spl", "values(ParentImage)", "values(ParentImaga)")
 
 
-def test_no_hit_proves_nothing() -> None:
-    verdict = Verdict()
-    assert verdict.problem(Fidelity.EXACT) is None
-    assert verdict.hits == 0
-
-
-def test_v4_a_query_that_selects_no_witness_disagrees(tmp_path: Path) -> None:
-    """findings/rules/category_with_other_event_id.yml: `agree exact 125/0` was the answer."""
-    from converter.cells import cell
-    from converter.verify import run
-
+@pytest.mark.parametrize(
+    ("lines", "status", "reason"),
+    [
+        (["other"], "disagrees", "no witness is a hit: this proves nothing"),
+        ([], "disagrees", "no witness is a hit: this proves nothing"),
+        (["other", "a qzx b"], "agrees", ""),
+    ],
+)
+def test_v4_a_right_query_of_which_no_event_is_a_hit_is_not_proven(
+    lines: list[str], status: str, reason: str, tmp_path: Path
+) -> None:
+    """findings/boundary.md V4: a query that selects none of its witnesses proves nothing."""
     file = tmp_path / "r.yml"
-    doc = rule({"s": {"CommandLine|contains": "a", "OriginalFileName": "b"}, "condition": "s and not s"})
-    file.write_text(yaml.safe_dump(doc))
+    file.write_text(yaml.safe_dump(rule({"s": {"CommandLine|contains": "qzx"}})))
     found = rules.load([file], tmp_path)
-    (checked,) = run.verify_rule(found, found.emitted()[0], [cell("sysmon", "spl")], tmp_path)
-    assert checked.status == "refused" or "no witness is a hit" in checked.reason
+    conversion = convert(found, found.emitted()[0], pipelines.cell("sysmon", "spl"), Options("any"))
+    events = [{"EventID": 1, "Image": "C:\\x.exe", "CommandLine": line} for line in lines]
+    checked = run.check(found, conversion, [Stream("given", tuple(events))])
+    assert (checked.status, checked.reason) == (status, reason)
+
+
+@pytest.mark.parametrize(
+    ("detection", "code"),
+    [
+        ({"s": {"CommandLine|contains": "a"}, "condition": "s and not s"}, "SC211"),
+        ({"s": {"EventID": 4688, "CommandLine|contains": "a"}}, "SC211"),
+    ],
+)
+def test_v4_a_rule_that_no_event_can_satisfy_is_refused(
+    detection: dict[str, Any], code: str, tmp_path: Path
+) -> None:
+    """findings/rules/category_with_other_event_id.yml: `agree exact 125/0` was the answer."""
+    file = tmp_path / "r.yml"
+    file.write_text(yaml.safe_dump(rule(detection)))
+    found = rules.load([file], tmp_path)
+    (checked,) = run.verify_rule(found, found.emitted()[0], [pipelines.cell("sysmon", "spl")], tmp_path)
+    assert (checked.status, checked.reason.partition(" ")[0]) == ("refused", code)
 
 
 def test_k1_excluded_values_meet_ordinary_ones() -> None:

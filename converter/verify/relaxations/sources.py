@@ -158,14 +158,7 @@ def _classes(event: Event, _: int) -> dict[str, Any]:
     return {**event, "TargetObject": [path, f"HKLM\\SOFTWARE\\Classes\\{path[5:]}"]}
 
 
-def _consumer(event: Event, _: int) -> dict[str, Any]:
-    """A binding names its consumer (Microsoft-Windows-WMI-Activity 5861), and has no command beside it."""
-    made = _without(event, "Destination")
-    return {**made, "Destination": event["Consumer"]} if "Consumer" in event else made
-
-
 def _bindings(situation: Situation, _: str) -> Situation:
-    situation = _each(_consumer)(situation, "")
     return situation.with_docs(lambda doc: demanding(doc, EventID=_BINDING))
 
 
@@ -208,7 +201,7 @@ RELAXATIONS = (
     ),
     Relaxation(
         "bindings only",
-        "Of WMI events only bindings (event 21) are there; the consumer's text stands for Destination.",
+        "Of WMI events only bindings (event 21) are there.",
         _bindings,
     ),
 )
