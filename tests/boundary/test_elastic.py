@@ -26,7 +26,7 @@ from converter.plan import BaseRule, Fidelity
 from converter.rule import Rule
 from converter.rules import RuleSet
 from converter.shapes import shape_for
-from converter.verify.run import selected, streams_of
+from converter.verify.run import compare, selected, streams_of
 from converter.verify.stored import tables_of
 from tests.support import ROOT, none_base
 
@@ -241,6 +241,22 @@ def test_e6_a_service_whose_command_is_long() -> None:
     )
     with pytest.raises(Refusal):
         converted(rule, "sysmon", "eql", "broader")
+
+
+@pytest.mark.parametrize(("condition", "fidelity"), [("k", "narrower"), ("s and not k", "broader")])
+def test_e6_keywords_in_eql_do_not_see_long_values(condition: str, fidelity: str) -> None:
+    """A task's definition is often longer than 1,024 characters (public 4698 records): it is not indexed."""
+    rule = rule_of({"k": ["mimikatz"], "s": {"EventID": 4698}, "condition": condition}, service="security")
+    conversion = converted(rule, "windows-security", "eql")
+    texts = ["mimikatz", "x" * 1100 + "mimikatz", "other"]
+    events = [{"EventID": 4698, "Channel": "Security", "TaskContent": text} for text in texts]
+    assert hits(conversion, events) == ([0] if condition == "k" else [1, 2])
+    assert str(conversion.fidelity) == fidelity
+    (reason,) = [one for one in conversion.reasons if "keywords" in one.text]
+    assert "values of more than 1,024 characters" in reason.text
+    # The relaxed rule, evaluated by the matcher, means just that.
+    verdict = compare(RuleSet([rule], [], []), conversion, "records", events)
+    assert (verdict.missed, verdict.extra, verdict.shown > 0) == ([], [], True)
 
 
 @pytest.mark.parametrize(

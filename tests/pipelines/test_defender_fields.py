@@ -35,9 +35,7 @@ CASES = [
     for target in TARGETS
     for category, names in fields(PLATFORMS[target]).items()
     for field in names
-    if category in EVENTS
-    and field in EVENTS[category]
-    and (target, category) not in NOT_STORED
+    if category in EVENTS and field in EVENTS[category] and (target, category) not in NOT_STORED
 ]
 
 

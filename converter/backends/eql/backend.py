@@ -235,10 +235,17 @@ class EqlBackend(ByType, UpstreamEqlBackend):
             raise Refusal(
                 "SC201", f"EQL has no search over all fields and here are {len(names)}; SPL and Lucene have"
             )
+        why, limits = "keywords are looked for in the declared string fields only", scope.limits()
+        if limits:
+            why += f", and not in values of more than {min(limits.values()):,} characters in keyword fields"
+        places = [
+            f"{name}<={limits[name]}" if name in limits else name
+            for name in (written.strip("?`") for written in names)
+        ]
         scope.lose(
             Fidelity.BROADER if scope.negated else Fidelity.NARROWER,
-            "keywords are looked for in the declared string fields only",
-            f"keywords in some fields: {', '.join(name.strip('?`') for name in names)}",
+            why,
+            f"keywords in some fields: {', '.join(places)}",
         )
         return either([make(name) for name in names])
 

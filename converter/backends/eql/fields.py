@@ -67,6 +67,15 @@ class Scope:
             if _FAMILIES.get(column.type) == "string"
         ]
 
+    def limits(self) -> dict[str, int]:
+        """Return the string fields that may hold longer values than are indexed, with that length."""
+        found = {name: column.cut(self._category) for name, column in self._columns.items()}
+        return {
+            name: limit
+            for name, limit in found.items()
+            if limit is not None and _FAMILIES.get(self._columns[name].type) == "string"
+        }
+
     def lose(self, fidelity: Fidelity, why: str, relaxation: str = "") -> None:
         """Note a loss."""
         self.reasons.append(Reason(fidelity, why, relaxation))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from converter.matcher.value import Text, Value
 from converter.verify.relaxations.documents import KEYWORD, Placed, pattern, regex, rewritten
@@ -31,11 +32,18 @@ def _lines(situation: Situation, _: str) -> Situation:
 
 
 def _in_fields(situation: Situation, argument: str) -> Situation:
-    """Keywords are looked for in the columns that the argument names, with commas between them."""
-    names = [one.strip() for one in argument.split(",") if one.strip()]
+    """Keywords are looked for in the columns that the argument names, with commas between them.
+
+    A column with ``<=`` and a length does not show longer values.
+    """
+    limits = dict(_limited(one) for one in argument.split(",") if one.strip())
+    names = list(limits)
     if situation.stored:
         pairs = zip(situation.events, situation.stored, strict=True)
-        held = ({**event, **{name: row[name] for name in names if name in row}} for event, row in pairs)
+        held = (
+            {**event, **{name: _within(row[name], limit) for name, limit in limits.items() if name in row}}
+            for event, row in pairs
+        )
         situation = replace(situation, events=tuple(held))
 
     def change(value: Value) -> Sequence[Value | Placed]:
@@ -49,6 +57,19 @@ _TOKENS = {
     "pattern": re.compile(r"[A-Za-z0-9_-]+"),
 }
 """Elasticsearch's analysers (words.py names the sources): what each makes a token of."""
+
+
+def _limited(written: str) -> tuple[str, int | None]:
+    name, _, limit = written.strip().partition("<=")
+    return name, int(limit) if limit else None
+
+
+def _within(held: Any, limit: int | None) -> Any:
+    """Return a value, or of several those, of no more characters than a length."""
+    if limit is None:
+        return held
+    several = held if isinstance(held, list) else [held]
+    return [one for one in several if len(str(one)) <= limit]
 
 
 def _stored_as_text(situation: Situation, argument: str) -> Situation:
@@ -86,7 +107,7 @@ RELAXATIONS = (
     ),
     Relaxation(
         "keywords in some fields",
-        "Keywords are looked for in the fields that the argument names.",
+        "Keywords are looked for in the fields that the argument names, each up to the length that it gives.",
         _in_fields,
     ),
     Relaxation(
