@@ -123,6 +123,8 @@ class DevicePath(Rewriting):
         if not isinstance(value, SigmaString) or not value.s:
             return None
         seen = _Seen.of(value)
+        if seen.pattern[0] == ":":
+            raise common.refuse(item, value, "no path begins with a colon: begin the value with a star")
         if seen.letter and self.letters == "none":
             return None
         ways = list(seen.ways(cased=isinstance(value, SigmaCasedString)))

@@ -88,7 +88,10 @@ def near(value: Value, present: Any) -> Iterator[Any]:
     yield from (f"x{present}", f"{present}x", f"x{present}x", present[1:], present[:-1])
     if isinstance(value, Text):
         yield from _around(value)
-    yield " ".join(re.findall(r"\w+", present))  # An index of words tells no more of a text.
+    # An index of words does not tell what is between them.
+    yield " ".join(re.findall(r"\w+", present))
+    if " " in present:
+        yield present.replace(" ", "\t")
     yield from _each_confused(present)
     yield from changed(value, present)
 
