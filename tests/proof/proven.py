@@ -1,8 +1,8 @@
 """What has been proven already: the outcome of each conversion over its events, kept in `.sigconv-proof/`.
 
-An outcome counts as long as nothing changes that it follows from: the queries with their label and its
-reasons, the rule, the pipeline, the events made from the rule, and the program's part that judges
-(`proving`). A changed backend is proven anew only where it writes another query.
+An outcome counts as long as nothing changes that it follows from: the queries, what their label takes from
+the rule, the rule, the pipeline, the events made from the rule, and the program's part that judges
+(`proving`). A changed backend is proven anew only where it writes another query, and a changed note never.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from typing import Any
 
 import converter
 from converter.convert import Conversion, Options
+from converter.plan import Fidelity
 from converter.rules import RuleSet
-from converter.verify.run import Checked, Stream, check
+from converter.verify.run import Checked, Stream, check, relaxations_of, unproven
 from converter.verify.stored import StoredStreams
 from tests.support import ROOT
 
@@ -87,9 +88,20 @@ class Proven:
         key = _key(rules, conversion, streams)
         if key not in self._known:
             made = check(rules, conversion, streams, options, kept)
-            self._add(key, [made.status, made.fidelity, made.events, made.hits, made.reason, made.detail[:3]])
-        *outcome, detail = self._known[key]
-        return Checked(conversion.rule, conversion.cell, *outcome, tuple(detail))
+            problem = made.reason if made.status == "disagrees" else ""
+            self._add(key, [made.status, made.events, made.hits, problem, made.detail[:3]])
+        status, events, hits, problem, detail = self._known[key]
+        reason = problem or "; ".join(one.text for one in conversion.reasons)
+        return Checked(
+            conversion.rule,
+            conversion.cell,
+            status,
+            str(conversion.fidelity),
+            events,
+            hits,
+            reason,
+            tuple(detail),
+        )
 
     def _add(self, key: str, outcome: list[Any]) -> None:
         self._known[key] = outcome
@@ -99,12 +111,12 @@ class Proven:
 
 
 def _key(rules: RuleSet, conversion: Conversion, streams: Sequence[Stream]) -> str:
-    reasons = [(str(one.fidelity), one.text, one.relaxation) for one in conversion.reasons]
-    queries = [(one.text, repr(one.alert)) for one in conversion.queries]
+    label = (conversion.fidelity in (Fidelity.BROADER, Fidelity.NARROWER), relaxations_of(conversion))
+    unknown = unproven(conversion)
+    queries = [(one.body or one.text, repr(one.alert)) for one in conversion.queries]
     docs = [one.digest() for one in rules.closure(conversion.rule)]
     events = [(stream.name, [sorted(event.items()) for event in stream.events]) for stream in streams]
     cell = conversion.cell
-    relaxed = any(one.relaxation for one in conversion.reasons)
-    judges = proving(cell.source, cell.target, relaxed=relaxed)
-    all_of_it = (judges, str(cell), cell.variant, cell.version, queries, reasons, docs, events)
+    judges = proving(cell.source, cell.target, relaxed=label[0])
+    all_of_it = (judges, str(cell), cell.variant, cell.version, queries, label, unknown, docs, events)
     return sha256(repr(all_of_it).encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -113,7 +113,7 @@ def test_what_is_proven_is_not_run_again(tmp_path: Path, monkeypatch: pytest.Mon
     file.write_text(file.read_text() + '["b", "agr')
     monkeypatch.setattr("tests.proof.proven.check", _never)
     assert Proven(tmp_path).check(found, conversion, streams, Options("any"), StoredStreams()) == first
-    query = replace(conversion.queries[0], text=conversion.queries[0].text + " NOT a=b")
+    query = replace(conversion.queries[0], body=conversion.queries[0].body + " NOT a=b")
     with pytest.raises(AssertionError, match="run again"):
         Proven(tmp_path).check(
             found, replace(conversion, queries=(query,)), streams, Options("any"), StoredStreams()
