@@ -28,6 +28,7 @@ from converter.rules import RuleSet
 from converter.shapes import shape_for
 from converter.verify.run import compare, selected, streams_of
 from converter.verify.stored import tables_of
+from tests.proof import real_events
 from tests.support import ROOT, none_base
 
 SCRIPTS = "powershell.file.script_block_text"
@@ -497,3 +498,22 @@ def test_codes_of_an_access_mask_are_no_text() -> None:
         assert (str(mask.fidelity), hits(mask, [event])) == ("exact", [0])
         with pytest.raises(Refusal, match="codes of an AccessMask"):
             converted(rule_of(codes, service="security"), "windows-security", language)
+
+
+@pytest.mark.proof
+@pytest.mark.shared
+@pytest.mark.parametrize("source", ["sysmon", "defender", "crowdstrike", "windows-security"])
+def test_e6_only_fields_that_are_marked_hold_long_values(source: str) -> None:
+    """The public logs' records, as each source's documents hold them (assumption `<source>-elastic-...`)."""
+    columns = pipelines.cell(source, "eql").columns
+    shape = shape_for(source, "elastic", pipelines.folder())
+    longest: dict[str, int] = {}
+    for number, event in enumerate(real_events.read(real_events.files(), 10**6)):
+        for name, held in shape.store(event, number).doc.items():
+            column = columns.get(name)
+            if column is None or column.type != "keyword" or column.long:
+                continue
+            for text in held if isinstance(held, list) else [held]:
+                longest[name] = max(longest.get(name, 0), len(str(text)))
+    assert len(longest) > 15
+    assert {name: length for name, length in longest.items() if length > 1024} == {}

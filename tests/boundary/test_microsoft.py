@@ -225,10 +225,22 @@ def test_v2_sentinel_reads_event_data_where_the_columns_are_empty() -> None:
     assert "EventData" not in logon.queries[0].text
 
 
+@pytest.mark.parametrize("target", ALL)
+@pytest.mark.parametrize("field", ["Image", "ParentImage", "CommandLine", "Computer"])
+def test_each_field_of_a_process_is_an_element_of_4688(field: str, target: str) -> None:
+    """Microsoft, "4688(S)": NewProcessName, ParentProcessName (the creator's), CommandLine."""
+    event = {"EventID": 4688, "Channel": "Security", "Computer": "host", "CommandLine": "line"}
+    event |= {"NewProcessName": "C:\\new.exe", "ParentProcessName": "C:\\parent.exe"}
+    own = {"Image": "C:\\new.exe", "ParentImage": "C:\\parent.exe", "CommandLine": "line", "Computer": "host"}
+    for value in own.values():
+        one = converted("windows-security", {"category": "process_creation"}, target, a={field: value})
+        assert hits(one, [event]) == [0] * (value == own[field]), value
+
+
 def test_v2_each_element_is_read_from_event_data_where_its_column_is_empty() -> None:
     """Azure Monitor's table reference: EventData has a record's elements where no column has."""
     columns = pipelines.cell("windows-security", "kql").columns
-    both = [name for name, one in columns.items() if "EventDataField" in str(one.via)]
+    both = [name for name in columns if name.startswith("Event") and name.removeprefix("Event") in columns]
     assert len(both) > 50
     own = {name: "7" if columns[name].type == "int" else f"<{name}> & co" for name in both}
     elements = {name.removeprefix("Event"): text for name, text in own.items()}

@@ -330,6 +330,40 @@ def test_s4_what_stands_behind_5000_bytes_of_json_is_no_field() -> None:
     assert "ScriptContent" not in shape_for("crowdstrike", "splunk").store(script, 0).doc
 
 
+@pytest.mark.parametrize(
+    ("source", "category", "selection", "assumed"),
+    [
+        ("defender", "process_creation", {"CommandLine|contains": "qzx"}, True),
+        ("defender", "process_creation", {"ParentImage|endswith": "\\x.exe"}, True),
+        ("defender", "registry_set", {"Details|contains": "qzx"}, True),
+        # Of the names in the order of the alphabet these stand before the first that can be long.
+        ("defender", "process_creation", {"Image|endswith": "\\x.exe"}, False),
+        ("defender", "image_load", {"ImageLoaded|endswith": "\\x.dll"}, False),
+        ("crowdstrike", "process_creation", {"Image|endswith": "\\x.exe"}, True),
+        ("crowdstrike", "registry_set", {"Details|contains": "qzx"}, True),
+        # No property of these events is long.
+        ("crowdstrike", "file_event", {"TargetFilename|endswith": "\\x.exe"}, False),
+        ("crowdstrike", "dns_query", {"QueryName|endswith": ".x"}, False),
+    ],
+)
+def test_s4_events_within_5000_bytes_are_an_assumption_where_they_can_be_longer(
+    source: str, category: str, selection: dict[str, Any], assumed: bool
+) -> None:
+    """limits.conf.spec 9.0.3, [spath]; published records of Defender and FDR show the order of properties."""
+    conversion = converted(source, {"category": category}, a=selection)
+    named = [one.text for one in conversion.reasons if "5,000 bytes of JSON" in one.text]
+    assert len(named) == assumed
+    assert (str(conversion.fidelity) == "exact") is (not conversion.reasons or not assumed)
+
+
+@pytest.mark.parametrize("source", ["defender", "crowdstrike"])
+def test_s4_a_process_whose_command_line_is_longer_is_missed(source: str) -> None:
+    """Public stagers are: 7 process starts of 26,127 public records (December 2026)."""
+    query = converted(source, PROCESS, a={"CommandLine|contains": "qzx"})
+    starts = [{"EventID": 1, "Image": "C:\\x.exe", "CommandLine": f"qzx {'#' * n}"} for n in (1000, 6000)]
+    assert hits(query, starts) == [0]
+
+
 @pytest.mark.parametrize("source", ["defender", "crowdstrike"])
 @pytest.mark.parametrize("condition", ["a", "not a"])
 @pytest.mark.parametrize(
