@@ -5,21 +5,26 @@
 Of events that differ in times, ids and numbers of processes alone one is kept: what is left is stored once in
 each cell's shape, and each query runs once over all of it. A query must select what the matcher says of the
 same events, relaxed as its label says. What differs goes to stdout, a table of the cells to stderr; the exit
-code is 1 if anything does.
+code is 1 if anything does. What has been compared is not run again, as long as the queries, the rule and what
+judges them stay as they are (``.sigconv-proof/``): a run that was broken off goes on where it was. A run of
+everything writes the table's numbers to ``tests/proof/real_events.json``, for docs/coverage.md.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 import sys
 from argparse import ArgumentParser
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
 from time import monotonic
@@ -42,9 +47,13 @@ from converter.verify.relaxations import Situation, relaxed
 from converter.verify.run import relaxations_of
 from converter.verify.stored import tables_of
 from tests.proof.everything import SOURCES, TARGETS, cells, chosen, folders, name_of, ruleset
+from tests.proof.proven import KEPT, proving
 from tests.support import SHARED
 
 Event = Mapping[str, Any]
+NUMBERS = Path(__file__).parent / "real_events.json"
+"""Rules, events, and what became of the rules in each cell, of the last run over everything."""
+COLUMNS = ("same", "differs", "error", "refused", "hits")
 MOST = 400
 """Events of one log and event id; of more, some at equal distances."""
 _VOLATILE = re.compile(
@@ -95,8 +104,8 @@ def read(some: Sequence[Path], most: int) -> tuple[Event, ...]:
                 kind = (str(event.get("Channel")).lower(), str(event.get("EventID")))
                 kinds[kind].setdefault(json.dumps(lasting), event)
     found = []
-    for some in kinds.values():
-        every = list(some.values())
+    for kind_of in kinds.values():
+        every = list(kind_of.values())
         step = max(1, -(-len(every) // most))
         found += every[::step]
     return tuple(found)
@@ -111,7 +120,12 @@ class Loaded:
         shape = shape_for(cell.source, cell.stem, pipelines.folder())
         self.views = [shape.view(event) for event in raw]
         self.stored = [shape.store(event, number) for number, event in enumerate(shape.history(raw))]
-        self.identities = [identity(view) for view in self.views]
+        self._places: dict[tuple[str, str, str, str], list[int]] = defaultdict(list)
+        for number, view in enumerate(self.views):
+            self._places[identity(view)].append(number)
+        held = [(one.index, one.doc) for one in self.stored]
+        self.digest = sha256(f"{proving()} {cell} {self.views!r} {held!r}".encode()).hexdigest()
+        """Of all that an outcome follows from, but for the rule and its queries."""
         self._session: Session | None = None
 
     def session(self, conversion: Conversion) -> Session:
@@ -119,7 +133,7 @@ class Loaded:
         if self._session is None:
             tables = tables_of(conversion, self.stored)
             columns = next(iter(tables.values()))
-            tables |= dict.fromkeys(_places(self.cell), columns)
+            tables |= dict.fromkeys(_named(self.cell), columns)
             self._session = engine_for(self.cell.target).load(self.stored, tables)
         return self._session
 
@@ -133,13 +147,14 @@ class Loaded:
         empty = self.cell.target == "kql"  # As verify: Kusto's string columns have no null.
         matches = compile_detection(doc["detection"], empty_is_missing=empty)
         need = needs(doc.get("logsource") or {})
-        given = situation.events
-        own = self.identities if given is situation.events and not names else [identity(one) for one in given]
-        may = {one: fits(need, one) for one in set(own)}
-        return {number for number, one in enumerate(own) if may[one] and matches(given[number])}
+        if names:  # What is relaxed may be what an event says of its log.
+            given = situation.events
+            return {number for number, one in enumerate(given) if fits(need, identity(one)) and matches(one)}
+        own = [number for one, some in self._places.items() if fits(need, one) for number in some]
+        return {number for number in own if matches(self.views[number])}
 
 
-def _places(cell: Cell) -> Iterator[str]:
+def _named(cell: Cell) -> Iterator[str]:
     """Yield the indices and tables that a cell's pipeline names; some have no real events."""
     for item in (cell.pipeline or {}).get("transformations") or ():
         if item.get("type") == "set_state" and item.get("key") in ("index", "table"):
@@ -147,16 +162,60 @@ def _places(cell: Cell) -> Iterator[str]:
             yield from [value] if isinstance(value, str) else value
 
 
-def outcome(loaded: Loaded, rules: RuleSet, rule: Rule, name: str) -> Outcome:
-    """Run a rule's queries over the loaded events, and compare."""
-    cell = loaded.cell
-    where = name_of(cell)
+class Kept:
+    """Outcomes of earlier runs, and those of this process, which are added to a file of its own."""
+
+    def __init__(self, folder: Path = KEPT) -> None:
+        """Read what is there."""
+        self._file = folder / f"real-events-{os.getpid()}.jsonl"
+        self._known: dict[str, list[Any]] = {}
+        for file in sorted(folder.glob("real-events-*.jsonl")):
+            with file.open(encoding="utf-8") as lines:
+                for line in lines:
+                    with suppress(ValueError):  # The last line of a run that was killed.
+                        key, *known = json.loads(line)
+                        self._known[key] = known
+
+    def of(self, key: str) -> list[Any] | None:
+        """Return status, hits and detail, if the outcome is known."""
+        return self._known.get(key)
+
+    def add(self, key: str, made: list[Any]) -> None:
+        """Keep status, hits and detail of an outcome."""
+        self._known[key] = made
+        self._file.parent.mkdir(exist_ok=True)
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps([key, *made]) + "\n")
+
+
+def outcome(loaded: Loaded, rules: RuleSet, rule: Rule, name: str, kept: Kept | None = None) -> Outcome:
+    """Run a rule's queries over the loaded events, and compare, unless the outcome is kept."""
+    where = name_of(loaded.cell)
     try:
-        conversion = convert(rules, rule, cell, Options("any"))
+        conversion = convert(rules, rule, loaded.cell, Options("any"))
     except Refusal as refusal:
         return Outcome(name, where, "refused", "", 0, refusal.code)
+    key = _key(loaded, rules, conversion)
+    known = kept.of(key) if kept else None
+    if known is None:
+        known = _compared(loaded, rules, conversion)
+        if kept:
+            kept.add(key, known)
+    status, hits, detail = known
+    return Outcome(name, where, status, str(conversion.fidelity), hits, detail)
+
+
+def _key(loaded: Loaded, rules: RuleSet, conversion: Conversion) -> str:
+    queries = [(one.text, repr(one.alert)) for one in conversion.queries]
+    docs = [one.digest() for one in rules.closure(conversion.rule)]
+    whole = (loaded.digest, loaded.cell.variant, queries, relaxations_of(conversion), docs)
+    return sha256(repr(whole).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _compared(loaded: Loaded, rules: RuleSet, conversion: Conversion) -> list[Any]:
+    """Return status, hits and detail."""
     try:
-        expected = loaded.expected([one.doc for one in rules.closure(rule)], conversion)
+        expected = loaded.expected([one.doc for one in rules.closure(conversion.rule)], conversion)
         session = loaded.session(conversion)
         results = [session.run(query.text) for query in conversion.queries]
         found = {
@@ -165,12 +224,10 @@ def outcome(loaded: Loaded, rules: RuleSet, rule: Rule, name: str) -> Outcome:
             if mark.event is not None
         }
     except SigconvError as error:
-        return Outcome(name, where, "error", str(conversion.fidelity), 0, str(error))
-    fidelity = str(conversion.fidelity)
+        return ["error", 0, str(error)]
     if found == expected:
-        return Outcome(name, where, "same", fidelity, len(found))
-    detail = "; ".join(_shown(loaded, *pair) for pair in _differences(expected, found))
-    return Outcome(name, where, "differs", fidelity, len(found), detail)
+        return ["same", len(found), ""]
+    return ["differs", len(found), "; ".join(_shown(loaded, *pair) for pair in _differences(expected, found))]
 
 
 def _differences(expected: set[int], found: set[int]) -> Iterator[tuple[str, set[int]]]:
@@ -192,9 +249,10 @@ def outcomes(cell_name: str, part: tuple[int, int], match: str, most: int) -> li
     """Run the rules of a part in a cell."""
     cell = next(one for one in cells() if name_of(one) == cell_name)
     loaded = Loaded(cell, events(most))
+    kept = Kept()
     offset, every = part
     return [
-        outcome(loaded, rules, rule, name)
+        outcome(loaded, rules, rule, name, kept)
         for name, rules, rule in every_rule()[offset::every]
         if match in name
     ]
@@ -203,7 +261,11 @@ def outcomes(cell_name: str, part: tuple[int, int], match: str, most: int) -> li
 def every_rule() -> list[tuple[str, RuleSet, Rule]]:
     """Return the event rules of all folders."""
     return [
-        (f"{folder.name}/{rule.relative}", ruleset(str(folder)), rule)
+        (
+            f"{folder.name}/{rule.relative}{f'#{rule.document}' if rule.document else ''}",
+            ruleset(str(folder)),
+            rule,
+        )
         for folder in folders()
         for rule in chosen(str(folder))
         if rule.kind == "rule"
@@ -247,23 +309,31 @@ def main(arguments: Sequence[str]) -> int:
         for one in cells()
         if one.source in (given.source or stored) and one.target in (given.target or TARGETS)
     ]
-    counts: Counter[tuple[str, str]] = Counter()
-    hits: Counter[str] = Counter()
-    wrong, start = 0, monotonic()
+    found, start = [], monotonic()
     part = (given.offset, given.every)
     for one in run(names, part, given.match, given.events, given.processes):
-        counts[one.cell, one.status] += 1
-        hits[one.cell] += one.hits
+        found.append(one)
         if one.status in ("differs", "error"):
-            wrong += 1
             print(f"{one.rule} in {one.cell} ({one.fidelity}): {one.status}: {one.detail}", flush=True)
-    for name in names:
-        row = ", ".join(
-            f"{status} {counts[name, status]}" for status in ("same", "differs", "error", "refused")
-        )
-        print(f"{name}: {row}; {hits[name]} hits", file=sys.stderr)
-    print(f"{len(events(given.events))} events, {monotonic() - start:.0f} s", file=sys.stderr)
-    return int(wrong > 0)
+    numbers = table(found, len(events(given.events)))
+    for name, counts in numbers["cells"].items():
+        print(f"{name}: {', '.join(f'{key} {counts[key]}' for key in COLUMNS)}", file=sys.stderr)
+    print(f"{numbers['events']} events, {monotonic() - start:.0f} s", file=sys.stderr)
+    if (given.every, given.match, given.source, given.target, given.events) == (1, "", None, None, MOST):
+        NUMBERS.write_text(json.dumps(numbers, indent=1) + "\n")
+    return int(any(one.status in ("differs", "error") for one in found))
+
+
+def table(found: Sequence[Outcome], size: int) -> dict[str, Any]:
+    """Return how many rules and events there were, and what became of the rules in each cell."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for one in found:
+        counts[one.cell].update({one.status: 1, "hits": one.hits})
+    return {
+        "rules": len({one.rule for one in found}),
+        "events": size,
+        "cells": {name: {key: some[key] for key in COLUMNS} for name, some in counts.items()},
+    }
 
 
 if __name__ == "__main__":
