@@ -195,6 +195,8 @@ def outcome(loaded: Loaded, rules: RuleSet, rule: Rule, name: str, kept: Kept | 
         conversion = convert(rules, rule, loaded.cell, Options("any"))
     except Refusal as refusal:
         return Outcome(name, where, "refused", "", 0, refusal.code)
+    except SigconvError as error:
+        return Outcome(name, where, "error", "", 0, str(error))
     key = _key(loaded, rules, conversion)
     known = kept.of(key) if kept else None
     if known is None:

@@ -23,7 +23,7 @@ from sigma.types import (
 )
 
 from converter.backends.dispatch import ByType
-from converter.backends.lucene import correlation, dsl, keywords
+from converter.backends.lucene import bound, correlation, dsl, keywords
 from converter.backends.lucene.expression import ANY, Node, Part, both, either, negation
 from converter.backends.lucene.fields import Case, Scope, parts_of, shown
 from converter.backends.lucene.query import query
@@ -97,6 +97,8 @@ class LuceneBackend(ByType, UpstreamLuceneBackend):
         both_ways = [name for name, polarities in scope.cut.items() if len(polarities) > 1]
         if both_ways:
             node, scope = self._converted(base, both_ways)
+        if bound.loose(base, scope.apart.keys()):
+            scope.reasons.append(next(iter(scope.apart.values())))
         return node, tuple(dict.fromkeys(scope.reasons))
 
     def _converted(self, base: BaseRule, as_missing: Sequence[str] = ()) -> tuple[Node, Scope]:

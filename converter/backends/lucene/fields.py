@@ -12,7 +12,7 @@ from sigma.types import SigmaRegularExpression, SigmaRegularExpressionFlag, Sigm
 
 from converter.backends import long
 from converter.backends.eql import addresses
-from converter.backends.lucene import limits, words
+from converter.backends.lucene import bound, limits, words
 from converter.backends.lucene.expression import (
     ANY,
     IGNORED,
@@ -32,7 +32,7 @@ from converter.backends.lucene_regex import ANYTHING, to_lucene, tree_of
 from converter.backends.numbers import numeral, whole
 from converter.columns import Column, Columns
 from converter.errors import Refusal
-from converter.plan import Fidelity, Reason
+from converter.plan import Fidelity, Reason, Unbounded
 
 Case = Literal["exact", "as-is"]
 _FAMILIES = {
@@ -71,6 +71,9 @@ class Scope:
         self.case: Case = case
         self.negated = False
         self.reasons: list[Reason] = []
+        self.apart: dict[int, Reason] = {}
+        """By the ``id()`` of a value whose words may stand apart: what that means for a rule that demands no
+        more."""
 
     def lose(self, fidelity: Fidelity, why: str, relaxation: str = "") -> None:
         """Note what a part of the condition loses; under ``not`` broader becomes narrower and the reverse."""
@@ -180,7 +183,7 @@ class Target:
             case "flattened":
                 return self._flattened(parts, cased)
             case "analysed":
-                return self._analysed(parts, cased)
+                return self._analysed(value, parts, cased)
             case "ip":
                 return self._addresses(parts)
             case "integer" | "float" if len(parts) == 1 and _NUMERAL.fullmatch(str(parts[0])):
@@ -208,7 +211,7 @@ class Target:
             raise self.refused("letters of either case")
         return node
 
-    def _analysed(self, parts: tuple[Part, ...], cased: bool) -> Node:
+    def _analysed(self, value: SigmaString, parts: tuple[Part, ...], cased: bool) -> Node:
         """Look for the words of the text, as phrases where they are whole."""
         analyser = words.ANALYSERS.get(self.column.analyzer)
         if analyser is None:
@@ -218,8 +221,11 @@ class Target:
             raise self.refused(f"{shown(parts)!r:.100}, which has no words to look for")
         if cased or not words.is_exact(parts, analyser):
             why = f"the field {self.name} is analysed text: only the words of a value are looked for"
-            kind = "standard" if self.column.analyzer is None else "pattern"
-            self.scope.lose(Fidelity.BROADER, why, f"words: {kind}, {self.name}")
+            kind = f"words: {'standard' if self.column.analyzer is None else 'pattern'}, {self.name}"
+            self.scope.lose(Fidelity.BROADER, why, kind)
+            if bound.apart(found) and not self.scope.negated:
+                why = f"the words of {shown(parts)!r:.100} may stand apart in {self.name}"
+                self.scope.apart[id(value)] = Reason(Fidelity.BROADER, why, kind, Unbounded.HIGH)
         return both(found)
 
     def _addresses(self, parts: tuple[Part, ...]) -> Node:
