@@ -1,12 +1,12 @@
 """How many alerts a broader form raises on the public logs, beside those that the rule means.
 
 ``python -m tests.proof.bounds [-s SOURCE] [-t TARGET] [--match TEXT]``: every public and shipped rule that a
-cell labels `broader` is asked twice by the reference matcher, as it is and relaxed as its label says (`verify`
-proves that the query selects what the relaxed rule means), over each event of ../shared/corpus.
+cell labels `broader` is asked twice by the reference matcher, as it is and relaxed as its label says
+(`verify` proves that the query selects what the relaxed rule means), over each event of ../shared/corpus.
 
-A form has no bound for a rule if it raises more than 20 times the alerts that the rule means, or if the rule is
-of level high or critical and it raises an alert on the benign logs (tests/proof/logs.py) that the rule does not
-mean. Such a form must not be the default; the exit code is 1 if one is. A run of everything writes
+A form has no bound for a rule if it raises more than 20 times the alerts that the rule means, or if the rule
+is of level high or critical and it raises an alert on the benign logs (tests/proof/logs.py) that the rule
+does not mean. Such a form must not be the default; the exit code is 1 if one is. A run of everything writes
 ``tests/proof/bounds.json`` and ``docs/bounds.md``.
 """
 
@@ -91,7 +91,8 @@ class Days:
         return [shape.view(event) for event in events], stored
 
     def measure(self, conversion: Conversion, docs: Sequence[_Doc]) -> tuple[int, int, int]:
-        """Return the alerts that a rule means, those that its form raises, and what is too much of benign logs.
+        """Return the alerts that a rule means, those that its form raises, and what is too much of benign
+        logs.
 
         Args:
             conversion: the rule in the cell, labelled broader.
@@ -207,7 +208,8 @@ def judged(found: Iterable[Measured]) -> list[Measured]:
 
 
 def numbers(found: Sequence[Measured], some: Sequence[Kind]) -> dict[str, Any]:
-    """Return what is recorded: for each source, language and form, and each rule that a form has no bound for."""
+    """Return what is recorded: for each source, language and form, and each rule that a form has no bound
+    for."""
     forms: dict[tuple[str, str, bool], list[Measured]] = defaultdict(list)
     for one in found:
         forms[one.cell, one.form, one.given].append(one)

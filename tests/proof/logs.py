@@ -1,7 +1,7 @@
 """The public logs of ../shared/corpus, every event of them: what a plain day raises is counted on these.
 
-Events that differ in times and ids alone are of one kind: a rule of single events says the same of all of them,
-so it is asked once. Rules over several events get them all.
+Events that differ in times and ids alone are of one kind: a rule of single events says the same of all of
+them, so it is asked once. Rules over several events get them all.
 """
 
 from __future__ import annotations
@@ -46,10 +46,11 @@ class Kind:
 def plain() -> set[str]:
     """Return the names of the files that count as benign logs.
 
-    The manifest calls them "background", and the facts "large backgrounds for false positives": four fifths of
-    all events. No public log is free of an attack. What an attack leaves in these the rules themselves mean or
-    do not mean, so what is counted there is what a form raises and the rule does not mean. The other recordings
-    are an attack and the minutes around it; they count for the ratio of alerts raised to alerts meant.
+    The manifest calls them "background", and the facts "large backgrounds for false positives": four fifths
+    of all events. No public log is free of an attack. What an attack leaves in these the rules themselves
+    mean or do not mean, so what is counted there is what a form raises and the rule does not mean. The other
+    recordings are an attack and the minutes around it; they count for the ratio of alerts raised to alerts
+    meant.
     """
     manifest = json.loads((_CORPUS / "MANIFEST.json").read_text())
     return {one["file"] for one in manifest if str(one.get("use", "")).startswith("background")}

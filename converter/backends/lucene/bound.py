@@ -1,8 +1,8 @@
 """Whether a query that looks for words which may stand apart is held by anything else (docs/bounds.md).
 
-Of `Get-System` an index of single words knows a word that ends in `get` and one that begins with `system`, and
-not that they touch. A long script holds both by chance. Beside another demand that is no matter; where a rule
-demands nothing else, in one of its alternatives, the query fires on ordinary scripts.
+Of `Get-System` an index of single words knows a word that ends in `get` and one that begins with `system`,
+and not that they touch. A long script holds both by chance. Beside another demand that is no matter; where a
+rule demands nothing else, in one of its alternatives, the query fires on ordinary scripts.
 """
 
 from __future__ import annotations
