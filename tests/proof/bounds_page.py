@@ -64,8 +64,8 @@ every rule of a source whose use is that the user says where the events are. Who
 `[source.none] logsource = "checked elsewhere"` into the [configuration](pipelines.md#configuration); the
 label is gone then.
 
-What the form raises if all logs of the corpus are searched at once, by every rule and not by those for
-Windows alone:
+What the form raises if all logs of the corpus are searched at once (each tenth kind of event), by every rule
+and not by those for Windows alone:
 
 """
 
