@@ -26,9 +26,10 @@ and `--fidelity any` gives it.
 
 **The benign logs** are those that the corpus's manifest calls background: the recordings
 `cmd_wevtutil_modify_security_eventlog_path` and `metasploit_logonpasswords_lsass_memory_dump`, {benign:,} of
-the events. No public log is free of an attack; in these it is a small part of hours of ordinary work on
-several hosts. What it leaves there counts in neither direction: only an alert that the rule does not mean is
-too much. The other recordings are an attack and the minutes around it, so they count for the ratio alone.
+the events, of one workstation each. No public log is free of an attack; in these two it is a small part of
+what Windows and its programs wrote beside it. What the attack leaves counts in neither direction: only an
+alert that the rule does not mean is too many. The other recordings are an attack and the minutes around it,
+so they count for the ratio alone.
 
 ## Decisions
 
@@ -37,8 +38,8 @@ rule's level, never by the rule's name:
 
 - **Inner correlations not checked** (threshold rules of Elastic): refused for all rules. Of "a file that was
   created runs" any created file and any program are left; three hosts on which `explorer.exe` starts would be
-  remote PsExec. No public log has three hosts, so the count below does not show it, and the decision does not
-  rest on it.
+  remote PsExec. The benign logs are of one host each, so the count below cannot show it, and the decision
+  does not rest on it.
 - **Words that may stand apart** (analysed text in Lucene): an index of single words cannot say that two words
   touch if each of them may be a part of a longer one: `Get-System` becomes a word that ends in `get` and one
   that begins with `system`, and an ordinary script has both. Refused for rules of level high and critical
