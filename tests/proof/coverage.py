@@ -2,7 +2,7 @@
 
 ``python -m tests.proof.coverage`` writes the file, ``--check`` says whether it is up to date. Both need the
 folder ../shared: the rules (sigmahq) and the shares that its facts give as reachable (facts/coverage.json).
-Each refusal must have a reason in coverage_reasons.yml, with its source; each reason there must be needed.
+The source `none` takes the rules of every product, the others those for Windows. Each refusal must have a reason in coverage_reasons.yml, with its source; each reason there must be needed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.support import ROOT, SHARED
 
 TWELVE = ("sysmon", "defender", "crowdstrike")
 """The sources of the twelve cells."""
-SOURCES = (*TWELVE, "windows-security")
+SOURCES = (*TWELVE, "windows-security", pipelines.NONE)
 TARGETS = ("eql", "lucene", "spl", "kql")
 REASONS = Path(__file__).parent / "coverage_reasons.yml"
 CONVERTED = ("exact", "assumed", "broader", "narrower")
@@ -40,6 +40,7 @@ class Outcome:
     """One public rule in one cell."""
 
     category: str
+    """Of the source `none` the product."""
     cell: str
     result: str
     """exact, broader, narrower or refused."""
@@ -62,10 +63,16 @@ class Reason:
 
 
 @cache
+def public() -> RuleSet:
+    """Return the rules of every product."""
+    return rules.load([SHARED / "sigmahq"])
+
+
+@cache
 def corpus() -> RuleSet:
-    found = rules.load([SHARED / "sigmahq"])
-    found.rules = [rule for rule in found.rules if _windows(rule)]
-    return found
+    """Return the rules for Windows."""
+    found = public()
+    return RuleSet([rule for rule in found.rules if _windows(rule)], [], [], found.rules)
 
 
 def _windows(rule: Rule) -> bool:
@@ -79,20 +86,25 @@ def category(rule: Rule) -> str:
     return str(logsource.get("category") or f"service:{logsource.get('service')}")
 
 
+def product(rule: Rule) -> str:
+    """Return the rule's product."""
+    return str(rule.doc["logsource"].get("product") or "any product")
+
+
 def outcomes(part: slice, sources: Sequence[str] = SOURCES) -> list[Outcome]:
     """Convert some of the rules for all cells of the sources."""
     found = []
-    every = corpus()
-    for rule in every.rules[part]:
-        for source in sources:
-            for target in TARGETS:
-                cell = pipelines.cell(source, target)
+    for source in sources:
+        among, kind = (public(), product) if source == pipelines.NONE else (corpus(), category)
+        cells = [pipelines.cell(source, target) for target in TARGETS]
+        for rule in among.rules[part]:
+            for cell in cells:
                 try:
-                    made = str(convert(every, rule, cell, Options("any")).fidelity)
-                    found.append(Outcome(category(rule), str(cell), made))
+                    made = str(convert(among, rule, cell, Options("any")).fidelity)
+                    found.append(Outcome(kind(rule), str(cell), made))
                 except SigconvError as error:
                     why = f"{error.code} {error.message}"
-                    found.append(Outcome(category(rule), str(cell), "refused", why))
+                    found.append(Outcome(kind(rule), str(cell), "refused", why))
     return found
 
 

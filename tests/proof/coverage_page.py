@@ -6,7 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from tests.proof import coverage
+from tests.proof import coverage, real_events
 from tests.proof.coverage import SOURCES, TARGETS, Outcome, Shipped
 from tests.proof.everything import COLUMNS, NUMBERS
 
@@ -15,12 +15,14 @@ NAMES = {
     "defender": "Microsoft Defender",
     "crowdstrike": "CrowdStrike Falcon (FDR)",
     "windows-security": "The Security log",
+    "none": "Rules on their own names (the source none)",
 }
 _HEAD = """\
 # Coverage
 
 Written by `python -m tests.proof.coverage`; do not edit. It needs the folder `../shared` with the public
-rules (SigmaHQ, {rules} of them for Windows). Every rule is converted for every cell.
+rules (SigmaHQ, {rules} of them for Windows). Every rule is converted for every cell; those for other products
+for the source `none` alone, which takes fields as rules name them and has a row for each product.
 
 A cell of a table says how many of the category's rules are `exact` / `assumed` / `broader` / `narrower` /
 refused ([what these mean](semantics.md)). `assumed` and `broader` are accepted unless `--fidelity exact` asks
@@ -48,7 +50,7 @@ def render(found: Sequence[Outcome], shipped: Sequence[Shipped]) -> str:
     for source in SOURCES:
         own = [one for one in found if one.cell.startswith(source + "/")]
         parts += [f"## {NAMES[source]}\n", *_table(own), *_refusals(source, own)]
-    parts += [*_proven(), *_shipped(shipped)]
+    parts += [*_proven(), *_real(), *_shipped(shipped)]
     return "\n".join(parts)
 
 
@@ -120,6 +122,28 @@ def _proven() -> Iterator[str]:
     yield "|---|" + "--:|" * len(COLUMNS)
     for cell, counts in numbers["cells"].items():
         yield f"| {cell} | {' | '.join(str(counts[column]) for column in COLUMNS)} |"
+    yield ""
+
+
+_REAL = """\
+`python -m tests.proof.real_events` stores the {events:,} kinds of events of the public logs (`../shared/corpus`; of
+those that differ in times and ids alone one, and at most {most} of a log and event id) in each cell's shape, and
+runs the queries of {rules} event rules over all of them, whatever the fidelity. `same`: the query selects the
+events that the rule means to the matcher, relaxed as the label says. `hits`: events that the queries selected.
+"""
+
+
+def _real() -> Iterator[str]:
+    """Yield what the last run of `tests.proof.real_events` found."""
+    if not real_events.NUMBERS.is_file():
+        return
+    numbers = json.loads(real_events.NUMBERS.read_text())
+    yield "## Every rule over real events\n"
+    yield _REAL.format(events=numbers["events"], most=real_events.MOST, rules=f"{numbers['rules']:,}")
+    yield f"| Cell | {' | '.join(real_events.COLUMNS)} |"
+    yield "|---|" + "--:|" * len(real_events.COLUMNS)
+    for cell, counts in numbers["cells"].items():
+        yield f"| {cell} | {' | '.join(str(counts[column]) for column in real_events.COLUMNS)} |"
     yield ""
 
 

@@ -41,6 +41,14 @@ def test_what_the_page_says_of_our_own_rules() -> None:
             assert f"| {one.title} |" in text
 
 
+@pytest.mark.shared
+def test_every_public_rule_loads() -> None:
+    shared("sigmahq")
+    assert coverage.public().errors == []
+    assert len(coverage.public().rules) > 1900
+    assert len(coverage.corpus().rules) > 1400
+
+
 def test_reasons_name_their_sources() -> None:
     for reason in coverage.reasons():
         assert len(reason.reason) > 15
