@@ -1,8 +1,9 @@
-"""How many public Windows rules each cell converts, and why not the others: docs/coverage.md.
+"""How many public rules each cell converts, and why not the others: docs/coverage.md.
 
 ``python -m tests.proof.coverage`` writes the file, ``--check`` says whether it is up to date. Both need the
 folder ../shared: the rules (sigmahq) and the shares that its facts give as reachable (facts/coverage.json).
-The source `none` takes the rules of every product, the others those for Windows. Each refusal must have a reason in coverage_reasons.yml, with its source; each reason there must be needed.
+The source `none` takes the rules of every product, the others those for Windows. Each refusal must have a
+reason in coverage_reasons.yml, with its source; each reason there must be needed.
 """
 
 from __future__ import annotations
