@@ -9,9 +9,9 @@ code is 1 if anything does. What has been compared is not run again, as long as 
 judges them stay as they are (``.sigconv-proof/``): a run that was broken off goes on where it was. A run of
 everything writes the table's numbers to ``tests/proof/real_events.json``, for docs/coverage.md.
 
-One difference is counted and not judged. Splunk extracts no fields behind the first 5,000 bytes of JSON unless
-its administrator raises `extraction_cutoff`, as docs/import-splunk.md asks for where command lines are long:
-what a query misses of a longer record only is in the column `cut`.
+One difference is counted and not judged. Splunk extracts no fields behind the first 5,000 bytes of JSON
+unless its administrator raises `extraction_cutoff`, as docs/import-splunk.md asks for where command lines are
+long: what a query misses of longer records is in the column `cut`.
 """
 
 from __future__ import annotations
