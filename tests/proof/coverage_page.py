@@ -126,7 +126,7 @@ def _proven() -> Iterator[str]:
 
 
 _REAL = """\
-`python -m tests.proof.real_events` stores the {events:,} kinds of events of the public logs (`../shared/corpus`,
+`python -m tests.proof.real_events` stores the {events:,} kinds of events of public logs (`../shared/corpus`,
 of those that differ in times and ids alone one, at most {most} of a log and event id) in each cell's shape,
 and runs the queries of {rules} event rules over all of them, whatever the fidelity. `same`: the query selects
 the events that the rule means to the matcher, relaxed as the label says. `hits`: events that the queries
