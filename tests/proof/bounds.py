@@ -18,6 +18,7 @@ from argparse import ArgumentParser
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from converter import pipelines
@@ -74,12 +75,20 @@ class Days:
     """The events of the logs in a cell's shape."""
 
     def __init__(self, cell: Cell, some: Sequence[Kind]) -> None:
-        """Store one event of each kind."""
+        """Keep the cell and the events; they are stored when they are first asked for."""
         self.cell, self.kinds = cell, some
-        self.views, self.stored = self.shaped([kind.one for kind in some])
-        self._places: dict[tuple[str, str, str, str], list[int]] = defaultdict(list)
-        for number, view in enumerate(self.views):
-            self._places[identity(view)].append(number)
+
+    @cached_property
+    def _all(self) -> tuple[list[Event], list[Event]]:
+        """One event of each kind, as the matcher sees it and as it is stored."""
+        return self.shaped([kind.one for kind in self.kinds])
+
+    @cached_property
+    def _places(self) -> Mapping[tuple[str, str, str, str], list[int]]:
+        found: dict[tuple[str, str, str, str], list[int]] = defaultdict(list)
+        for number, view in enumerate(self._all[0]):
+            found[identity(view)].append(number)
+        return found
 
     def shaped(self, events: Sequence[Event]) -> tuple[list[Event], list[Event]]:
         """Return events as the matcher sees them here, and as they are stored."""
@@ -114,7 +123,7 @@ class Days:
         return meant, raised, sum(sum(self.kinds[at].plain) for at in hits[1] - hits[0])
 
     def _situation(self, docs: Sequence[_Doc], among: Sequence[int]) -> Situation:
-        views, stored = (tuple(some[at] for at in among) for some in (self.views, self.stored))
+        views, stored = (tuple(some[at] for at in among) for some in self._all)
         return Situation(tuple(docs), views, stored)
 
     def _of_log(self, doc: _Doc) -> list[int]:
@@ -130,7 +139,10 @@ class Days:
         """Only events that a base rule matches, relaxed or not, take part; they come in their own order."""
         loose = relaxed(names, Situation(tuple(docs), ()))
         among = {
-            at for doc in (*docs, *loose.docs) if "detection" in doc for at in self._matching(doc, self.views)
+            at
+            for doc in (*docs, *loose.docs)
+            if "detection" in doc
+            for at in self._matching(doc, self._all[0])
         }
         pairs = [
             pair
