@@ -382,6 +382,27 @@ def test_e1_the_channel_is_that_of_the_record(language: str) -> None:
     assert str(found.fidelity) == "exact"
 
 
+# OTRF/Security-Datasets empire_shell_rubeus_asktgt_createnetonly has records of the collector
+# wec.internal.cloudapp.net with the Channel "security" beside others with "Security": a subscription's query
+# names the log in any case. Winlogbeat's routing pipeline compares ctx.winlog.channel.toLowerCase().
+@pytest.mark.parametrize("language", ["eql", "lucene"])
+@pytest.mark.parametrize(
+    ("source", "service", "channel"),
+    [("windows-security", "security", "Security"), ("sysmon", "system", "System")],
+)
+def test_a_collector_may_write_the_log_in_lower_case(
+    source: str, service: str, channel: str, language: str
+) -> None:
+    one = rule_of(
+        {"s": {"EventID": 4697 if service == "security" else 7045}, "condition": "s"}, service=service
+    )
+    found = converted(one, source, language)
+    event = {"EventID": 4697 if service == "security" else 7045, "ServiceName": "a"}
+    named = [channel, channel.lower(), "Microsoft-Windows-Sysmon/Operational"]
+    marks = selected(found, [{**event, "Channel": name} for name in named])
+    assert {mark.event for mark in marks} == {0, 1}
+
+
 # elastic/elasticsearch docs, mapping/types/date: a date is no text; wildcards are for keyword, text and
 # wildcard fields (QueryStringQueryParser, lenient with default field `*`). @timestamp is a date everywhere.
 def test_e9_keywords_are_not_looked_for_in_the_time() -> None:

@@ -65,6 +65,8 @@ every rule of a source whose use is that the user says where the events are. Who
 `[source.none] logsource = "checked elsewhere"` into the [configuration](pipelines.md#configuration); the
 label is gone then.
 
+"""
+_ALL = """\
 What the form raises if all logs of the corpus are searched at once (each tenth kind of event), by every rule
 and not by those for Windows alone:
 
@@ -76,7 +78,8 @@ def render(numbers: Mapping[str, Any]) -> str:
     rows = numbers["forms"]
     none = [one for one in rows if one["cell"].startswith(pipelines.NONE)]
     parts = [_HEAD.format(events=numbers["events"], benign=numbers["benign"])]
-    parts += [*_table([one for one in rows if one not in none]), "", *_beyond(rows), _NONE, *_table(none)]
+    parts += [*_table([one for one in rows if one not in none]), "", *_beyond(rows), _NONE]
+    parts += [_ALL, *_table(none)] if none else []
     return "\n".join(parts).replace("\n\n\n", "\n\n") + "\n"
 
 

@@ -131,7 +131,7 @@ of those that differ in times and ids alone one, at most {most} of a log and eve
 and runs the queries of {rules} event rules over all of them, whatever the fidelity. `same`: the query selects
 the events that the rule means to the matcher, relaxed as the label says. `hits`: events that the queries
 selected. `cut`: events that a query of Splunk's misses because their JSON is longer than `extraction_cutoff`,
-which [the import](import-splunk.md) says to raise.
+as its label `assumed` says; [the import](import-splunk.md) says to raise it.
 """
 
 
