@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
+from sigma.conditions import ConditionNOT
+
+from converter.backends.kql.conditions import conjuncts, used_fields
 from converter.backends.kql.correlation import Scope, lower_bound, member_let
 from converter.backends.kql.expression import INDENT
 from converter.backends.kql.literals import name
 from converter.backends.kql.members import Numbered
 from converter.backends.kql.script import piped, summarize
 from converter.backends.kql.shared import groups, number
+from converter.backends.kql.term_filters import KIND_COLUMNS
 from converter.backends.kql.windows import compared, latest_starts
 from converter.errors import Refusal
-from converter.plan import BaseRule
+from converter.plan import BaseRule, Member
 
 
 def ordered(scope: Scope) -> tuple[str, list[str]]:
@@ -127,6 +131,8 @@ class _Chain:
         end = self._time
         others = self._others(chosen)
         apart = any(others)
+        if len(chosen) == 2 and not apart and self._scope.plan.group_by and self._later_is_fewer(*chosen):
+            return self._from_later(lets, chosen)
         if len(chosen) == 1 and self._intervals:
             operators.append(f"where {self._time} - {self._start} <= {self._scope.window}")
         for step, place in enumerate(chosen[1:], start=1):
@@ -149,6 +155,28 @@ class _Chain:
         if not self._scope.nested:
             operators.append(f"extend {alert.count} = {len(chosen)}")
         return lets[chosen[0]], operators
+
+    def _later_is_fewer(self, first: int, later: int) -> bool:
+        """Tell whether a member is expected to have fewer rows than one before it."""
+        members = self._scope.plan.members
+        return asked(members[later]) > asked(members[first]) > 0
+
+    def _from_later(self, lets: Sequence[str], chosen: Sequence[int]) -> tuple[str, list[str]]:
+        """Return a chain of two that begins with the later event, of which fewer rows are expected.
+
+        Microsoft, "join operator": "For best performance, if one table is always smaller than the other, use
+        it as the left side of the join operator."
+        """
+        keys = ", ".join(map(name, self._scope.plan.group_by))
+        before = f"{self._time}1"
+        test = f"{self._time} between ({before} .. ({before} + {self._scope.window}))"
+        operators = [f"join kind=inner {lets[chosen[0]]} on {keys}", f"where {test}"]
+        alert = self._scope.alert
+        by = self._scope.by(f"{alert.last} = {self._time}")
+        operators.append(summarize(self._scope.latest(before), by))
+        if not self._scope.nested:
+            operators.append(f"extend {alert.count} = {len(chosen)}")
+        return lets[chosen[1]], operators
 
     def _without_fields(self) -> list[str]:
         fields = [name(field) for field, _ in self._scope.shape.fields]
@@ -185,3 +213,14 @@ class _Chain:
         if self._intervals:
             return f"{self._start}{step} >= {before} and {end} <= {limit}"
         return f"{end} between ({before} .. ({limit}))"
+
+
+def asked(member: Member) -> int:
+    """Return of how many fields a member asks for something; 0 where that tells nothing of its rows.
+
+    What asks for more selects less, as a rule. A correlation's alerts are not counted so.
+    """
+    if not isinstance(member.source, BaseRule):
+        return 0
+    positive = [tree for tree in conjuncts(member.source.tree) if not isinstance(tree, ConditionNOT)]
+    return len({field for tree in positive for field in used_fields(tree)[0]} - KIND_COLUMNS)

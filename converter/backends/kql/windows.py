@@ -62,19 +62,18 @@ def windowed(scope: Scope, found: Rows) -> tuple[str, list[str]]:
     by_end = scope.by(f"{last} = {names.time}")
     carried = [*scope.taken_fields(), *limit]
     ends.append(summarize(carried, by_end))
-    # A window reaches into two bins at most.
-    ends.append(
-        f"mv-expand {bin_} = pack_array(bin({last}, {window}), bin({last}, {window}) - {window})"
-        " to typeof(datetime)"
-    )
+    ends.append(f"extend {bin_} = bin({last}, {window})")
+    # A window reaches into two bins at most. The right side has a row for each of the two: the left one, of
+    # ends that differ, is then never the larger (Microsoft, "join operator": "if one table is always smaller
+    # than the other, use it as the left side").
+    bins = f"pack_array(bin({names.time}, {window}), bin({names.time}, {window}) + {window})"
     inside = [(key, name(key)) for key in scope.plan.group_by]
-    inside += [(seen, names.time), (bin_, f"bin({names.time}, {window})")]
+    inside += [(seen, names.time), (bin_, bin_)]
     inside += [(names.start, names.start)] if found.intervals else []
     inside += [(value, name(value)) for value in names.values]
     inside += [(names.rule, names.rule)] if scope.shape.labelled else []
-    right = f"{matches} | project {assignments(inside)}"
-    if len(right) > 70:
-        right = f"\n{INDENT}{matches}\n{INDENT}| project {assignments(inside)}\n"
+    stages = [matches, f"mv-expand {bin_} = {bins} to typeof(datetime)", f"project {assignments(inside)}"]
+    right = "\n" + f"\n{INDENT}| ".join([f"{INDENT}{stages[0]}", *stages[1:]]) + "\n"
     begin = names.start if found.intervals else seen
     operators = [*ends, f"join kind=inner ({right}) on {scope.by(bin_)}"]
     if found.intervals:
