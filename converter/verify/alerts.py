@@ -59,6 +59,9 @@ def alerts_of(
     for query, row in rows:
         if query.alert is None:
             raise EngineError("SC404", "the backend does not say which columns carry the alert")
+        for column in (*query.alert.group, query.alert.last):
+            if column not in row:
+                raise EngineError("SC404", f"the query's rows have no column '{column}'")
         group = texts(row[column] for column in query.alert.group)
         found.add(Mark(group, _milliseconds(row[query.alert.last])))
     return found
@@ -99,6 +102,16 @@ def _keyed(plan: CorrelationPlan) -> set[str]:
     return found
 
 
+def _is_known(plan: CorrelationPlan, column: str) -> bool:
+    """Tell whether the cell has a column, as far as the rules of a correlation say."""
+    return any(
+        _is_known(member.source, column)
+        if isinstance(member.source, CorrelationPlan)
+        else column in member.source.columns
+        for member in plan.members
+    )
+
+
 def shown_wrongly(plan: CorrelationPlan, results: Sequence[Result], stored: Sequence[Stored]) -> list[str]:
     """Return what is wrong with the columns that alerts show: each value is one of the events'."""
     wrong: list[str] = []
@@ -108,8 +121,10 @@ def shown_wrongly(plan: CorrelationPlan, results: Sequence[Result], stored: Sequ
         held = {str(one.doc[column]) for one in stored if one.doc.get(column) not in (None, "")}
         if any(isinstance(one.doc.get(column), (list, datetime)) for one in stored):
             continue
-        everywhere = all(one.doc.get(column) not in (None, "") for one in stored)
         rows = [row for result in results for row in result.rows if "keys" not in row and "group" not in row]
+        if not any(column in row for row in rows) and not _is_known(plan, column):
+            continue  # Columns that nobody has declared are not shown in Kusto.
+        everywhere = all(one.doc.get(column) not in (None, "") for one in stored)
         for row in rows:
             # A list function of SPL gives no field where no event has a value.
             shown = row.get(column)

@@ -34,9 +34,12 @@ class Verdict:
     hits: int = 0
     foreign: list[str] = field(default_factory=list)
     """What the query selected though one of the columns that the rule demands says otherwise."""
+    alike: list[str] = field(default_factory=list)
+    """What the query did not select though it is stored in another way that the rule means as well."""
     columns: list[str] = field(default_factory=list)
     """What is wrong with the columns that alerts show."""
     others_tried: bool = False
+    """Whether events of another kind were put in place of a correlation's."""
     shown: int = 0
     """How many marks tell the relaxed rule, with which `missed` and `extra` compare, from the rule itself."""
 
@@ -75,6 +78,11 @@ class Verdict:
         self.missed += [(stream, Mark(group, 0)) for group in sorted(wanted - found)]
         self.extra += [(stream, Mark(group, 0)) for group in sorted(found - wanted)]
 
+    @property
+    def wrong(self) -> bool:
+        """Whether something shows already that the query is not what the rule means."""
+        return any((self.missed, self.extra, self.foreign, self.alike, self.columns))
+
     def problem(self, fidelity: Fidelity) -> str | None:
         """Return what is wrong with a label, or None if the streams bear it out.
 
@@ -84,6 +92,7 @@ class Verdict:
         """
         wrong = self._first("missed", self.missed) or self._first("returned too much", self.extra)
         wrong = wrong or (f"returned too much: {self.foreign[0]}" if self.foreign else None)
+        wrong = wrong or (f"missed: {self.alike[0]}" if self.alike else None)
         wrong = wrong or (self.columns[0] if self.columns else None)
         if wrong or fidelity in (Fidelity.EXACT, Fidelity.ASSUMED):
             return wrong

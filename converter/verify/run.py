@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from converter import ruletests
 from converter.convert import DEFAULT, Conversion, Options, convert
 from converter.engines import engine_for
-from converter.engines.base import Result, Stored
 from converter.errors import Refusal, SigconvError
 from converter.pipelines import Cell
-from converter.plan import BaseRule, CorrelationPlan, Fidelity
+from converter.plan import Fidelity
 from converter.rule import Rule
 from converter.rules import RuleSet
-from converter.verify import foreign
-from converter.verify.alerts import alerts_of, shown_wrongly
-from converter.verify.expected import expected_marks, milliseconds_of
 from converter.verify.judge import Mark, Verdict
-from converter.verify.relaxations import Situation, known, relaxed
+from converter.verify.prepared import Prepared, relaxations_of, run_queries
+from converter.verify.relaxations import known
 from converter.verify.stored import StoredStreams, stored_events, tables_of
 from converter.witness import witnesses
-
-FIRST_OF_BURST = "first of burst"
-"""How the reason begins of a query whose engine uses events up (EQL sequences)."""
 
 Event = Mapping[str, Any]
 
@@ -188,55 +182,9 @@ def compare(
         verdict: one to add to; default: a new one.
         kept: what the rule's other cells have stored.
     """
-    rule, cell, plan = conversion.rule, conversion.cell, conversion.plan
     verdict = verdict or Verdict()
-    seen, stored = (kept or StoredStreams()).of(events, conversion)
-    if cell.target == "eql" and isinstance(plan, CorrelationPlan) and _has_ties(seen):
-        return verdict  # Elasticsearch orders events of equal time by its tiebreaker: docs/correlations.md
-    situation = Situation(
-        tuple(one.doc for one in rules.closure(rule)),
-        tuple(seen),
-        tuple(one.doc for one in stored),
-        options.placeholders,
-    )
-    strict = expected_marks(rule, situation, cell)
-    names = relaxations_of(conversion)
-    expected = expected_marks(rule, relaxed(names, situation), cell) if names else strict
-    groups = isinstance(plan, CorrelationPlan) and cell.target == "lucene"
-    verdict.shown += _differences(strict, expected, groups)
-    verdict.events += len(seen)
-    others: list[Stored] = []
-    if isinstance(plan, BaseRule):
-        hits = [mark.event for mark in expected if mark.event is not None]
-        chosen = [stored[event] for event in dict.fromkeys((*hits[:1], *hits[-1:]))]
-        others = [replace(one, id=len(stored) + i) for i, one in enumerate(foreign.of_event(plan, chosen))]
-    found, shown = _run(conversion, seen, [*stored, *others])
-    verdict.foreign += [f"'{name}': an event of another kind" for mark in found if _is_foreign(mark, seen)]
-    found = {mark for mark in found if not _is_foreign(mark, seen)}
-    if isinstance(plan, CorrelationPlan):
-        verdict.columns += shown_wrongly(plan, shown, stored)
-        if expected and not verdict.others_tried and all(one.op in ("gt", "gte") for one in plan.thresholds):
-            verdict.others_tried = True
-            for changed in foreign.of_correlation(plan, stored):
-                if _run(conversion, seen, changed)[0]:
-                    verdict.foreign.append(f"'{name}': events of another kind")
-    burst = any(reason.text.startswith(FIRST_OF_BURST) for reason in conversion.reasons)
-    if isinstance(plan, CorrelationPlan) and burst:
-        verdict.compare_first_of_burst(name, expected, found, plan.timespan_ms)
-    elif groups:
-        verdict.compare_groups(name, expected, {mark.group for mark in found})
-    else:
-        verdict.compare(name, expected, found)
+    Prepared(rules, conversion, name, events, options, kept).compare(conversion, verdict)
     return verdict
-
-
-def relaxations_of(conversion: Conversion) -> list[str]:
-    """Return the relaxations that the reasons of a label name, in order."""
-    return [
-        reason.relaxation
-        for reason in conversion.reasons
-        if reason.fidelity in (Fidelity.BROADER, Fidelity.NARROWER) and known(reason.relaxation)
-    ]
 
 
 def unproven(conversion: Conversion) -> str | None:
@@ -247,34 +195,12 @@ def unproven(conversion: Conversion) -> str | None:
     return None
 
 
-def _differences(strict: Sequence[Mark], expected: Sequence[Mark], groups: bool) -> int:
-    if groups:
-        return len({mark.group for mark in strict} ^ {mark.group for mark in expected})
-    return len(set(strict) ^ set(expected))
-
-
 def selected(conversion: Conversion, events: Sequence[Event]) -> set[Mark]:
     """Return what the queries of a rule select of flat events, as ``alerts_of`` does.
 
     Raises:
         EngineError: if an engine rejects or cannot run a query.
     """
-    return _run(conversion, *stored_events(events, conversion))[0]
-
-
-def _run(
-    conversion: Conversion, events: Sequence[Event], stored: Sequence[Stored]
-) -> tuple[set[Mark], list[Result]]:
-    """Return what the queries select, and their results as they are."""
+    seen, stored = stored_events(events, conversion)
     session = engine_for(conversion.cell.target).load(stored, tables_of(conversion, stored))
-    results = [session.run(query.text) for query in conversion.queries]
-    return alerts_of(conversion, events, stored, results), results
-
-
-def _is_foreign(mark: Mark, events: Sequence[Event]) -> bool:
-    return mark.event is not None and mark.event >= len(events)
-
-
-def _has_ties(events: Sequence[Event]) -> bool:
-    times = [milliseconds_of(event) for event in events]
-    return len(set(times)) < len(times)
+    return run_queries(conversion, session, seen, stored)[0]

@@ -10,6 +10,9 @@ from converter.matcher.modifiers import Placeholders
 from converter.witness.defaults import stamp
 from converter.witness.single import Single
 
+ANOTHER_WAY = "another way"
+"""How the names begin of streams of other rules than the usual ones that satisfy a correlation."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stream:

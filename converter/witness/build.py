@@ -73,12 +73,15 @@ class Builder:
             return "203.0.113.77"
         return f"qz{number}"
 
-    def build(self, choice: Choice, fixed: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def build(
+        self, choice: Choice, fixed: Mapping[str, Any] | None = None, *, filled: bool = False
+    ) -> dict[str, Any]:
         """Return an event for a choice; where leaves exclude each other, as near as can be.
 
         Args:
             choice: leaves and the truth they shall have.
             fixed: fields that are given.
+            filled: whether stars stand for something where they may.
         """
         event = dict(self.plain)
         wanted: dict[str, tuple[list[Leaf], list[Leaf]]] = {}
@@ -86,13 +89,13 @@ class Builder:
             wanted.setdefault(leaf.field, ([], []))[0 if truth else 1].append(leaf)
         keywords = wanted.pop("", ([], []))
         for field, (true, false) in wanted.items():
-            self._set(event, field, true, false[:_MOST_FALSE])
+            self._set(event, field, true, false[:_MOST_FALSE], filled)
         for field, (true, _) in wanted.items():
             for leaf in true:
                 if isinstance(leaf.value, FieldRef):
                     self._refer(event, field, leaf.value)
         if keywords[0]:
-            self._set(event, self.keyword_field, keywords[0], keywords[1][:_MOST_FALSE])
+            self._set(event, self.keyword_field, keywords[0], keywords[1][:_MOST_FALSE], filled)
         event.update(fixed or {})
         return self.consistent(event)
 
@@ -100,10 +103,12 @@ class Builder:
         """Return a record of Sysmon with an id, a kind and data that go together; others as they are."""
         return consistent(event, self.by_field) if self.sysmon else dict(event)
 
-    def _set(self, event: dict[str, Any], field: str, true: Sequence[Leaf], false: Sequence[Leaf]) -> None:
+    def _set(
+        self, event: dict[str, Any], field: str, true: Sequence[Leaf], false: Sequence[Leaf], filled: bool
+    ) -> None:
         """Give a field the first value that does what is wanted, else one that does most of it."""
         best, score = event.get(field, _MISSING), -1
-        for value in islice(self._candidates(event, field, true), 600):
+        for value in islice(self._candidates(event, field, true, filled), 600):
             tried = {key: event[key] for key in event if key != field}
             if value is not _MISSING:
                 tried[field] = value
@@ -116,7 +121,7 @@ class Builder:
         if best is not _MISSING:
             event[field] = best
 
-    def _candidates(self, event: Event, field: str, true: Sequence[Leaf]) -> Iterator[Any]:
+    def _candidates(self, event: Event, field: str, true: Sequence[Leaf], filled: bool) -> Iterator[Any]:
         present = event.get(field, _MISSING)
         values = [leaf.value for leaf in true if not isinstance(leaf.value, (Null, Exists, FieldRef))]
         if not values:
@@ -125,7 +130,7 @@ class Builder:
             yield from (text for text in _NEUTRAL_TEXTS if self.storable(field, text))
             yield ""
             return
-        made = list(islice(together(values), 400))
+        made = list(islice(together(values, filled=filled), 400))
         yield from (value for value in made if self.storable(field, value))
         if self.sysmon and field in defaults.USERS:
             ways = (way for value in made for way in (f"QUARTZ\\{value}", f"{str(value).strip()}\\mira"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Any
 
 from converter.matcher.rules import Correlation
@@ -12,6 +12,8 @@ from converter.matcher.section import Section
 from converter.matcher.window import AGGREGATES, Entry, compare, exact
 
 _MANY = 200
+_MOST_ATTEMPTS = 500
+_MOST_WAYS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,19 @@ def parts(correlation: Correlation) -> list[Part]:
         if pieces and _satisfy(section, pieces):
             return pieces
     return [Part(member, 1 if section.fields else None) for member in range(members)]
+
+
+def ways(correlation: Correlation) -> list[list[Part]]:
+    """Return the ways to satisfy a condition on which rules are there, none with a part too many."""
+    section = correlation.section
+    if section.type not in ("temporal", "temporal_ordered"):
+        return [parts(correlation)]
+    found: list[list[Part]] = []
+    for pieces in islice(_attempts(section, len(section.references)), _MOST_ATTEMPTS):
+        less = any(all(piece in pieces for piece in one) for one in found)
+        if not less and _satisfy(section, pieces):
+            found.append(pieces)
+    return found[:_MOST_WAYS] or [parts(correlation)]
 
 
 def _attempts(section: Section, members: int) -> Iterator[list[Part]]:

@@ -14,7 +14,8 @@ def other_drive(path: str) -> str | None:
     drive = re.search(r"(?<![A-Za-z])[A-Za-z](?=:\\)", path)
     if not drive:
         return None
-    letter = "E" if drive[0] not in "eE" else "F"
+    # J is the tenth volume: no number of one digit.
+    letter = "J" if drive[0] not in "jJ" else "F"
     return path[: drive.start()] + letter + path[drive.end() :]
 
 

@@ -26,7 +26,7 @@ from converter.witness.formula import (
     truth,
 )
 from converter.witness.paths import moved
-from converter.witness.values import changed
+from converter.witness.values import changed, swap_case
 
 MOST_EVENTS = 2000
 # Of the alternatives, so that a list of thousands leaves room for near misses.
@@ -128,8 +128,18 @@ class Single:
 
     def hits(self) -> Iterator[dict[str, Any]]:
         """Yield an event for each alternative (each value, each branch), most of them hits."""
-        for choice in islice(alternatives(self.builder.root), _MOST_HITS):
-            yield self.builder.build(choice)
+        for number, choice in enumerate(islice(alternatives(self.builder.root), _MOST_HITS)):
+            event = self.builder.build(choice, filled=True)
+            yield self._in_other_case(event) if number % 2 else event
+
+    def _in_other_case(self, event: dict[str, Any]) -> dict[str, Any]:
+        """Return a hit with the other case of letters in what the rule looks at, if it is one then."""
+        made = dict(event)
+        for field in self.builder.by_field:
+            text = event.get(field)
+            if isinstance(text, str) and self.builder.storable(field, swapped := swap_case(text)):
+                made[field] = swapped
+        return made if self.holds(made) else event
 
     def rendered(self) -> Iterator[dict[str, Any]]:
         """Yield hits whose keyword is where a platform may not find it.

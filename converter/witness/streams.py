@@ -10,8 +10,9 @@ from itertools import islice
 from typing import Any
 
 from converter.matcher.modifiers import Placeholders
+from converter.witness import ANOTHER_WAY
 from converter.witness.defaults import START, stamp
-from converter.witness.parts import Part, parts, too_many
+from converter.witness.parts import Part, parts, too_many, ways
 from converter.witness.paths import other_drive
 from converter.witness.world import Base, Chain, Node, World
 
@@ -74,6 +75,7 @@ class _Maker:
         # A boundary of fixed windows, with room before it.
         self.boundary = 2 * self.span + (-start) % self.span
         self.parts = parts(self.top.correlation)
+        self.ways = ways(self.top.correlation)
         self.serial = 0
 
     def render(self, placed: Sequence[Placed]) -> Iterator[dict[str, Any]]:
@@ -166,6 +168,7 @@ class _Maker:
     def situations(self) -> Iterator[tuple[str, list[Placed]]]:
         """Yield named streams, the most telling first."""
         yield "at the threshold", self.usual()
+        yield from self._other_ways()
         yield from self._counts()
         yield from self._windows()
         yield from self._groups()
@@ -174,6 +177,25 @@ class _Maker:
             yield from self._values()
             yield from self._near_misses()
             yield from self._random()
+
+    def _other_ways(self) -> Iterator[tuple[str, list[Placed]]]:
+        """Other rules than the usual ones that satisfy the condition together."""
+        low, span = self.boundary, self.span
+        for number, chosen in enumerate(self.ways[1:], 2):
+            name = f"{ANOTHER_WAY} ({number})"
+            yield name, self.usual(chosen=chosen)
+            yield f"on the edge in {name}", self.place(self.top, 0, low, low + span, chosen=chosen)
+            reverse = self.place(self.top, 0, low, low + span, chosen=chosen[::-1])
+            yield f"on the edge in the other order, in {name}", reverse
+            outside = self.place(self.top, 0, low, low + span + 1, chosen=chosen)
+            yield f"one millisecond outside in {name}", outside
+
+    def _way_with(self, base: Base) -> list[Part]:
+        """Return parts among whose events is one of a base rule."""
+        for chosen in self.ways:
+            if any(one.base is base for one in self.usual(chosen=chosen)):
+                return chosen
+        return self.parts
 
     def _counts(self) -> Iterator[tuple[str, list[Placed]]]:
         pieces = list(self.parts)
@@ -188,6 +210,8 @@ class _Maker:
         low, span = self.boundary, self.span
         yield "on the window's edge", self.place(self.top, 0, low, low + span)
         yield "one millisecond outside", self.place(self.top, 0, low, low + span + 1)
+        reverse = self.parts[::-1]
+        yield "on the edge in the other order", self.place(self.top, 0, low, low + span, chosen=reverse)
         yield "one millisecond inside", self.place(self.top, 0, low, low + span - 1)
         yield "across a fixed boundary", self.place(self.top, 0, low - span // 4, low + span // 4)
         yield "all at one time", self.place(self.top, 0, low, low)
@@ -287,10 +311,11 @@ class _Maker:
             single = base.single
             events = [*islice(single.near_misses(), 40), *single.changes(single.hit())]
             missing = [event for event in events if not single.holds(event)]
+            chosen = self._way_with(base)
             step = max(len(missing) // _NEAR_MISSES, 1)
             placed: list[Placed] = []
             for number, event in enumerate(missing[::step][:_NEAR_MISSES]):
-                for one in self.usual(at=self.boundary + 4 * number * self.span):
+                for one in self.usual(at=self.boundary + 4 * number * self.span, chosen=chosen):
                     placed.append(replace(one, instead=event) if one.base is base else one)
             name = base.doc.get("name") or base.doc.get("title")
             yield f"near misses of {name}", placed
@@ -304,10 +329,13 @@ class _Maker:
         probed = list(base.single.probed())
         step = max(len(probed) // _MOST_PROBED, 1)
         events += probed[::step][:_MOST_PROBED]
+        chosen, identities = self._way_with(base), self.world.identities()
         for first in range(0, len(events), _TOGETHER):
             placed: list[Placed] = []
             for number, event in enumerate(events[first : first + _TOGETHER]):
-                for one in self.usual(at=self.boundary + 4 * number * self.span):
+                # Each in a group of its own, as some queries tell groups and not times.
+                at, who = self.boundary + 4 * number * self.span, number % identities
+                for one in self.usual(who, at, chosen):
                     placed.append(replace(one, instead=event) if one.base is base else one)
             yield f"each way of {name}, from {first + 1}", placed
 

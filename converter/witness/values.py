@@ -85,9 +85,16 @@ def _fill(parts: Sequence[Part], filler: str) -> str:
     return "".join(filler if p is Wild.ANY else "x" if p is Wild.ONE else str(p) for p in parts)
 
 
-def together(values: Sequence[Value]) -> Iterator[Any]:
-    """Yield values that should satisfy all values at once; the caller checks."""
+def together(values: Sequence[Value], *, filled: bool = False) -> Iterator[Any]:
+    """Yield values that should satisfy all values at once; the caller checks.
+
+    Args:
+        values: of a rule, on one field.
+        filled: whether stars stand for something at first.
+    """
     if len(values) == 1:
+        if filled and isinstance(values[0], Text):
+            yield _fill(values[0].parts, "x")
         yield from instances(values[0])
         return
     texts = [value for value in values if isinstance(value, Text)]
@@ -167,8 +174,14 @@ def changed(value: Value, present: Any) -> Iterator[Any]:
 
 def _recased(text: str) -> Iterator[str]:
     """Other cases of ASCII letters only: platforms differ on the others (DESIGN.md)."""
-    for change in (str.upper, str.lower, str.swapcase):
+    for change in (str.upper, str.lower):
         yield "".join(change(char) if char.isascii() else char for char in text)
+    yield swap_case(text)
+
+
+def swap_case(text: str) -> str:
+    """Return the text with the other case of its ASCII letters."""
+    return "".join(char.swapcase() if char.isascii() else char for char in text)
 
 
 def _confused(text: str) -> Iterator[str]:

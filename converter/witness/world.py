@@ -34,7 +34,7 @@ class Chain:
 
 Node = Base | Chain
 
-_IDENTITIES = 4
+_IDENTITIES = 50
 
 
 class World:

@@ -39,7 +39,7 @@ def says(
     found = rules.load([file], tmp_path)
     emitted = found.emitted()[-1]
     conversion = convert(found, emitted, pipelines.cell(source, language), Options("any"))
-    judge = Judge(found, conversion, Options("any"))
+    judge = Judge(found, conversion, run.streams_of(found, emitted, tmp_path / "tests", Options("any")))
     query = conversion.queries[0]
     assert judge.verdict(query) is None
     assert old in query.text, query.text
@@ -109,6 +109,54 @@ SURVIVORS: list[tuple[str, dict[str, Any], str, str, str, str]] = [
     ("6_unescaped_dot", rule({"s": {"CommandLine|re": "x\\.y"}}), "sysmon", "spl", "\\.", "."),
     ("6_case_of_letters", rule({"s": {"CommandLine|re|i": "xyz"}}), "sysmon", "spl", "(?i)", ""),
     ("9_case", rule({"s": {"CommandLine": "abc"}}), "defender", "kql", '=~ "abc"', '== "abc"'),
+    (
+        "2_last_star_of_one_of_many",
+        rule({"s": {"CommandLine|contains": [f" -q{number}z " for number in range(120)]}}),
+        "sysmon",
+        "eql",
+        '"* -q61z *"',
+        '"* -q61z "',
+    ),
+    (
+        "9_case_of_one_of_many",
+        rule({"s": {"CommandLine|contains": [f" -q{number}z " for number in range(120)]}}),
+        "sysmon",
+        "lucene",
+        "[Qq]61",
+        "q61",
+    ),
+    (
+        "3_second_sourcetype",
+        rule({"s": {"CommandLine|contains": "qzx"}}),
+        "defender",
+        "spl",
+        "ms:defender:eventhub",
+        "ms:defender:eventhuj",
+    ),
+    (
+        "3_second_kind_of_event",
+        rule({"s": {"CommandLine|contains": "qzx"}}),
+        "crowdstrike",
+        "eql",
+        "SyntheticProcessRollup2",
+        "SyntheticProcessRolluj2",
+    ),
+    (
+        "3_one_of_three_codes",
+        rule({"s": {"TargetObject|contains": "qzx", "Details": "x"}}, category="registry_event"),
+        "sysmon",
+        "eql",
+        '"14"',
+        '"15"',
+    ),
+    (
+        "2_registry_value_with_a_backslash",
+        rule({"s": {"TargetObject|contains": "\\Qzx\\Run\\"}}, category="registry_set"),
+        "defender",
+        "spl",
+        'RegistryValueName IN ("*\\\\Qzx',
+        'RegistryValueName IN ("*\\\\Qzj',
+    ),
 ]
 
 
@@ -142,6 +190,32 @@ def test_survivor_1_broader_is_no_excuse(tmp_path: Path) -> None:
 
 def test_survivor_2_each_alternative_of_a_base_rule(tmp_path: Path) -> None:
     assert says(tmp_path, _count("Computer"), "sysmon", "kql", "qzy", "qzj")
+
+
+def _one_and_another() -> list[dict[str, Any]]:
+    bases = [
+        {**rule({"s": {"CommandLine|contains": name}}), "name": name, "id": f"{BASE['id'][:-1]}{number}"}
+        for number, name in enumerate(("qza", "qzb", "qzc"), 3)
+    ]
+    section = {"type": "temporal", "rules": ["qza", "qzb", "qzc"], "timespan": "5m", "group-by": ["Computer"]}
+    section["condition"] = "qza and (qzb or qzc)"
+    return [*bases, {**BASE, "id": BASE["id"][:-1] + "2", "name": "top", "correlation": section}]
+
+
+@pytest.mark.parametrize(
+    ("language", "old", "new"),
+    [
+        ("kql", 'contains "qzc"', 'startswith "qzc"'),
+        ("spl", "last_qzc>=time_ms-300000", "last_qzc>time_ms-300000"),
+        ("spl", "last_qza>=time_ms-300000", "last_qza>time_ms-300000"),
+    ],
+)
+def test_survivor_2_a_rule_of_another_way(tmp_path: Path, language: str, old: str, new: str) -> None:
+    assert says(tmp_path, _one_and_another(), "sysmon", language, old, new)
+
+
+def test_survivor_4_a_column_of_one_of_the_rules(tmp_path: Path) -> None:
+    assert says(tmp_path, _one_and_another(), "sysmon", "kql", "EventID == 1", "EventID >= 1")
 
 
 def test_survivor_8_one_of_two_keys_missing(tmp_path: Path) -> None:

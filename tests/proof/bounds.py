@@ -34,8 +34,8 @@ from converter.rules import RuleSet
 from converter.shapes import none as none_shape
 from converter.shapes import shape_for
 from converter.verify.expected import expected_marks
+from converter.verify.prepared import relaxations_of
 from converter.verify.relaxations import Situation, relaxed
-from converter.verify.run import relaxations_of
 from tests.proof import bounds_page
 from tests.proof.everything import SOURCES, TARGETS, cells, chosen, folders, name_of, ruleset
 from tests.proof.logs import Event, Kind, kinds, windows_logs

@@ -1,299 +1,222 @@
 """Change the text of emitted queries, one place at a time, and ask whether `verify` notices.
 
-``python -m tests.proof.mutated_queries --rules 100`` takes so many rules (shipped ones and public ones, if
-there are) in each language and source, changes each query in up to ``--each`` places, and prints how many
-changes were caught, how many the engine rejected and which survived. A survivor that means the same is listed
-with the reason why; exits with 1 if less than 98 of 100 changes of meaning are caught.
+``python -m tests.proof.mutated_queries [--rules N] [--each N] [-s SOURCE] [-t TARGET] [-j N]`` takes so many
+rules (shipped ones and public ones, if there are) in each cell of a source and a language, changes each query
+in so many places, and prints what `verify` let pass and how many it caught. What passes and means the same is
+counted apart, with its reason (``tests/proof/same_meaning.py``). ``--write`` puts the cells that were run
+into ``tests/proof/changed_queries.json`` and writes docs/changed-queries.md. The exit code is 1 if a cell
+catches less than 98 of 100 changes of meaning.
 """
 
 from __future__ import annotations
 
-import argparse
 import random
-import re
 import sys
-from collections import Counter
-from collections.abc import Iterator
+from argparse import ArgumentParser
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
+from time import monotonic
 
 from converter import pipelines, rules
 from converter.convert import Conversion, Emitted, Options, convert
 from converter.engines import engine_for
 from converter.errors import SigconvError
-from converter.plan import CorrelationPlan
 from converter.rule import Rule
 from converter.rules import RuleSet
-from converter.verify import run
 from converter.verify.judge import Verdict
-from converter.verify.stored import tables_of
+from converter.verify.prepared import Prepared
+from converter.verify.run import Stream, streams_of
+from converter.verify.stored import StoredStreams, tables_of
+from tests.proof import changed_queries_page as page
+from tests.proof.changed_queries_page import Outcome
+from tests.proof.query_changes import Change, chosen
+from tests.proof.same_meaning import why_same
+from tests.support import ROOT, SHARED
 
-ROOT = Path(__file__).resolve().parents[2]
-PUBLIC = ROOT.parent / "shared" / "sigmahq"
 LANGUAGES = ("eql", "lucene", "spl", "kql")
 SOURCES = ("sysmon", "defender", "crowdstrike", "windows-security", "none")
-WANTED = 0.98
-_QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
-_LINE = re.compile(r"[^\n]+")
+SHIPPED, PUBLIC = ROOT / "sigma", SHARED / "sigmahq"
+_OPTIONS = Options("broader")
+_SPREAD = 3
+"""Candidates for each public rule that is wanted: not every rule can be said in every cell."""
 
 
-@dataclass(frozen=True)
-class Change:
-    """One change of a query's text."""
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One rule and the cells in which its queries are changed."""
 
-    kind: str
-    text: str
-    shown: str
-    between: bool = False
-    """An OR of Lucene between two ANDs of one level."""
-
-
-# Kind, a pattern of what is changed, and what it is changed to.
-_SWAPS: tuple[tuple[str, str, str], ...] = (
-    ("operator", r"\bAND\b", "OR"),
-    ("operator", r"\bOR\b", "AND"),
-    ("operator", r"\band\b", "or"),
-    ("operator", r"\bor\b", "and"),
-    ("negation", r"\bNOT ", ""),
-    ("negation", r"\bnot ", ""),
-    ("negation", r"!~", "=~"),
-    ("negation", r"!in~", "in~"),
-    ("negation", r"!contains\b", "contains"),
-    ("negation", r"!endswith\b", "endswith"),
-    ("negation", r"!startswith\b", "startswith"),
-    ("operator", r"=~", "=="),
-    ("operator", r"\bin~", "in"),
-    ("operator", r"(?<!!)\bendswith\b", "contains"),
-    ("operator", r"(?<!!)\bstartswith\b", "contains"),
-    ("operator", r"(?<!!)\bcontains\b", "startswith"),
-    ("operator", r"!endswith\b", "!contains"),
-    ("operator", r"!startswith\b", "!contains"),
-    ("operator", r">=", ">"),
-    ("operator", r"<=", "<"),
-    ("flag", r"\(\?i\)", ""),
-    ("flag", r"\(\?s\)", ""),
-    ("anchor", r"\^", ""),
-    ("anchor", r"\\z", ""),
-    ("anchor", r"\$(?=[\"'])", ""),
-    ("regex", r"\\\.", "."),
-    ("number", r"(?<![\w.\\{])\d+(?![\w.])", "+1"),
-    ("stage", r"(?m)^\| .*\n", ""),
-    ("regex", r"\{(\d+),(\d+)\}", "+repeat"),
-)
+    folder: str
+    position: int
+    """Among the rules of the folder that are converted."""
+    cells: tuple[tuple[str, str], ...]
+    each: int
 
 
-def changes(text: str) -> Iterator[Change]:
-    """Yield changes of a query, each in one place."""
-    for kind, pattern, new in _SWAPS:
-        for found in re.finditer(pattern, text):
-            what = found[0]
-            made = new
-            if new == "+1":
-                made = str(int(what) + 1)
-            elif new == "+repeat":
-                made = f"{{{found[1]},{int(found[2]) + 1}}}"
-            yield _made(text, kind, found.start(), found.end(), made)
-    for quoted in _QUOTED.finditer(text):
-        inner = quoted[0][1:-1]
-        start = quoted.start() + 1
-        for at, char in enumerate(inner):
-            if char.isalpha() and (not at or inner[at - 1] != "\\"):
-                yield _made(text, "letter", start + at, start + at + 1, "j" if char.lower() != "j" else "k")
-            if char == "*" and (not at or inner[at - 1] != "\\"):
-                yield _made(text, "star", start + at, start + at + 1, "")
-        if re.match(r",\s*", text[quoted.end() :]):
-            gap = re.match(r",\s*", text[quoted.end() :])
-            assert gap
-            yield _made(text, "item", quoted.start(), quoted.end() + gap.end(), "")
-    for found in re.finditer(r"(?<=[\w:(* ])\*|\*(?=\w)", text):
-        yield _made(text, "star", found.start(), found.end(), "")
-    for found in re.finditer(r" OR [\w.]+:\S+", text):
-        yield _made(text, "item", found.start(), found.end(), "")
-    for found in re.finditer(
-        r"\b[A-Za-z_][A-Za-z_.]*[a-z](?=\s*(?:[:=!<>]|in~|in \(|contains|startswith|endswith))", text
-    ):
-        yield _made(text, "column", found.end() - 1, found.end(), "q")
+@cache
+def ruleset(folder: str) -> RuleSet:
+    """Return the rules of a folder."""
+    return rules.load([Path(folder)], Path(folder))
 
 
-def _made(text: str, kind: str, start: int, end: int, new: str) -> Change:
-    between = kind == "operator" and (text[start:end], new) == ("AND", "OR") and _between(text, start, end)
-    around = f"{text[max(start - 25, 0) : start]}[{text[start:end]!s:.40} -> {new}]{text[end : end + 25]}"
-    shown = around.replace("\n", "\\n")
-    return Change(kind, text[:start] + new + text[end:], shown, between)
+@cache
+def emitted(folder: str) -> list[Rule]:
+    """Return the rules of a folder that are converted."""
+    return ruleset(folder).emitted()
 
 
-def _between(text: str, start: int, end: int) -> bool:
-    """Tell whether an AND stands before and behind a place, with no parenthesis of its level between."""
-    return _operator(text[:start][::-1], "DNA", ")(") and _operator(text[end:], "AND", "()")
+def candidates(count: int) -> list[tuple[str, int]]:
+    """Return folder and position of rules, of five one that is shipped; more public ones than wanted."""
+    shipped = range(len(emitted(str(SHIPPED))))[: -(-count // 5)]
+    picked = [(str(SHIPPED), position) for position in shipped]
+    if PUBLIC.is_dir():
+        number = len(emitted(str(PUBLIC)))
+        step = max(number // (max(count - len(shipped), 1) * _SPREAD), 1)
+        # The rules in between follow, for cells that few rules fit.
+        order = [position for first in range(step) for position in range(first, number, step)]
+        picked += [(str(PUBLIC), position) for position in order]
+    return picked
 
 
-def _operator(text: str, word: str, brackets: str) -> bool:
-    depth = 0
-    for at, char in enumerate(text):
-        if char == brackets[0]:
-            depth += 1
-        elif char == brackets[1]:
-            depth -= 1
-            if depth < 0:
-                return False
-        elif depth == 0 and text.startswith(f" {word} ", at):
-            return True
-    return False
+def tasks(count: int, each: int, cells: Sequence[tuple[str, str]]) -> list[Task]:
+    """Return the first rules that each cell can say, each with its cells."""
+    wanted = dict.fromkeys(cells, count)
+    made = []
+    for folder, position in candidates(count):
+        fits = []
+        for cell, left in wanted.items():
+            if left:
+                with suppress(SigconvError):
+                    _converted(folder, position, cell)
+                    fits.append(cell)
+                    wanted[cell] -= 1
+        if fits:
+            made.append(Task(folder, position, tuple(fits), each))
+        if not any(wanted.values()):
+            break
+    return made
 
 
-def chosen(text: str, each: int, chance: random.Random) -> list[Change]:
-    """Return so many changes, of each kind as many as can be."""
-    by_kind: dict[str, list[Change]] = {}
-    for one in changes(text):
-        if one.text != text:
-            by_kind.setdefault(one.kind, []).append(one)
-    for group in by_kind.values():
-        chance.shuffle(group)
-    found: list[Change] = []
-    while len(found) < each and any(by_kind.values()):
-        for group in by_kind.values():
-            if group and len(found) < each:
-                found.append(group.pop())
-    return found
+def _converted(folder: str, position: int, cell: tuple[str, str]) -> Conversion:
+    one = pipelines.cell(*cell)
+    return convert(ruleset(folder), emitted(folder)[position], one.proof or one, _OPTIONS)
 
 
 class Judge:
-    """A rule in a cell, with its streams stored once."""
+    """A rule in a cell, with its streams stored and loaded once."""
 
-    def __init__(self, found: RuleSet, conversion: Conversion, options: Options) -> None:
-        self.found, self.conversion, self.options = found, conversion, options
-        self.streams = run.streams_of(found, conversion.rule, Path("/nonexistent"), options)
+    def __init__(
+        self,
+        found: RuleSet,
+        conversion: Conversion,
+        streams: Sequence[Stream],
+        kept: StoredStreams | None = None,
+    ) -> None:
+        self.conversion = conversion
+        self._tables = tables_of(conversion)
+        self._streams = [Prepared(found, conversion, one.name, one.events, _OPTIONS, kept) for one in streams]
 
     def verdict(self, query: Emitted) -> str | None:
-        """Return what `verify` says of the conversion with one query replaced.
+        """Return what `verify` says of the conversion with its first query replaced.
 
         Raises:
-            SigconvError: if the engine rejects the query.
+            SigconvError: if the engine rejects or cannot run the query.
         """
-        number = next(i for i, one in enumerate(self.conversion.queries) if one.name == query.name)
-        queries = list(self.conversion.queries)
-        queries[number] = query
-        changed = replace(self.conversion, queries=tuple(queries))
-        engine_for(changed.cell.target).validate(query.text, tables_of(changed))
+        changed = replace(self.conversion, queries=(query, *self.conversion.queries[1:]))
+        engine_for(changed.cell.target).validate(query.text, self._tables)
         verdict = Verdict()
-        for stream in self.streams:
-            run.compare(self.found, changed, stream.name, stream.events, self.options, verdict)
-            if verdict.missed or verdict.extra:
+        for position, stream in enumerate(self._streams):
+            stream.compare(changed, verdict)
+            if verdict.wrong:
+                # The stream that tells one change tells most.
+                self._streams.insert(0, self._streams.pop(position))
                 break
         return verdict.problem(changed.fidelity)
 
 
-# Why a change that survives means the same, by kind, language and what is changed.
-SAME: tuple[tuple[str, str, str], ...] = (
-    (
-        "number",
-        r"&#\[\d+ ->",
-        "decimal entities: the log writes tabs and line ends as they are or in hexadecimal",
-    ),
-    (
-        "operator",
-        r"\[AND -> OR\] NOT",
-        "Lucene: NOT is prohibited whether AND or OR stands before it",
-    ),
-    (
-        "number",
-        r"take_any|head |limit|maxspan|_us|1000|join kind",
-        "a bound that no search of this size reaches",
-    ),
-)
+def outcomes(task: Task) -> list[Outcome]:
+    """Change the queries of a rule in its cells and judge each change."""
+    found, rule = ruleset(task.folder), emitted(task.folder)[task.position]
+    streams = streams_of(found, rule, Path("/nonexistent"), _OPTIONS)
+    kept = StoredStreams()
+    results = []
+    for cell in task.cells:
+        conversion = _converted(task.folder, task.position, cell)
+        query = conversion.queries[0]
+        judge = Judge(found, conversion, streams, kept)
+        name = f"{Path(task.folder).name}/{rule.relative}"
+        if (problem := judge.verdict(query)) is not None:
+            results.append(Outcome(*cell, name, "", "disagrees", problem))
+            continue
+        chance = random.Random(f"{' '.join(cell)} {rule.id or rule.name}")
+        results += [Outcome(*cell, name, *one) for one in changed(judge, task.each, chance)]
+    return results
 
 
-def why_same(change: Change) -> str | None:
-    """Return the reason why a change means the same, if it is known."""
-    if change.between:
-        return "Lucene: AND requires what stands on both of its sides, and there is one on either side"
-    for kind, pattern, reason in SAME:
-        if change.kind == kind and re.search(pattern, change.shown):
-            return reason
-    return None
+def changed(judge: Judge, each: int, chance: random.Random) -> list[tuple[str, str, str, str]]:
+    """Change a conversion's first query: of each change its kind, what became of it, itself and why."""
+    query = judge.conversion.queries[0]
+    body = query.body or query.text
+    found = []
+    for change in chosen(body, each, chance):
+        other = replace(query, text=query.text.replace(body, change.text), body=change.text)
+        found.append((change.kind, *_judged(judge, other, change)))
+    return found
 
 
-def sampled(count: int) -> Iterator[tuple[RuleSet, Rule]]:
-    """Yield shipped rules and public ones, evenly."""
-    shipped = rules.load([ROOT / "sigma"], ROOT / "sigma")
-    emitted = shipped.emitted()
-    yield from ((shipped, rule) for rule in emitted[: count // 2])
-    if PUBLIC.is_dir():
-        public = rules.load([PUBLIC], PUBLIC)
-        others = public.emitted()
-        left = max(count - len(emitted[: count // 2]), 1)
-        step = max(len(others) // (left * 2), 1)
-        yield from ((public, rule) for rule in others[::step])
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run, print and return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--rules", type=int, default=100, help="rules in each language and source")
-    parser.add_argument("--each", type=int, default=12, help="changes of each rule")
-    parser.add_argument("--languages", default=",".join(LANGUAGES))
-    parser.add_argument("--sources", default=",".join(SOURCES))
-    given = parser.parse_args(arguments)
-    options = Options("broader")
-    tally: Counter[tuple[str, str, str]] = Counter()
-    kinds: Counter[tuple[str, str]] = Counter()
-    survivors: list[str] = []
-    for source in given.sources.split(","):
-        for language in given.languages.split(","):
-            cell = pipelines.cell(source, language)
-            taken = 0
-            for found, rule in sampled(given.rules):
-                if taken >= given.rules:
-                    break
-                try:
-                    conversion = convert(found, rule, cell.proof or cell, options)
-                    judge = Judge(found, conversion, options)
-                    query = conversion.queries[0]
-                    if judge.verdict(query) is not None:
-                        tally[source, language, "disagrees already"] += 1
-                        continue
-                except SigconvError:
-                    continue
-                taken += 1
-                chance = random.Random(f"{source} {language} {rule.id or rule.name}")
-                body = query.body or query.text
-                for change in chosen(body, given.each, chance):
-                    changed = replace(query, text=query.text.replace(body, change.text), body=change.text)
-                    result = _judged(judge, changed)
-                    if result == "survived":
-                        reason = why_same(change)
-                        result = "same" if reason else "survived"
-                        where = f"{source} {language} {rule.relative}"
-                        survivors.append(f"{where}: {change.kind}: {change.shown}  {reason or ''}")
-                    tally[source, language, result] += 1
-                    kinds[change.kind, result] += 1
-    _print(tally, kinds, survivors, isinstance(None, CorrelationPlan))
-    caught = sum(number for (_, _, result), number in tally.items() if result == "caught")
-    survived = sum(number for (_, _, result), number in tally.items() if result == "survived")
-    share = caught / max(caught + survived, 1)
-    print(f"{share:.1%} of {caught + survived} changes of meaning caught")
-    return 0 if share >= WANTED else 1
-
-
-def _judged(judge: Judge, query: Emitted) -> str:
+def _judged(judge: Judge, query: Emitted, change: Change) -> tuple[str, str, str]:
+    """Return what became of a change, the change if it was not caught, and the reason or the error."""
     try:
-        return "survived" if judge.verdict(query) is None else "caught"
-    except SigconvError:
-        return "rejected"
-    except Exception:
-        return "rejected"
+        if judge.verdict(query) is not None:
+            return "caught", "", ""
+    except SigconvError as error:
+        return ("rejected", "", "") if error.code == "SC402" else ("unsupported", change.shown, error.message)
+    except Exception as error:  # A defect of an engine: counted, and shown.
+        return "crashed", change.shown, repr(error)
+    reason = why_same(judge.conversion.cell.target, change)
+    return "same" if reason else "survived", change.shown, reason or ""
 
 
-def _print(
-    tally: Counter[tuple[str, str, str]], kinds: Counter[tuple[str, str]], survivors: list[str], _: bool
-) -> None:
-    for line in survivors:
-        print(line)
-    for key, number in sorted(tally.items()):
-        print(*key, number)
-    for kind in sorted({kind for kind, _ in kinds}):
-        print(kind, {result: kinds[kind, result] for result in ("caught", "survived", "same", "rejected")})
+def run(todo: Sequence[Task], processes: int) -> Iterator[Outcome]:
+    """Yield the outcomes of tasks."""
+    if processes < 2:
+        for task in todo:
+            yield from outcomes(task)
+        return
+    # Spawned, as a JVM must not fork.
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        for results in pool.map(outcomes, todo):
+            yield from results
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run what is asked for."""
+    parser = ArgumentParser(prog="python -m tests.proof.mutated_queries", description=__doc__)
+    parser.add_argument("--rules", type=int, default=100, metavar="N", help="rules in each cell")
+    parser.add_argument("--each", type=int, default=12, metavar="N", help="changes of each query")
+    parser.add_argument("-s", "--source", action="append", choices=SOURCES)
+    parser.add_argument("-t", "--target", action="append", choices=LANGUAGES)
+    parser.add_argument("-j", "--processes", type=int, default=2, metavar="N")
+    parser.add_argument("--write", action="store_true", help="write the numbers and the page")
+    given = parser.parse_args(arguments)
+    start = monotonic()
+    cells = [(s, t) for s in given.source or SOURCES for t in given.target or LANGUAGES]
+    results = []
+    for one in run(tasks(given.rules, given.each, cells), given.processes):
+        results.append(one)
+        if one.shown:
+            print(one, flush=True)
+    numbers = page.numbers(results)
+    print(*page.table(numbers), sep="\n")
+    print(f"{monotonic() - start:.0f} s", file=sys.stderr)
+    if given.write:
+        page.write(numbers)
+    return int(any(page.share(one) < page.WANTED for one in numbers.values()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

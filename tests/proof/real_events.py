@@ -47,8 +47,8 @@ from converter.rule import Rule
 from converter.rules import RuleSet
 from converter.shapes import shape_for, splunk_extraction
 from converter.verify.alerts import alerts_of
+from converter.verify.prepared import relaxations_of
 from converter.verify.relaxations import Situation, relaxed
-from converter.verify.run import relaxations_of
 from converter.verify.stored import tables_of
 from tests.proof.everything import SOURCES, TARGETS, cells, chosen, folders, name_of, ruleset
 from tests.proof.proven import KEPT, proving
