@@ -79,7 +79,8 @@ def render(numbers: Mapping[str, Any]) -> str:
     none = [one for one in rows if one["cell"].startswith(pipelines.NONE)]
     parts = [_HEAD.format(events=numbers["events"], benign=numbers["benign"])]
     parts += [*_table([one for one in rows if one not in none]), "", *_beyond(rows), _NONE]
-    parts += [_ALL, *_table(none)] if none else []
+    beyond = sum(len(one["beyond"]) for one in none)
+    parts += [_ALL, *_table(none), f"\nOf {beyond} rules that is beyond the bound."] if none else []
     return "\n".join(parts).replace("\n\n\n", "\n\n") + "\n"
 
 
