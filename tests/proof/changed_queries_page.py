@@ -108,13 +108,16 @@ def write(fresh: dict[str, dict[str, Any]] | None = None) -> None:
 
 def page(cells: dict[str, dict[str, Any]]) -> Iterator[str]:
     """Yield the lines of the page."""
+    cells = dict(sorted(cells.items()))
+    whole = {"all": {column: sum(cell[column] for cell in cells.values()) for column in COLUMNS}}
     yield _HEAD
-    yield from table(cells)
+    yield from table(cells | whole)
     yield "\n## What means the same\n\n| | Changes | Why |\n|---|--:|---|"
     for name, cell in cells.items():
         for reason, count in sorted(cell["reasons"].items()):
             yield f"| {name} | {count} | {reason} |"
-    yield "\n## What survived"
+    yield "\n## What survived\n"
+    yield "No event of `verify` shows these changes, and no reason says that they mean the same."
     for name, cell in cells.items():
         if cell["survivors"]:
             yield f"\n{name}:\n"

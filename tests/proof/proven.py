@@ -21,7 +21,8 @@ import converter
 from converter.convert import Conversion, Options
 from converter.plan import Fidelity
 from converter.rules import RuleSet
-from converter.verify.run import Checked, Stream, check, relaxations_of, unproven
+from converter.verify.prepared import relaxations_of
+from converter.verify.run import Checked, Stream, check, unproven
 from converter.verify.stored import StoredStreams
 from tests.support import ROOT
 
