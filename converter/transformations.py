@@ -6,7 +6,6 @@ refused, never dropped. A pipeline that uses one of them cannot be used by stock
 - ``require_fields``: refuses fields that the event does not have.
 - ``map_values``: value by value by a table, numbers and booleans included; other values are refused.
 - ``split_user``: ``DOMAIN\\name`` into two fields.
-- ``split_hashes``: ``MD5=..,SHA256=..`` into one field per algorithm.
 - ``whole_text``: texts that another field has whole.
 - ``address_ranges``: an address prefix (``10.*``) into networks, for fields of type ip.
 """
@@ -46,6 +45,7 @@ from converter import (
     crowdstrike_transformations,
     elastic_transformations,
     event_transformations,
+    hash_transformations,
     left_out,
     path_transformations,
     registry_data,
@@ -207,87 +207,6 @@ class SplitUser(Rewriting, FieldMappingTransformationBase):
                 raise refuse(item, value, "an account is stored as domain and name, and this has no domain")
 
 
-_HASH = re.compile(r"(?P<algorithm>[A-Za-z0-9]+)=(?P<digits>[0-9A-Fa-f]*)")
-_BARE = re.compile(r"[0-9A-Fa-f]{8,}")
-_DIGITS = {"MD5": 32, "SHA1": 40, "SHA256": 64, "IMPHASH": 32}
-
-
-@dataclass
-class SplitHashes(Rewriting):
-    """Map a part of ``MD5=..,SHA256=..`` to the field of its algorithm.
-
-    ``targets``: algorithm to field. ``anchored``: also take values that say where in the list the hash
-    stands, which the fields cannot (declare the item broader). ``zeros``: also take hashes of zeros and
-    a bare ``IMPHASH=``, where the platform stores no such hash (declare the item narrower). A value that
-    an item does not take is left to the next one; `refuse_left` refuses what is left.
-    """
-
-    targets: dict[str, str]
-    anchored: bool = False
-    zeros: bool = False
-    refuse_left: bool = False
-
-    # Digits and names of algorithms are in upper case with Sysmon and in lower case elsewhere.
-    proven: ClassVar = PATTERNS
-    advice: ClassVar = "ask for one hash, as 'MD5=...', in any case"
-
-    def refusal(self, item: SigmaDetectionItem, value: SigmaType, form: Form) -> Refusal:
-        """Return the refusal of a value, which names the algorithms."""
-        return refuse(
-            item, value, f"stored are {', '.join(self.targets)}, each in its own field: {self.advice}"
-        )
-
-    @property
-    def last(self) -> bool:
-        """Whether no other step takes what this one leaves."""
-        return self.refuse_left
-
-    def rewrite(self, item: SigmaDetectionItem) -> Part | None:
-        """Split the values of one item; all of them or none.
-
-        Raises:
-            Refusal: SC201 if ``refuse_left`` and a value is not a hash of one of the algorithms.
-        """
-        parts = [self._part(item, value) for value in item.value]
-        whole = [part for part in parts if part is not None]
-        if len(whole) == len(parts):
-            return group(item, whole)
-        if self.refuse_left:
-            left = item.value[parts.index(None)]
-            raise refuse(item, left, f"stored are {', '.join(self.targets)}, each in its own field")
-        return None
-
-    def _part(self, item: SigmaDetectionItem, value: SigmaType) -> Part | None:
-        if not isinstance(value, SigmaString):
-            return None
-        inner = [part for part in value.s if part is not _MANY]
-        if len(inner) != 1 or not isinstance(inner[0], str):
-            return None
-        starts_open, ends_open = value.s[0] == _MANY, value.s[-1] == _MANY
-        if starts_open and ends_open and _BARE.fullmatch(inner[0]):
-            size = len(inner[0])
-            whole = {name for name, digits in _DIGITS.items() if digits == size}
-            if not (whole or {name for name, digits in _DIGITS.items() if digits > size}) <= set(
-                self.targets
-            ):
-                return None  # It may be a part of a hash that is not stored.
-            wanted = string(value, [_MANY, inner[0].lower(), _MANY])
-            fields = [made_item(item, field, wanted) for field in self.targets.values()]
-            return linked(fields, ConditionOR)
-        found = _HASH.fullmatch(inner[0])
-        algorithm = found["algorithm"].upper() if found else ""
-        if not found or algorithm not in self.targets:
-            return None
-        digits, size = found["digits"].lower(), _DIGITS.get(algorithm, 0)
-        if (not digits.strip("0")) and not self.zeros:
-            return None
-        if not (starts_open and ends_open) and not self.anchored:
-            return None
-        if len(digits) == size or not ends_open:
-            return made_item(item, self.targets[algorithm], string(value, [digits]))
-        return made_item(item, self.targets[algorithm], string(value, [digits, _MANY] if digits else [_MANY]))
-
-
 @dataclass
 class AddressRanges(Rewriting):
     """Turn the prefix of an address (``10.*``, ``192.168.1*``, ``fe80:*``) into the networks it covers.
@@ -342,12 +261,12 @@ _TYPES: dict[str, type[Transformation]] = {
     "map_values": MapValues,
     "other_case": OtherCase,
     "split_user": SplitUser,
-    "split_hashes": SplitHashes,
     "address_ranges": AddressRanges,
     **elastic_transformations.TYPES,
     **path_transformations.TYPES,
     **case_transformations.TYPES,
     **event_transformations.TYPES,
+    **hash_transformations.TYPES,
     **crowdstrike_paths.TYPES,
     **crowdstrike_transformations.TYPES,
     **crowdstrike_registry.TYPES,

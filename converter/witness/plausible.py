@@ -20,6 +20,7 @@ FILES = frozenset(
 _ROOT = re.compile(r"(?i)(?:HKLM|HKU|HKCR|\\REGISTRY\\A)\\.")
 _DIGITS: Mapping[str, int] = {"MD5": 32, "SHA1": 40, "SHA256": 64, "IMPHASH": 32}
 _HASH = re.compile(r"(?i)([A-Z0-9]+)=([0-9A-F]+)")
+_BEGUN_HASH = re.compile(rf"(?i)({'|'.join(_DIGITS)})=([0-9A-F]*)")
 # What Sysmon writes for data that is no text, in this case only.
 _DATA = re.compile(
     r"Binary Data|\(Empty\)|DWORD \(0x[0-9a-fA-F]{8}\)|QWORD \(0x[0-9a-fA-F]{8}-0x[0-9a-fA-F]{8}\)"
@@ -70,7 +71,7 @@ def completed(field: str, text: str) -> Iterator[str]:
         yield text
         yield f"D:\\Depot{'' if text.startswith(chr(92)) else chr(92)}{text}"
     elif field in HASHES:
-        parts = [_padded(*one.groups()) for one in _HASH.finditer(text)]
+        parts = [_padded(*one.groups()) for one in _BEGUN_HASH.finditer(text)]
         if parts:
             yield ",".join(parts)
 
