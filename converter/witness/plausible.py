@@ -76,6 +76,21 @@ def completed(field: str, text: str) -> Iterator[str]:
             yield ",".join(parts)
 
 
+def default_values(literal: str) -> Iterator[str]:
+    """Yield paths of default values in keys that end with a text, and in keys below it.
+
+    Such a value has no name (Microsoft Learn, "Structure of the Registry"); Sysmon calls it ``(Default)``.
+    """
+    inner = literal.strip("\\")
+    for key in (
+        f"HKLM\\{inner}",
+        f"HKLM\\{inner}\\qz",
+        f"HKLM\\SOFTWARE\\{inner}",
+        f"HKLM\\SOFTWARE\\{inner}\\qz",
+    ):
+        yield f"{key}\\(Default)"
+
+
 def _padded(algorithm: str, digits: str) -> str:
     return f"{algorithm}={digits.ljust(_DIGITS.get(algorithm.upper(), 0), '7')}"
 

@@ -39,6 +39,7 @@ _MOST_RENDERED = 8
 _MOST_PROBED = 90
 _MOST_PROBES = 900
 _MOST_CHANGED = 10
+_MOST_KEYS = 8
 _SECURITY = ("Security",)
 _NAMED = "SubjectUserName"
 """A field that most records of the security log have."""
@@ -259,6 +260,14 @@ class Single:
                     yield {**event, value.name: event[value.name] + "x"}
                     yield {key: event[key] for key in event if key != value.name}
 
+    def default_values(self, event: Event) -> Iterator[dict[str, Any]]:
+        """Yield copies of a registry event with the default value of the keys that the rule names."""
+        for leaf in self.builder.by_field.get("TargetObject", ())[:_MOST_KEYS]:
+            parts = leaf.value.parts if isinstance(leaf.value, Text) else ()
+            literal = max((part for part in parts if isinstance(part, str)), key=len, default="")
+            paths = plausible.default_values(literal) if literal.strip("\\") else ()
+            yield from ({**event, "TargetObject": path} for path in paths)
+
     def shuffled(self, event: Event) -> Iterator[dict[str, Any]]:
         """Yield copies with the words of a value beside what is there, in another order.
 
@@ -362,6 +371,7 @@ class Single:
         keep(self.excepted(), _MOST_HITS + _MOST_NEAR_MISSES)
         keep(self.changes(first), MOST_EVENTS - 500)
         keep(self.everyday(), MOST_EVENTS - 300)
+        keep(self.default_values(first), MOST_EVENTS - 300)
         keep(self.probed(), MOST_EVENTS - 200)
         keep(self.long(), MOST_EVENTS - 200)
         for hit in [event for event in found.values() if self.holds(event)][1:_MOST_CHANGED]:
