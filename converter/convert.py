@@ -104,7 +104,7 @@ def convert(rules: RuleSet, rule: Rule, cell: Cell, options: Options = DEFAULT) 
     if not fidelity.acceptable(level, options.limit):
         why = "; ".join(reason.text for reason in reasons if reason.fidelity != Fidelity.EXACT)
         raise Refusal("SC208", f"the query would be {level}: {why}", file=rule.file)
-    loose = [reason.text for reason in reasons if reason.unbounded.holds(rule.doc.get("level"))]
+    loose = [reason.text for reason in reasons if reason.unbounded]
     if options.limit != "any" and loose:
         why = f"the query would be {level} without bound: {'; '.join(loose)}"
         raise Refusal("SC208", why, file=rule.file, hint="--fidelity any gives it")

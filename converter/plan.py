@@ -44,18 +44,6 @@ class Fidelity(StrEnum):
     """It may miss (and may also return more)."""
 
 
-class Unbounded(StrEnum):
-    """Of which rules a form raises alerts on a plain day that the rule does not mean (docs/bounds.md)."""
-
-    NEVER = ""
-    HIGH = "rules of level high and critical"
-    ALWAYS = "all rules"
-
-    def holds(self, level: object) -> bool:
-        """Tell whether that is so of a rule of a level."""
-        return self == Unbounded.ALWAYS or (self == Unbounded.HIGH and str(level) in ("high", "critical"))
-
-
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why a query is not exact, or what an `exact` one must be read with (a note has fidelity EXACT)."""
@@ -65,8 +53,9 @@ class Reason:
     relaxation: str = ""
     """Of a broader or narrower one: the name of what the reference matcher does to the rule so that it means
     just what the query selects (converter/verify/relaxations.py)."""
-    unbounded: Unbounded = Unbounded.NEVER
-    """Of which rules a query that is broader for this reason is not given by default."""
+    unbounded: bool = False
+    """A query that is broader for this reason raises alerts on a plain day that the rule does not mean, so it
+    is not given by default (docs/bounds.md)."""
 
 
 @dataclass(frozen=True, slots=True)

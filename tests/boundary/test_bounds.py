@@ -10,11 +10,10 @@ import pytest
 from converter import pipelines
 from converter.convert import Options, convert
 from converter.errors import Refusal
-from converter.plan import Unbounded
 from converter.rule import Rule
 from converter.rules import RuleSet
 
-APART = "may stand apart"
+APART = "may be apart"
 SYSTEM = {"ScriptBlockText|contains": "Get-System"}
 """findings/rules/r6_scriptblock.yml: 57 scripts of the public logs hold both words and not the value."""
 
@@ -37,15 +36,14 @@ def refusal(one: Rule, source: str = "crowdstrike", limit: str = "broader", *oth
 
 # The standard analyser takes "Get-System" apart (Unicode Standard Annex 29: a hyphen is no letter), and the
 # rule's text may go on at both ends: only `*get` and `system*` can be looked for.
-@pytest.mark.parametrize(
-    ("level", "bounded"),
-    [("critical", False), ("high", False), ("medium", True), ("informational", True), (None, True)],
-)
-def test_words_that_may_stand_apart_are_no_default_of_high_rules(level: str | None, bounded: bool) -> None:
+@pytest.mark.parametrize("level", ["critical", "high", "medium", "informational", None])
+def test_words_that_may_be_apart_are_no_default(level: str | None) -> None:
+    """57 alerts where none is meant are more than 20 times what the rule means, whatever its level."""
     one = rule({"s": SYSTEM, "condition": "s"}, level)
     why = refusal(one)
-    assert (APART in why) != bounded
-    assert bounded or (why.startswith("SC208 ") and why.endswith(" (--fidelity any gives it)"))
+    assert APART in why
+    assert why.startswith("SC208 ")
+    assert why.endswith(" (--fidelity any gives it)")
     assert refusal(one, limit="any") == ""
 
 
@@ -77,9 +75,7 @@ def test_which_words_stand_apart_is_the_analysers_matter(value: str, bounded: bo
     assert (APART in refusal(one, "sysmon")) != bounded
 
 
-# The level that counts is that of the rule that alerts.
-@pytest.mark.parametrize(("level", "bounded"), [("high", False), ("low", True)])
-def test_the_level_is_that_of_the_correlation(level: str, bounded: bool) -> None:
+def test_a_correlation_of_such_a_rule_is_no_default() -> None:
     base = rule({"s": SYSTEM, "condition": "s"}, "low")
     counted = {
         "type": "event_count",
@@ -88,13 +84,6 @@ def test_the_level_is_that_of_the_correlation(level: str, bounded: bool) -> None
         "timespan": "5m",
         "condition": {"gte": 3},
     }
-    doc = {"title": "c", "name": "many", "level": level, "correlation": counted}
+    doc = {"title": "c", "name": "many", "level": "low", "correlation": counted}
     many = Rule(doc, "c.yml", Path("c.yml"), "c.yml", 0)
-    assert (APART in refusal(many, "crowdstrike", "broader", base)) != bounded
-
-
-def test_levels() -> None:
-    levels = ("informational", "low", "medium", "high", "critical", None)
-    assert [Unbounded.HIGH.holds(one) for one in levels] == [False, False, False, True, True, False]
-    assert all(map(Unbounded.ALWAYS.holds, levels))
-    assert not any(map(Unbounded.NEVER.holds, levels))
+    assert APART in refusal(many, "crowdstrike", "broader", base)

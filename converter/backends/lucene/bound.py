@@ -1,4 +1,4 @@
-"""Whether a query that looks for words which may stand apart is held by anything else (docs/bounds.md).
+"""Whether a query that looks for words which may be apart is held by anything else (docs/bounds.md).
 
 Of `Get-System` an index of single words knows a word that ends in `get` and one that begins with `system`,
 and not that they touch. A long script holds both by chance. Beside another demand that is no matter; where a
@@ -26,7 +26,7 @@ def apart(found: Collection[Node]) -> bool:
 
 
 def loose(base: BaseRule, values: AbstractSet[int]) -> bool:
-    """Tell whether an alternative of a rule demands nothing but values whose words may stand apart.
+    """Tell whether an alternative of a rule demands nothing but values whose words may be apart.
 
     What only says which events the log source has demands nothing here.
 

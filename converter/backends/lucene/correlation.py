@@ -23,7 +23,7 @@ from converter.backends.lucene import dsl
 from converter.backends.lucene.expression import And, Node, Or, Text, Value, either
 from converter.backends.lucene.query import query
 from converter.errors import Refusal
-from converter.plan import BaseRule, CorrelationPlan, Draft, Fidelity, Member, Reason, Unbounded
+from converter.plan import BaseRule, CorrelationPlan, Draft, Fidelity, Member, Reason
 
 INTERVAL_MS = 300_000
 """Elastic's default interval between two runs of a rule."""
@@ -110,7 +110,7 @@ _INNER = Reason(
     Fidelity.BROADER,
     "the inner correlations are not checked, only their events",
     "inner correlations not checked",
-    unbounded=Unbounded.ALWAYS,
+    unbounded=True,
 )
 _FIXED = (
     "the window is the lookback of a scheduled rule (the timespan and the interval between two runs), "

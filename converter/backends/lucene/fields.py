@@ -32,7 +32,7 @@ from converter.backends.lucene_regex import ANYTHING, to_lucene, tree_of
 from converter.backends.numbers import numeral, whole
 from converter.columns import Column, Columns
 from converter.errors import Refusal
-from converter.plan import Fidelity, Reason, Unbounded
+from converter.plan import Fidelity, Reason
 
 Case = Literal["exact", "as-is"]
 _FAMILIES = {
@@ -72,7 +72,7 @@ class Scope:
         self.negated = False
         self.reasons: list[Reason] = []
         self.apart: dict[int, Reason] = {}
-        """By the ``id()`` of a value whose words may stand apart: what that means for a rule that demands no
+        """By the ``id()`` of a value whose words may be apart: what that means for a rule that demands no
         more."""
 
     def lose(self, fidelity: Fidelity, why: str, relaxation: str = "") -> None:
@@ -224,8 +224,8 @@ class Target:
             kind = f"words: {'standard' if self.column.analyzer is None else 'pattern'}, {self.name}"
             self.scope.lose(Fidelity.BROADER, why, kind)
             if bound.apart(found) and not self.scope.negated:
-                why = f"the words of {shown(parts)!r:.100} may stand apart in {self.name}"
-                self.scope.apart[id(value)] = Reason(Fidelity.BROADER, why, kind, Unbounded.HIGH)
+                why = f"the words of {shown(parts)!r:.100} may be apart in {self.name}"
+                self.scope.apart[id(value)] = Reason(Fidelity.BROADER, why, kind, unbounded=True)
         return both(found)
 
     def _addresses(self, parts: tuple[Part, ...]) -> Node:
