@@ -40,6 +40,8 @@ _MOST_PROBED = 90
 _MOST_PROBES = 900
 _MOST_CHANGED = 10
 _MOST_KEYS = 8
+_PRESENT = ("present", "true", "false")
+"""What a field may hold that an event lacks."""
 _SECURITY = ("Security",)
 _NAMED = "SubjectUserName"
 """A field that most records of the security log have."""
@@ -245,8 +247,8 @@ class Single:
                 if self.builder.storable(field, "") and any(isinstance(one, _TEXTUAL) for one in values):
                     yield {**event, field: ""}
             if field not in event:
-                if self.builder.storable(field, "present"):
-                    yield {**event, field: "present"}
+                some = [text for text in _PRESENT if self.builder.storable(field, text)]
+                yield from ({**event, field: text} for text in some[:1] + some[-1:])
                 continue
             satisfied = [leaf for leaf in self.builder.by_field.get(field, []) if leaf.holds(event)]
             chosen = [leaf.value for leaf in satisfied] or values[:2]
