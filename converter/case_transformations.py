@@ -335,7 +335,7 @@ class JsonText(Rewriting, FieldMappingTransformationBase):
     stored value has before the rule's. ``alone``: the object has no other property, so that a part of the
     value may be looked for anywhere in the text, where it cannot be mistaken.
 
-    A text's characters are those of JSON (RFC 8259): one outside ASCII may stand as it is or as ``\\uXXXX``.
+    A text's characters are those of JSON (RFC 8259): one outside ASCII may be as it is or as ``\\uXXXX``.
     """
 
     field: str

@@ -54,7 +54,7 @@ def problems(rule: Rule) -> Iterator[RuleError]:
     if "condition" in doc and "condition" not in detection:
         yield rule.error(
             "SC104",
-            "'condition' stands outside 'detection'",
+            "'condition' is outside 'detection'",
             "condition",
             hint="indent it as a key of 'detection'",
         )

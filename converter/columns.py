@@ -28,7 +28,7 @@ class Column:
     column's type, such as ``=tostring(parse_json(AdditionalFields).X)``."""
     analyzer: str | None = None
     """Elastic: of a text field that Elasticsearch's ``pattern`` analyzer takes apart, the Java regular
-    expression of what stands between its tokens, which are lower-cased; None: the standard analyzer."""
+    expression of what is between its tokens, which are lower-cased; None: the standard analyzer."""
     ignore_above: int | None = None
     """Elastic: the longest value, in characters, that a keyword field indexes; ``_source`` keeps all."""
     long: bool | tuple[str, ...] = False

@@ -54,7 +54,7 @@ class Section:
 def generates(rule: Rule) -> bool:
     """Tell whether a correlation's base rules are converted on their own too.
 
-    `generate` stands beside `correlation` in the specification's published schema, inside it in pySigma.
+    `generate` is beside `correlation` in the specification's published schema, inside it in pySigma.
     """
     section = rule.doc.get("correlation")
     inside = section.get("generate") if isinstance(section, dict) else None

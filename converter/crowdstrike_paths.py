@@ -428,7 +428,7 @@ class BaseName(Rewriting, FieldMappingTransformationBase):
 def _without_leading(parts: _Parts) -> _Parts:
     """Return a pattern that begins with a star without the single characters behind it.
 
-    A drive or a server stands before every name: characters enough, and the last may be the backslash.
+    A drive or a server comes before every name: characters enough, and the last may be the backslash.
     """
     at = 1
     while at < len(parts) and parts[at] is _ONE and at <= 3:

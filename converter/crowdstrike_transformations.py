@@ -182,7 +182,7 @@ class AddressFamilies(Rewriting):
 class AnyField(Rewriting, FieldMappingTransformationBase):
     """Map a list of answers to the fields that hold those of each kind; it is missing where all are.
 
-    ``fields``: the fields, each a list with semicolons. A part of one answer is found where it stands; other
+    ``fields``: the fields, each a list with semicolons. A part of one answer is found where it is; other
     forms speak of the whole list, which no field has. Unlike a mapping to several names, null is a condition
     on all of them. ``absent``: take only questions for no answers at all, which answers of other kinds meet
     too (declare the item broader); ``blank``: only empty texts. Without either it takes all that is left.

@@ -14,7 +14,7 @@ from sigma.types import SigmaExists, SigmaNull, SigmaString, SigmaType
 
 from converter.detection_items import Part, group, item
 
-# What stands in Sysmon's texts of numbers, `DWORD (0x0000000a)` and `QWORD (0x00000000-0x0000000a)`, and in
+# What is in Sysmon's texts of numbers, `DWORD (0x0000000a)` and `QWORD (0x00000000-0x0000000a)`, and in
 # the decimals that the ingest makes of them (elastic/integrations packages/windows/data_stream/
 # sysmon_operational/elasticsearch/ingest_pipeline/default.yml, "Set registry fields"). It keeps other texts.
 _OF_NUMBERS = re.compile(r"[DWORQ0-9A-FX ()\-]*", re.IGNORECASE)

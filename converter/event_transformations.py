@@ -30,7 +30,7 @@ class ByEvent(FieldMappingTransformationBase):
     element in ``name``; all others have it in ``other``. ``{}`` in these stands for the field. ``left``:
     texts that stay in ``other`` in any event. ``anyway``: any event has the element in ``other``, but dearer.
 
-    A comparison is looked at where it stands: what is joined to it by ``and``, at any height of the
+    A comparison is looked at where it is: what is joined to it by ``and``, at any height of the
     condition, says which events it can meet. Where these are of both kinds, both fields are looked at, each
     in its own events. The item for the deciding field itself comes later in the pipeline.
     """

@@ -33,7 +33,7 @@ def acceptable(fidelity: Fidelity, limit: str) -> bool:
 
 
 def turned(reason: Reason) -> Reason:
-    """Return the reason as it stands under ``not``: broader inside is narrower outside, and the reverse."""
+    """Return the reason as it is under ``not``: broader inside is narrower outside, and the reverse."""
     other = {BROADER: NARROWER, NARROWER: BROADER}.get(reason.fidelity)
     return reason if other is None else replace(reason, fidelity=other, text=f"{reason.text}, under 'not'")
 

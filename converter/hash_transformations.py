@@ -121,7 +121,7 @@ def _zeros_excluded(rule: SigmaRule) -> frozenset[tuple[str, str]]:
 
 
 def _barred(tree: Any) -> frozenset[tuple[str, str]]:
-    """Return the same of one condition: what stands under a `not` that it demands."""
+    """Return the same of one condition: what is under a `not` that it demands."""
     if isinstance(tree, ConditionAND):
         return frozenset().union(*map(_barred, tree.args))
     if not isinstance(tree, ConditionNOT):

@@ -25,7 +25,7 @@ class Explained:
     """Two places of a rule, or of a rule and a pipeline, that exclude each other."""
 
     message: str
-    """Both comparisons, and where they stand."""
+    """Both comparisons, and where they are."""
     place: Place
     """In the rule's document: where to look."""
     hint: str
@@ -72,7 +72,7 @@ def explained(
     """
     names = own_names or {}
     places = {literal: _place(rule, sigma, literal, names) for literal in (wrong.first, wrong.second)}
-    # The rule's own place is where to look; what the pipeline adds stands in no file of the user.
+    # The rule's own place is where to look; what the pipeline adds is in no file of the user.
     last = ([literal for literal, place in places.items() if place] or [wrong.second])[-1]
     message = " and ".join(
         f"{_shown(literal, names)} ({_origin(rule, sigma, literal, place)})"
@@ -148,7 +148,7 @@ def _values(part: SigmaDetection | SigmaDetectionItem) -> Iterator[SigmaType]:
 
 
 def _place(rule: Rule, sigma: SigmaRule, literal: Literal, fields: Mapping[str, str]) -> Place | None:
-    """Return where a comparison stands in the rule's document; None for what a pipeline added."""
+    """Return where a comparison is in the rule's document; None for what a pipeline added."""
     selection = _selection(sigma, literal)
     detection = rule.doc.get("detection") or {}
     name = next((name for name in detection if safe_name(str(name)) == selection), None)

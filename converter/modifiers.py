@@ -151,7 +151,7 @@ class Base64Offset(SigmaValueModifier[SigmaString, SigmaExpansion]):
                 f"'base64offset' of '{val}': at one offset no character of it stays the same, and every "
                 "text contains nothing; give two bytes or more"
             )
-        # Cut the characters that also hold bits of what stands before and after.
+        # Cut the characters that also hold bits of what comes before and after.
         starts, ends = (0, 2, 3), (None, -3, -2)
         return SigmaExpansion(
             [

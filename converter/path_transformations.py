@@ -1,6 +1,6 @@
 """Transformations of paths for pipelines: a path kept in two fields, or by its last part.
 
-- ``split_path``: a path into the fields that hold what stands before and after one of its backslashes.
+- ``split_path``: a path into the fields that hold what comes before and after one of its backslashes.
 - ``file_name_only``: a path that is given by its file name, where only that name is stored.
 - ``file_with_backslash``: a path that has a backslash before a file's name without a folder.
 """
@@ -47,7 +47,7 @@ class SplitPath(Rewriting, FieldMappingTransformationBase):
 
     ``before`` and ``after``: the fields. ``at``: which backslash parts them: ``last`` (a folder and a file
     name), ``first`` (a root and the rest) or ``any`` (a registry key and a value name, which may hold
-    backslashes itself). Exact for every pattern: each literal backslash and each wildcard that can stand
+    backslashes itself). Exact for every pattern: each literal backslash and each wildcard that can be
     for the one that parts the fields is an alternative. ``bare``: the path of a process that the kernel makes
     (``System``) has no folder and no backslash; it is in ``after`` alone.
     """

@@ -16,7 +16,7 @@ Parts = list[str | SpecialChars]
 Tokens = tuple[str | SpecialChars, ...]
 """Single characters and wildcards."""
 Places = frozenset[int]
-"""Positions between the tokens at which a match may stand."""
+"""Positions between the tokens at which a match may be."""
 
 
 def tokens(parts: Iterable[str | SpecialChars]) -> Tokens:
@@ -42,12 +42,12 @@ def parts(pattern: Tokens) -> Parts:
 
 
 def start(pattern: Tokens) -> Places:
-    """Return where a match may stand before the first character."""
+    """Return where a match may be before the first character."""
     return _closed(pattern, {0})
 
 
 def step(pattern: Tokens, places: Places, characters: str, cased: bool = False) -> Places:
-    """Return where a match may stand behind any one of some characters."""
+    """Return where a match may be behind any one of some characters."""
     known = characters if cased else characters.lower()
     found: set[int] = set()
     for place in places:
@@ -62,7 +62,7 @@ def step(pattern: Tokens, places: Places, characters: str, cased: bool = False) 
 
 
 def behind(pattern: Tokens, text: Iterable[str], cased: bool = False) -> Places:
-    """Return where a match may stand behind a text, each place of which may be any of some characters."""
+    """Return where a match may be behind a text, each place of which may be any of some characters."""
     places = start(pattern)
     for characters in text:
         places = step(pattern, places, characters, cased)
@@ -95,7 +95,7 @@ def numbers(pattern: Tokens, text: Sequence[str], cased: bool = False, most: int
 
     Args:
         pattern: with wildcards.
-        text: for each place the characters that may stand there.
+        text: for each place the characters that may be there.
         cased: whether to compare as written.
         most: how many may be given.
 

@@ -59,7 +59,7 @@ def task(rules: RuleSet, rule: Rule, suffix: str | None, keyed: bool) -> Task:
     """Return what identifies a rule's conversion; its key if there is a cache to look in.
 
     The key takes the documents as they are after filters, in the order of their keys and with the types of
-    their values, and where they stand, because errors say so.
+    their values, and where they are, because errors say so.
     """
     try:
         closure = rules.closure(rule)

@@ -81,7 +81,7 @@ def _needed(tree: Any) -> frozenset[str]:
 
 
 def _behind_any(tree: list[Any]) -> list[Any]:
-    """Return what stands behind repetitions of any character at the begin."""
+    """Return what is behind repetitions of any character at the begin."""
     at = 0
     while at < len(tree):
         operation, argument = tree[at]

@@ -166,7 +166,7 @@ class RegistryClasses(RegistryRoots):
 
 
 def _behind(pattern: Tokens, pair: tuple[str, str], cased: bool) -> tuple[Places, Places]:
-    """Return where a pattern may stand behind a root, and behind the platform's name of it."""
+    """Return where a pattern may be behind a root, and behind the platform's name of it."""
     own, stored = (patterns.behind(pattern, f"{text}\\", cased) for text in pair)
     return own, stored
 

@@ -3,7 +3,7 @@
 A step that rewrites values (`transformations`, `path_transformations`, ...) derives from `Rewriting` and
 declares ``proven``. A value of any other form is refused here, in one place, so nothing that a step does
 not know passes it unchanged. ``tests/proof/rewritten_forms.py`` tries every form on every such field in every
-cell, negated too: what a step makes of a value holds for just the same events, so that it may stand under
+cell, negated too: what a step makes of a value holds for just the same events, so that it may be under
 ``not``; what does not is labelled in the pipeline (``vars.lossy``), and the label turns under ``not``.
 """
 

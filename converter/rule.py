@@ -1,4 +1,4 @@
-"""One rule as loaded, and where it stands."""
+"""One rule as loaded, and where it is."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Rule:
         return known[1]
 
     def error(self, code: str, message: str, *path: str | int, hint: str | None = None) -> RuleError:
-        """Return an error that stands at the key ``path`` of this rule."""
+        """Return an error that is at the key ``path`` of this rule."""
         at = None
         with suppress(SigconvError):  # The file changed since; the message matters more than its place.
             at = yamlfile.locate(yamlfile.read_text(self.path, self.file), self.document, path)

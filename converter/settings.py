@@ -61,7 +61,7 @@ class Settings:
     """Elastic: patterns, to none (not searched) or several. Splunk: key ``*`` only."""
     table: Renames = field(default_factory=dict)
     expression: Mapping[str, str] = field(default_factory=dict)
-    """Table -> KQL in its place, as it stands; the key ``*`` is for all."""
+    """Table -> KQL in its place, as it is; the key ``*`` is for all."""
     source: Renames = field(default_factory=dict)
     sourcetype: Renames = field(default_factory=dict)
     macro: Mapping[str, str] = field(default_factory=dict)
@@ -87,7 +87,7 @@ def read(table: Any, platform: str, key: str, file: str) -> Settings:
     """Return the settings of one TOML table.
 
     Args:
-        table: what stands at ``key``.
+        table: what is at ``key``.
         platform: elastic, splunk or kusto.
         key: the dotted key, for messages.
         file: the configuration file, for messages.
@@ -104,7 +104,7 @@ def read(table: Any, platform: str, key: str, file: str) -> Settings:
     if set(found) >= {"table", "expression"}:
         raise checker.wrong(f"{key}.expression", "cannot stand beside 'table'")
     if "macro" in found and {"source", "sourcetype"} & set(found):
-        raise checker.wrong(f"{key}.macro", "stands in place of source and sourcetype")
+        raise checker.wrong(f"{key}.macro", "is in place of source and sourcetype")
     return Settings(
         variant=checker.text(found.get("variant", "x"), f"{key}.variant", _VARIANT, "an option's name")
         if "variant" in found
@@ -184,7 +184,7 @@ class _Checker:
         }
 
     def raw(self, value: Any, key: str) -> Mapping[str, str]:
-        """Return KQL as it stands: only what a query's lines would hide is refused."""
+        """Return KQL as it is: only what a query's lines would hide is refused."""
         if value is None:
             return {}
         found = value if isinstance(value, dict) else {"*": value}

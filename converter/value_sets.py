@@ -204,7 +204,7 @@ def _may_be(one: _Token, other: _Token) -> bool:
 def _meet(one: _Tokens, other: _Tokens) -> bool:
     """Tell whether some text may fit both patterns."""
     if _ANY in one and _ANY in other:
-        # What stands between the first and the last star fits into the other's star.
+        # What is between the first and the last star fits into the other's star.
         begins = zip(_until_star(one), _until_star(other), strict=False)
         ends = zip(_until_star(one[::-1]), _until_star(other[::-1]), strict=False)
         return all(_may_be(*pair) for pair in (*begins, *ends))

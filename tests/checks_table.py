@@ -45,7 +45,7 @@ TABLE: dict[str, tuple[str, list[str]]] = {
     # Fatal: nothing can be converted.
     "condition outside detection": (
         HEAD + "    selection: {Image: a}\ncondition: selection\n",
-        [":6:1: SC104 'condition' stands outside 'detection' (indent it as a key of 'detection')"],
+        [":6:1: SC104 'condition' is outside 'detection' (indent it as a key of 'detection')"],
     ),
     "a condition that no event can satisfy": (
         HEAD + "    a: {Image|endswith: '\\a.exe'}\n    b:\n        Image|endswith: ['\\b.exe', '\\c.exe']\n"

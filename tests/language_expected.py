@@ -36,7 +36,7 @@ each case is a detection, events and the ids that must match, worked out by hand
 query was run on an engine of its language and selects exactly these ids, as it is and under `not`
 (`tests/test_language.py`). What each query is: `tests/cases/expected/`.
 
-A cell says how many of a feature's cases are exact. `n refused` have no query: the code's meaning stands in
+A cell says how many of a feature's cases are exact. `n refused` have no query: the code's meaning is in
 [errors.md](errors.md), the reasons below the table.
 
 | Feature | Cases | EQL | Lucene | SPL | KQL |

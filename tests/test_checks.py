@@ -53,7 +53,7 @@ def test_the_hunting_reports_draft(tmp_path: Path) -> None:
     assert [one[: one.index("(")].strip() for one in lines(file)] == [
         ":8:9: SC122 event id 10 is Sysmon's process_access, not process_creation",
         ":12:9: SC122 event id 13 is Sysmon's registry_set, not process_creation",
-        ":14:1: SC104 'condition' stands outside 'detection'",
+        ":14:1: SC104 'condition' is outside 'detection'",
     ]
 
 

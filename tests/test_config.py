@@ -1,4 +1,4 @@
-"""`[tool.sigconv]`: strict, and no value of it can end what it stands in."""
+"""`[tool.sigconv]`: strict, and no value of it can end what it is in."""
 
 from __future__ import annotations
 

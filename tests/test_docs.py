@@ -19,7 +19,7 @@ SHELL = re.compile(r"```(?:sh|bash|shell)\n(.*?)```", re.DOTALL)
 
 
 def commands(block: str) -> Iterator[str]:
-    """Yield the sigconv commands of a shell block, without what stands around them."""
+    """Yield the sigconv commands of a shell block, without what is around them."""
     for line in block.replace("\\\n", " ").splitlines():
         for part in re.split(r"\||&&|;", line.split(" #")[0].removeprefix("$ ")):
             found = re.match(r"\s*(?:\.venv/bin/)?(sigconv .*)", part.split(">")[0])

@@ -51,11 +51,11 @@ PARTS = {
         ":3:24: SC105 aggregations with '|' are no longer part of conditions (write a correlation rule)"
     ),
 }
-# What stands in the file; the error as printed after the file's name.
+# What is in the file; the error as printed after the file's name.
 BAD: dict[str, tuple[bytes, str]] = {
     "condition outside detection": (
         b"title: x\nlogsource: {category: c}\ndetection:\n    sel: {A: b}\ncondition: sel\n",
-        ":5:1: SC104 'condition' stands outside 'detection' (indent it as a key of 'detection')",
+        ":5:1: SC104 'condition' is outside 'detection' (indent it as a key of 'detection')",
     ),
     "unknown modifier": (
         b"title: x\nlogsource: {category: c}\ndetection:\n    sel:\n        A|endswith: b\n"

@@ -24,7 +24,7 @@ from tests.support import ROOT, shared
 pytestmark = [pytest.mark.shared, pytest.mark.slow]
 
 PSEXEC = "cmd_psexec_lsa_secrets_dump"
-# Of the chain in that log: file creation and start are 35 ms apart, the connection stands before both.
+# Of the chain in that log: file creation and start are 35 ms apart, the connection comes before both.
 CHAIN = ("WORKSTATION5",), 1603092646435
 DCOM = "covenant_dcom_executeexcel4macro_allowed"
 # Excel starts 149 ms after a connection to the RPC endpoint mapper.

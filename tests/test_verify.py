@@ -33,7 +33,7 @@ FIVE = (
 # A threshold rule that counts kinds of events fires on a normal day: only `--fidelity any` gives it.
 UNBOUNDED = ("lucene", FIVE[2])
 WITHOUT_BOUND = "SC208 the query would be broader without bound: the inner correlations are not checked"
-# What each language can say of each rule; the reason stands in docs/semantics.md.
+# What each language can say of each rule; the reason is in docs/semantics.md.
 BROADER = {
     ("lucene", FIVE[1]): "the order of the rules is not checked",
     ("eql", FIVE[2]): "not joined by file",

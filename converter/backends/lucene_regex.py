@@ -104,7 +104,7 @@ def _items(node: Node) -> tuple[Node, ...]:
 
 
 def _whole(node: Node, left: _Edge, right: _Edge) -> Node:
-    """Replace anchors: return what the whole value is when ``node`` stands between the edges."""
+    """Replace anchors: return what the whole value is when ``node`` is between the edges."""
     if not _has_anchor(node):
         inner = _trimmed(_items(node), left, right)
         if not inner and _Edge.OPEN in (left, right):
@@ -140,7 +140,7 @@ def _whole(node: Node, left: _Edge, right: _Edge) -> Node:
             right = _Edge.INNER
         elif kind in ("end", "last", "line end") and (kind, right) != ("end", _Edge.TEXT):
             if kind == "last" and right is _Edge.OPEN:
-                # PCRE's `$` also stands before a newline that ends the text.
+                # PCRE's `$` also comes before a newline that ends the text.
                 after = [Repeat(_NEWLINE, 0, 1)]
             elif kind == "last" and right is not _Edge.TEXT:
                 _inner_anchor()
@@ -154,7 +154,7 @@ def _whole(node: Node, left: _Edge, right: _Edge) -> Node:
 def _between(
     items: list[Node], left: _Edge, right: _Edge, before: list[Node] | None, after: list[Node] | None
 ) -> Node:
-    """Join what stands between anchors; anchors inside the first and the last item may touch the edges."""
+    """Join what is between anchors; anchors inside the first and the last item may touch the edges."""
     outer_left, outer_right = tuple(before or ()), tuple(after or ())
     if (before and _has_anchor(Seq(tuple(items[:1])))) or (after and _has_anchor(Seq(tuple(items[-1:])))):
         _inner_anchor()
@@ -172,7 +172,7 @@ def _between(
 
 
 def _anchored(edge: _Edge, kind: str) -> _Edge:
-    """Return the edge once a start anchor (or, mirrored, an end anchor) stands at it."""
+    """Return the edge once a start anchor (or, mirrored, an end anchor) is at it."""
     if edge is _Edge.INNER or (edge is _Edge.LINE and kind == "start"):
         _inner_anchor()
     return _Edge.TEXT if kind == "start" or edge is _Edge.TEXT else _Edge.LINE
@@ -202,7 +202,7 @@ def _optional(*items: Node) -> Node:
 
 
 def _boundary(edge: _Edge, neighbour: Ranges | None, *, left: bool) -> list[Node]:
-    r"""Return what stands beside a ``\b`` at an edge whose next character is of ``neighbour``."""
+    r"""Return what is beside a ``\b`` at an edge whose next character is of ``neighbour``."""
     if neighbour is None or edge not in (_Edge.OPEN, _Edge.TEXT):
         _inner_anchor()
     word = ranges([*neighbour, *WORD]) == WORD

@@ -72,7 +72,7 @@ def matrix(of: str = NEWEST) -> tuple[Tactic, ...]:
 def threat(tags: Sequence[str], of: str = NEWEST) -> tuple[Tactic, ...]:
     """Return the tactics that a rule's tags name, each with those of the techniques that serve it.
 
-    A technique that serves none of the named tactics stands under its own ones. Each pair of tactic and
+    A technique that serves none of the named tactics is under its own ones. Each pair of tactic and
     technique is one of the version. What the version has no place for (see `unknown`) is left out.
 
     Args:

@@ -10,7 +10,7 @@ from converter.exports.item import ExportItem
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One Sigma rule of one source in a format, as it stands in its file."""
+    """One Sigma rule of one source in a format, as it is in its file."""
 
     rule: str
     """The rule's id, or its name if it has none."""

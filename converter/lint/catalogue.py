@@ -38,7 +38,7 @@ CATALOGUE: dict[str, Entry] = {
         "add it; a file that holds no rule does not belong among them",
     ),
     "SC104": _error(
-        "MisplacedCondition", "`condition` stands outside `detection`.", "indent it as a key of 'detection'"
+        "MisplacedCondition", "`condition` is outside `detection`.", "indent it as a key of 'detection'"
     ),
     "SC105": _error(
         "InvalidCondition",
@@ -73,7 +73,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "SC120": _warning(
         "UnknownKey",
-        "A key that looks like a known one misspelt, or stands at the wrong place.",
+        "A key that looks like a known one misspelt, or is at the wrong place.",
         "rename or move it",
     ),
     "SC121": _warning(

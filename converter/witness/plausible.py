@@ -54,7 +54,7 @@ def holds(field: str, text: str) -> bool:
     if field in FILES:
         if "\\" not in text:
             return text.lower() in _NO_FILE
-        # A drive, a share or a device stands before every folder.
+        # A drive, a share or a device comes before every folder.
         return text.rpartition("\\")[0] != "" and not text.endswith("\\") and "\\\\" not in text[1:]
     return True
 

@@ -81,7 +81,7 @@ def _node(node: Any, groups: Groups) -> Iterator[str]:
     elif kind is codes.GROUPREF:
         yield groups.get(value, "")
     elif kind is codes.ASSERT and value[0] == 1:
-        # What must follow is only known to be there if it stands there.
+        # What must follow is only known to be there if it is there.
         yield ""
         yield from islice(_sequence(list(value[1]), groups), 1)
     else:

@@ -35,7 +35,7 @@ def pascal(name: str) -> str:
 
 
 def pairs(tactics: tuple[attack.Tactic, ...]) -> set[tuple[str, str]]:
-    """Return each technique and sub-technique with the tactic that it stands under."""
+    """Return each technique and sub-technique with the tactic that it is under."""
     return {
         (tactic.id, one.id)
         for tactic in tactics

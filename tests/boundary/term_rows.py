@@ -1,7 +1,7 @@
 """Random conditions and rows for the filters on terms, and `has` written to Microsoft's page of it.
 
 The columns are of every kind that a filter reads: text as it is, text in XML, text in JSON, and two texts
-joined by a backslash. Values are made of words and of what may stand beside a word: separators, ``_``,
+joined by a backslash. Values are made of words and of what may be beside a word: separators, ``_``,
 letters outside ASCII, controls, wildcards. Rows hold the rule's own values with something before, after or
 instead.
 """

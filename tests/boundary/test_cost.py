@@ -122,7 +122,7 @@ def test_c1_terms_of_a_value(
     ],
 )
 def test_c1_where_the_text_of_a_column_is(via: str, expected: Source | None) -> None:
-    """Findings C1, 5: a run stands in one of the parts if a separator stands between them."""
+    """Findings C1, 5: a run is in one of the parts if a separator is between them."""
     columns = {
         "A": Column("string"),
         "B": Column("string"),
@@ -169,7 +169,7 @@ def stages(detection: dict[str, Any]) -> list[str]:
             ['where RegistryKey has "inifile" or RegistryValueName has "inifile"'],
         ),
         ({"Text|endswith": r"\psexec.exe"}, "a", ['where Text has "psexec"']),
-        # Kusto looks equal texts up as they stand.
+        # Kusto looks equal texts up as they are.
         ({"Text|endswith": r"\psexec.exe", "Computer": "host"}, "a", []),
         ({"Text": "psexec.exe"}, "a", []),
         # What may come out of the expression is in no column.
@@ -177,7 +177,7 @@ def stages(detection: dict[str, Any]) -> list[str]:
     ],
 )
 def test_c1_filters(selections: dict[str, Any], condition: str, expected: list[str]) -> None:
-    """Findings C1, 4: the old condition stays, and a filter stands before it."""
+    """Findings C1, 4: the old condition stays, and a filter comes before it."""
     more = {"b": selections["b"]} if "b" in selections else {}
     first = {key: value for key, value in selections.items() if key != "b"}
     assert stages({"a": first, **more, "condition": condition}) == expected

@@ -105,7 +105,7 @@ def test_e4_whole_words_are_phrases(item: dict[str, str], expected: str, fidelit
 
 @pytest.mark.parametrize("analyzer", [None, PATTERN])
 def test_e4_no_text_that_holds_the_value_is_missed(analyzer: str | None) -> None:
-    """Whatever stands around a value, and in it: the words that the query asks for are in the field."""
+    """Whatever is around a value, and in it: the words that the query asks for are in the field."""
     random = Random(4)
     alphabet = "aB9_-. ,:;'\"$()\\/\n#*@é–Ω漢"
     columns = {"t": Column("text", analyzer=analyzer)}

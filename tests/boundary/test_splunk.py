@@ -288,7 +288,7 @@ def test_s2_any_form_of_the_providers_name(selection: dict[str, Any], condition:
 
 
 def test_s2_the_name_of_a_wmi_filter_is_not_the_providers() -> None:
-    """Splunk_TA_windows: both are values of Name (MV_ADD); the provider's stands first."""
+    """Splunk_TA_windows: both are values of Name (MV_ADD); the provider's comes first."""
     events = [{"EventID": 19, "Name": "BotFilter"}, {"EventID": 19, "Name": "Microsoft-Windows-Sysmon"}]
     for value, wanted in (("*sysmon*", [1]), ("BotFilter", [0])):
         assert hits(converted("sysmon", {"category": "wmi_event"}, a={"Name": value}), events) == wanted
@@ -336,7 +336,7 @@ def test_s4_what_stands_behind_5000_bytes_of_json_is_no_field() -> None:
         ("defender", "process_creation", {"CommandLine|contains": "qzx"}, True),
         ("defender", "process_creation", {"ParentImage|endswith": "\\x.exe"}, True),
         ("defender", "registry_set", {"Details|contains": "qzx"}, True),
-        # Of the names in the order of the alphabet these stand before the first that can be long.
+        # Of the names in the order of the alphabet these are before the first that can be long.
         ("defender", "process_creation", {"Image|endswith": "\\x.exe"}, False),
         ("defender", "image_load", {"ImageLoaded|endswith": "\\x.dll"}, False),
         ("crowdstrike", "process_creation", {"Image|endswith": "\\x.exe"}, True),

@@ -44,7 +44,7 @@ def test_examples_parse(name: str) -> None:
 
 
 def _command(line: str) -> str | None:
-    """Return the sigconv command of an example: what stands after it, two spaces apart, is an explanation."""
+    """Return the sigconv command of an example: what is after it, two spaces apart, is an explanation."""
     line = re.split(r"\s{2,}", line)[0]
     found = re.search(r"\bsigconv [^)|>&]*", line)
     return found[0].strip() if found else None

@@ -81,7 +81,7 @@ def runs(
         every: seconds between two runs.
         back: seconds from the earliest event of a run's range to the run.
         until: seconds from the latest event of a run's range to the run.
-        at: the query as it stands for a run at that time.
+        at: the query as it is for a run at that time.
     """
     times = [case.time(event) for event in case.stored]
     now = min(times).replace(second=0, microsecond=0)

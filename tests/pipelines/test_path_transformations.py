@@ -274,7 +274,7 @@ def test_a_text_for_no_value(selection, hits, misses):
         ({"F|startswith": r"\a"}, [r'{"P":"\\ab"}'], [r'{"P":"x\\a"}', r'{"Q":"\\ab"}']),
         ({"F|endswith": 'a"b'}, [r'{"P":"xa\"b"}'], [r'{"P":"xa\"b\"c"}', r'{"P":"x","Q":"a\"b"}']),
         ({"F|contains": ["x", "y"]}, ['{"P":"axa"}', '{"P":"y"}'], ['{"P":"z","Q":"x"}']),
-        # RFC 8259, 7: a character may stand as it is or as an escape.
+        # RFC 8259, 7: a character may be as it is or as an escape.
         (
             {"F|contains": "a\u00e4"},
             ['{"P":"xa\u00e4y"}', '{"P":"xa\\u00e4y"}', '{"P":"xa\\u00E4y"}'],

@@ -35,7 +35,7 @@ REFUSED = {
         ("file_block_shredding", "Hashes"),
     }
 }
-# Labelled as not exact: another field of the record decides, or the value stands in a list of values.
+# Labelled as not exact: another field of the record decides, or the value is in a list of values.
 LOSSY = {"DestinationIsIpv6", "Hashes", "Hash"}
 
 

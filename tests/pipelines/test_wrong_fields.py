@@ -112,7 +112,7 @@ EQUIVALENT = {
     "TargetObject: name: registry.value -> registry.data.type": "neither is there",
     "TargetObject: name: RegValueName -> RemoteAddressIP4": "neither is there",
 }
-# What takes a rule's values stands before these; they name the column that is shown: `test_shown_fields`.
+# What takes a rule's values comes before these; they name the column that is shown: `test_shown_fields`.
 SHOWN = {
     "context_image: Image: process.name": "process.name",
     "context_image: Image: ContextBaseFileName": "ContextBaseFileName",

@@ -26,7 +26,7 @@ for the source `none` alone, which takes fields as rules name them and has a row
 
 A cell of a table says how many of the category's rules are `exact` / `assumed` / `broader` / `narrower` /
 refused ([what these mean](semantics.md)). `assumed` and `broader` are accepted unless `--fidelity exact` asks
-for less, `narrower` only with `--fidelity any`. Categories that a source refuses as a whole stand below its
+for less, `narrower` only with `--fidelity any`. Categories that a source refuses as a whole are below its
 table.
 
 A `*` marks a share of converted rules below the one that the project's facts give as reachable, which look at

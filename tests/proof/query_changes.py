@@ -27,7 +27,7 @@ class Change:
     start: int
     end: int
     new: str
-    """What stands in place of the text from ``start`` to ``end``."""
+    """What is in place of the text from ``start`` to ``end``."""
 
     @property
     def old(self) -> str:
@@ -41,7 +41,7 @@ class Change:
 
     @property
     def shown(self) -> str:
-        """The change with what stands around it, on one line."""
+        """The change with what is around it, on one line."""
         before = self.query[max(self.start - _AROUND, 0) : self.start]
         after = self.query[self.end : self.end + _AROUND]
         old = self.old if len(self.old) <= _MOST_SHOWN else self.old[:_MOST_SHOWN] + "..."

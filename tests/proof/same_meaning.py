@@ -10,7 +10,7 @@ from tests.proof.query_changes import Change
 
 _HAS = r"\w+ (?:has|hasprefix) (?:\"[^\"]*\"|'[^']*')|\w+ has_any \([^()]*\)"
 _FILTER = re.compile(rf"\s*\| where (?:{_HAS})(?:\s+or (?:{_HAS}))*\s*")
-"""A stage that looks for terms alone: KQL's backend adds it to conditions that stand behind it."""
+"""A stage that looks for terms alone: KQL's backend adds it to conditions that are behind it."""
 _CONTAINS = re.compile(r"(?m)^ *\| where (?P<column>\w+) contains @?\"(?P<text>[^\"\\\n]*)\"(?:\n|\Z)")
 _ENTITIES = {
     **{"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'"},
@@ -23,7 +23,7 @@ _THRESHOLD = re.compile(r"\"threshold\": \{.*?\"value\": (\d+).*?\"cardinality\"
 
 
 def _between(change: Change) -> bool:
-    """Tell whether an AND stands before and behind a place, with no parenthesis of its level between."""
+    """Tell whether an AND comes before and behind a place, with no parenthesis of its level between."""
     before, after = change.query[: change.start][::-1], change.query[change.end :]
     swapped = (change.old, change.new) == ("AND", "OR")
     return swapped and _operator(before, "DNA", ")(") and _operator(after, "AND", "()")
@@ -103,12 +103,12 @@ def _matches(kind: str, pattern: str) -> Callable[[Change], bool]:
 REASONS: tuple[tuple[str, str, Callable[[Change], bool]], ...] = (
     (
         "lucene",
-        "AND requires what stands on both of its sides, and there is one on either side",
+        "AND requires what is on both of its sides, and there is one on either side",
         _between,
     ),
     (
         "lucene",
-        "NOT is prohibited whether AND or OR stands before it",
+        "NOT is prohibited whether AND or OR comes before it",
         _matches("operator", r"\[AND -> OR\] NOT"),
     ),
     (
@@ -158,7 +158,7 @@ REASONS: tuple[tuple[str, str, Callable[[Change], bool]], ...] = (
     ),
     (
         "",
-        "a path on a volume begins with \\\\Device: nothing stands before",
+        "a path on a volume begins with \\\\Device: nothing comes before",
         _matches("anchor", r"\[\^ -> \]\\+Device"),
     ),
     (

@@ -380,7 +380,7 @@ DETECTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-# Lines that just fit and just do not, whatever stands around them.
+# Lines that just fit and just do not, whatever is around them.
 WIDTHS: dict[str, dict[str, Any]] = {
     f"width of {shape} {size}": {"s": item, "condition": condition}
     for size in range(1, 116)

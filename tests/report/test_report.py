@@ -190,7 +190,7 @@ def test_source_explanation_and_tests(index: Element) -> None:
 
 
 def test_heat_map(index: Element) -> None:
-    """Every tactic stands there; a technique counts the rules of its sub-techniques."""
+    """Every tactic is there; a technique counts the rules of its sub-techniques."""
     tactics = {one.all("h3")[0].text(): one for one in index.all("section", class_="tactic")}
     assert len(tactics) == 15
     found = {

@@ -180,7 +180,7 @@ def test_an_accepted_connections_local_end_is_its_destination():
 
 
 def test_characters_outside_ascii_stand_in_json_in_both_forms_in_turn():
-    """RFC 8259: a character may stand as it is or as an escape. No public row shows which Defender writes."""
+    """RFC 8259: a character may be as it is or as an escape. No public row shows which Defender writes."""
     script = {"EventID": 4104, "Channel": "Microsoft-Windows-PowerShell/Operational"}
     script |= {"Computer": "H", "ScriptBlockText": "\u2013Enc"}
     rows = [shape_for("defender", "kusto").store(script, position).doc for position in (0, 1)]

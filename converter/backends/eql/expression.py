@@ -118,7 +118,7 @@ def _may_share_a_list(arg: Values) -> bool:
 def either(args: Iterable[Node]) -> Node:
     """Return the disjunction, flat, the values of one field and operator in one list.
 
-    What alternatives have in common stands before them, once.
+    What alternatives have in common comes before them, once.
     """
     flat = _join(Or, args)
     if not isinstance(flat, Or):
@@ -314,7 +314,7 @@ def _equality(node: Values) -> bool:
 
 
 def _pieces(node: Values) -> tuple[str, list[str], str]:
-    """Return what stands before the values, the values, and what stands behind them."""
+    """Return what comes before the values, the values, and what is behind them."""
     name, values = node.field, list(node.values)
     if node.operator == "cidrMatch":
         if len(values) == 1 and values[0].endswith(("/32", "/128")) and _host(values[0]):

@@ -117,7 +117,7 @@ class Leaves:
             field: a column.
             value: a Sigma type.
             negated: return the complement, which a missing field satisfies.
-            in_not: the result stands inside a `not(...)`: it must not be null.
+            in_not: the result is inside a `not(...)`: it must not be null.
 
         Raises:
             Refusal: for what Kusto or the column cannot say.

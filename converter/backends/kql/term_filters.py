@@ -13,7 +13,7 @@ The rule, of which each line only follows from what a text is:
   comparison is anchored there. Bounded on the left alone it is the beginning of a term.
 - ``_`` and what is not ASCII bound nothing: the documentation has said both "alphanumeric" and "ASCII
   alphanumeric", and a wildcard matches any text.
-- XML leaves that as it is: a value stands between ``>`` and ``<``, and an entity begins with ``&`` and ends
+- XML leaves that as it is: a value is between ``>`` and ``<``, and an entity begins with ``&`` and ends
   with ``;``. JSON writes some characters as ``\\n`` or ``\\u0027``, whose last letters join the run on their
   right.
 - A column that is several joined by a separator holds a term if one of these does.
@@ -215,7 +215,7 @@ def before_reading(conditions: Sequence[Tree], columns: Columns) -> list[Expr]:
 def before_scanning(conditions: Sequence[Tree], columns: Columns) -> tuple[int, Expr] | None:
     """Return a filter for one of some conditions on columns of the table, and its place among them.
 
-    None if Kusto looks one of them up as it stands, or no filter is worth its line.
+    None if Kusto looks one of them up as it is, or no filter is worth its line.
     """
     if any(_is_indexed(tree, columns) for tree in conditions):
         return None
@@ -229,7 +229,7 @@ def before_scanning(conditions: Sequence[Tree], columns: Columns) -> tuple[int, 
 
 
 def _is_indexed(node: Any, columns: Columns) -> bool:
-    """Tell whether Kusto looks a condition up as it stands: whole texts, compared for equality."""
+    """Tell whether Kusto looks a condition up as it is: whole texts, compared for equality."""
     if isinstance(node, ConditionAND):
         return any(_is_indexed(arg, columns) for arg in _args(node))
     if isinstance(node, ConditionOR):

@@ -87,7 +87,7 @@ def draft(plan: CorrelationPlan, make: Make) -> Draft:
         reasons.append(_INNER)
     reasons.append(Reason(Fidelity.BROADER, _FIXED, f"any run of the schedule: {INTERVAL_MS // 1000}"))
     condition = either([leaf.condition for leaf in leaves])
-    # What ignores case stands in filters, as in the query rules of an export: it can be read there.
+    # What ignores case is in filters, as in the query rules of an export: it can be read there.
     text, filters = dsl.parted(condition) or (query(condition), [])
     rule = {
         "type": "threshold",

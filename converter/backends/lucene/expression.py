@@ -158,7 +158,7 @@ def _options(item: Node) -> frozenset[Node]:
 
 
 def either(items: Sequence[Node]) -> Node:
-    """Return the OR of nodes, flat and without repetition; what all ask for stands before it, once."""
+    """Return the OR of nodes, flat and without repetition; what all ask for comes before it, once."""
     flat = _join(Or, items)
     if not isinstance(flat, Or):
         return flat

@@ -10,7 +10,7 @@ from converter.plan import Fidelity
 
 
 def note(scope: Scope, keyword: str | None) -> None:
-    """Note the types of fields in which a keyword (None: a regex) may stand without being found.
+    """Note the types of fields in which a keyword (None: a regex) may be without being found.
 
     Analysed text is searched word by word, numbers and addresses not by their text.
     """

@@ -36,7 +36,7 @@ def packed(node: Node) -> Node:
 
 
 _Shape = tuple[str | None, bool, bool, bool]
-"""Field, whether case is ignored, and whether anything may stand before and after."""
+"""Field, whether case is ignored, and whether anything may be before and after."""
 
 
 def _alternatives(items: Iterable[Node]) -> list[Node]:

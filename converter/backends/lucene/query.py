@@ -91,7 +91,7 @@ def _named(name: str) -> str:
 
 
 def _and(node: And) -> str:
-    """Group what is asked of each field, in the order in which the fields first stand."""
+    """Group what is asked of each field, in the order in which the fields first occur."""
     groups: dict[str | None, list[Node]] = {}
     for item in node.items:
         name = _field(item)
@@ -121,7 +121,7 @@ def _asked(node: Node) -> str:
 
 
 def _or(node: Or) -> str:
-    """Group the values of each field, in the order in which the fields first stand."""
+    """Group the values of each field, in the order in which the fields first occur."""
     groups: dict[str | None, list[Node]] = {}
     order: list[tuple[str | None, Node]] = []
     for item in node.items:

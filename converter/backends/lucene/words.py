@@ -21,7 +21,7 @@ class Analyser:
     word: re.Pattern[str]
     """Characters that it never separates."""
     separators: re.Pattern[str]
-    """Characters that always separate what stands on their two sides; another one may or may not."""
+    """Characters that always separate what is on their two sides; another one may or may not."""
     longest: int | None = None
     """It cuts longer words in two."""
 

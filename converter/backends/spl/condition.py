@@ -92,7 +92,7 @@ def narrowed(node: Node, state: Mapping[str, Any]) -> str:
     index = index_term(state)
     found = searching.bound(node)
     items = [*([Leaf("", "", search=index)] if index else []), *(_needed(conjuncts(found)) if found else [])]
-    # Where to look stands first.
+    # Where to look comes first.
     items.sort(key=_later)
     if (term := str(state.get("term") or "")) and is_term(term):
         at = next((at for at, item in enumerate(items, 1) if _field(item) == "EventCode"), len(items))

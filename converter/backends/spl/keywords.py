@@ -18,7 +18,7 @@ KEYWORDS = Reason(
 
 _WITHIN = "keywords within a line"
 _LINES = "a wildcard inside a keyword does not reach over the end of a line"
-# `.` stops at the end of a line, because fields stand in lines of their own in the event's text: with (?s) a
+# `.` stops at the end of a line, because fields are in lines of their own in the event's text: with (?s) a
 # keyword could begin in one field and end in another.
 _NARROWER = Reason(Fidelity.NARROWER, _LINES, _WITHIN)
 _BROADER = Reason(Fidelity.BROADER, f"{_LINES}, under 'not'", _WITHIN)
@@ -42,7 +42,7 @@ def keyword_reasons(tree: Tree, columns: Columns) -> tuple[Reason, ...]:
 
 
 def _spans(value: SigmaString) -> bool:
-    """Tell whether a wildcard stands between two texts."""
+    """Tell whether a wildcard is between two texts."""
     texts = [position for position, part in enumerate(value.s) if isinstance(part, str) and part]
     if not texts:
         return False

@@ -21,7 +21,7 @@ class Leaf:
     field: str | None = None
     """The field as `search` writes it, where ``value`` is set."""
     value: str | None = None
-    """The value as it may stand in `field IN (...)`."""
+    """The value as it may be in `field IN (...)`."""
     weaker: Node | None = None
     """What `search` can say that this comparison implies."""
     regex: tuple[str, str] | None = None

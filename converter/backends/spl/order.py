@@ -92,7 +92,7 @@ def _together(script: Script, stage: Stage) -> None:
         cases = [
             f"{partial.distinct(range(first, last + 1))}, {begin}" for first, begin in enumerate(begins, 1)
         ]
-        # What began before stands in the rows before; the first case that holds begins latest.
+        # What began before is in the rows before; the first case that holds begins latest.
         script.add(f"eval start_{last}=case({', '.join(cases)})")
         if last < len(columns):
             script.add(f"streamstats current=f max(start_{last}) as before_{last}{script.by()}")

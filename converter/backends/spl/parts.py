@@ -42,7 +42,7 @@ def judge(script: Script, stage: Stage) -> None:
 def _lay_out(script: Script, stage: Stage, begin: str) -> None:
     """Make a row of each window and event in it, with ``begin``.
 
-    A window reaches into two bins at most: each row stands in its own and in the next, and sees what stands
+    A window reaches into two bins at most: each row is in its own and in the next, and sees what stands
     there so far. The last of an instant sees all.
     """
     span, valued = stage.span_ms, stage.plan.type.startswith("value_")

@@ -76,7 +76,7 @@ def _holds(stage: Stage, tests: Sequence[str], total: str, wrapped: bool) -> str
         stage: the correlation.
         tests: for each rule, whether it is there.
         total: how many are.
-        wrapped: whether it stands beside AND.
+        wrapped: whether it is beside AND.
     """
     plan = stage.plan
     if plan.expression is None:

@@ -28,7 +28,7 @@ def once(where: str, search: str) -> list[str]:
 
 
 def _repeated(where: str) -> str | None:
-    """Return the longest call that stands in a command several times."""
+    """Return the longest call that is in a command several times."""
     counts = Counter(_calls(where))
     return max((call for call, count in counts.items() if count > 1), key=len, default=None)
 

@@ -30,7 +30,7 @@ class Rows:
         """What the base search says of all rules just as they do: no expression says it again."""
 
     def search(self) -> str:
-        """Return the base search: the rules joined by OR, within their index; what all need stands first."""
+        """Return the base search: the rules joined by OR, within their index; what all need comes first."""
         states = [source.state for source, _ in self.rules.values()]
         if len({state.get("term") for state in states}) > 1:
             states = [{key: one for key, one in state.items() if key != "term"} for state in states]

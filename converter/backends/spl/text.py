@@ -82,12 +82,12 @@ def word(text: str) -> str:
 
 
 def is_term(text: str) -> bool:
-    """Tell whether a text is one term of the index, wherever it stands between signs that are no letters."""
+    """Tell whether a text is one term of the index, wherever it is between signs that are no letters."""
     return text.isascii() and text.isalnum() and text.upper() not in _OPERATORS
 
 
 def plain(text: str) -> bool:
-    """Tell whether a text can stand in quotes: no control character and no backtick (macros)."""
+    """Tell whether a text can be in quotes: no control character and no backtick (macros)."""
     return _UNPLAIN.search(text) is None
 
 

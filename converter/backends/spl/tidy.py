@@ -16,7 +16,7 @@ def tidy(node: Node, top: bool = True) -> Node:
     - What `search` says exactly of a negated list is a part of its own, which `where` need not repeat.
     - Several negated lists of one field are one.
     - A list is needless beside a shorter one of its values.
-    - What alternatives have in common stands before them, once.
+    - What alternatives have in common comes before them, once.
 
     Args:
         node: a condition.

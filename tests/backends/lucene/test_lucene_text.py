@@ -221,7 +221,7 @@ def test_analysed_text_is_broader_and_narrower_under_not() -> None:
         for field, words in (("t|contains", "a b"), ("t|contains", "a-b"), ("t|startswith", "ab")):
             [draft] = LuceneBackend().event(rule({"s": {field: words}, "condition": condition}))
             assert draft.reasons == (Reason(fidelity, why, "words: standard, t"),)
-        # A word is within a token, wherever it stands.
+        # A word is within a token, wherever it is.
         [draft] = LuceneBackend().event(rule({"s": {"t|contains": "Ab1"}, "condition": condition}))
         assert (draft.text, draft.reasons) == ("t:*ab1*" if condition == "s" else "NOT t:*ab1*", ())
 
