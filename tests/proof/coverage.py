@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from re import search
+from re import search, sub
 
 import yaml
 
 from converter import config, pipelines, rules
-from converter.convert import Options, convert
+from converter.convert import Conversion, Options, convert
 from converter.errors import SigconvError
+from converter.plan import Fidelity
 from converter.rule import Rule
 from converter.rules import RuleSet
 from tests.support import ROOT, SHARED
@@ -47,6 +48,8 @@ class Outcome:
     """exact, broader, narrower or refused."""
     why: str = ""
     """Code and message of a refusal."""
+    losses: tuple[str, ...] = ()
+    """Of a query that is not exact: why, without names of fields and values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +104,22 @@ def outcomes(part: slice, sources: Sequence[str] = SOURCES) -> list[Outcome]:
         for rule in among.rules[part]:
             for cell in cells:
                 try:
-                    made = str(convert(among, rule, cell, Options("any")).fidelity)
-                    found.append(Outcome(kind(rule), str(cell), made))
+                    made = convert(among, rule, cell, Options("any"))
+                    found.append(Outcome(kind(rule), str(cell), str(made.fidelity), losses=losses(made)))
                 except SigconvError as error:
                     why = f"{error.code} {error.message}"
                     found.append(Outcome(kind(rule), str(cell), "refused", why))
     return found
+
+
+def losses(conversion: Conversion) -> tuple[str, ...]:
+    """Return why a query is not exact, each kind of reason once."""
+    texts = (one.text for one in conversion.reasons if one.fidelity != Fidelity.EXACT)
+    return tuple(dict.fromkeys(sub(_NAMES, "...", text.replace("'not'", "not")) for text in texts))
+
+
+_NAMES = r"(?<!\w)'[^']*'(?!\w)|\b[a-z@][\w@]*(?:\.\w+)+\b|(?<=^log source not checked).*"
+"""Values in quotes, names with dots and log sources, in the reason of a label."""
 
 
 def every_outcome(processes: int = 2) -> list[Outcome]:

@@ -49,7 +49,7 @@ def render(found: Sequence[Outcome], shipped: Sequence[Shipped]) -> str:
     parts = [_HEAD.format(rules=f"{rules:,}")]
     for source in SOURCES:
         own = [one for one in found if one.cell.startswith(source + "/")]
-        parts += [f"## {NAMES[source]}\n", *_table(own), *_refusals(source, own)]
+        parts += [f"## {NAMES[source]}\n", *_table(own), *_losses(source, own), *_refusals(source, own)]
     parts += [*_proven(), *_real(), *_shipped(shipped)]
     return "\n".join(parts)
 
@@ -89,6 +89,21 @@ def _numbers(counted: Counter[str]) -> str:
 def _mark(counted: Counter[str], limits: dict[tuple[str, str], float], category: str, cell: str) -> str:
     share = 1 - counted["refused"] / counted.total()
     return "\\*" if share < limits.get((category, cell), 0) - 1e-9 else ""
+
+
+def _losses(source: str, own: Sequence[Outcome]) -> Iterator[str]:
+    """Yield why queries of a source are not exact, most frequent first."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for one in own:
+        for loss in one.losses:
+            counts[loss][one.cell.partition("/")[2]] += 1
+    yield f"### Not exact of {NAMES[source]}\n"
+    yield "A query counts once for each of its reasons. `...` is a field, a value or a log source.\n"
+    yield f"| Why | {' | '.join(TARGETS)} |"
+    yield "|---|" + "--:|" * len(TARGETS)
+    for loss, counted in sorted(counts.items(), key=lambda pair: (-pair[1].total(), pair[0])):
+        yield f"| {loss} | {' | '.join(str(counted[target] or '') for target in TARGETS)} |"
+    yield ""
 
 
 def _refusals(source: str, own: Sequence[Outcome]) -> Iterator[str]:
