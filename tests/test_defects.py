@@ -134,7 +134,8 @@ def test_a_pipeline_leaves_a_backslash_before_a_wildcard(source: str, language: 
     selection = {"ParentImage|contains": "\\Run\\", "Image|startswith": "C:\\", "CommandLine|endswith": "\\"}
     chosen = RuleSet([rule(selection)])
     (one,) = verify(chosen, [pipelines.cell(source, language)], ROOT / "tests" / "rules", Options("broader"))
-    assert (one.status, one.fidelity) == ("agrees", "exact"), one.reason
+    wanted = "assumed" if (source, language) == ("defender", "spl") else "exact"  # 5,000 bytes of JSON.
+    assert (one.status, one.fidelity) == ("agrees", wanted), one.reason
     assert one.hits
 
 

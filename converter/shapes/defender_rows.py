@@ -276,12 +276,12 @@ def _registry(row: Row, data: Mapping[str, str]) -> None:
         row |= {"ActionType": "RegistryValueDeleted", "PreviousRegistryKey": key}
         row["PreviousRegistryValueName"] = name
     elif kind == "DeleteKey":
-        row |= {"ActionType": "RegistryKeyDeleted", "PreviousRegistryKey": path}
+        row |= {"ActionType": "RegistryKeyDeleted", "PreviousRegistryKey": path or None}
     elif kind == "RenameKey":
         row |= {"ActionType": "RegistryKeyRenamed", "PreviousRegistryKey": path}
         row["RegistryKey"] = registry_path(data.get("NewName", "")) or None
     else:
-        row |= {"ActionType": "RegistryKeyCreated", "RegistryKey": path}
+        row |= {"ActionType": "RegistryKeyCreated", "RegistryKey": path or None}
     _initiating(row, data)
 
 

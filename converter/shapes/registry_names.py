@@ -18,6 +18,8 @@ _COLUMNS = (
     ("RegObjectName", "RegValueName"),
 )
 """The columns of key and of name, in each source that keeps them apart."""
+_NO_NAME = ("", "null")
+"""What is stored where there is no name; Splunk extracts JSON's null as a text."""
 _LEAST = 2
 """Parts that a key keeps."""
 
@@ -26,7 +28,7 @@ def longer(event: Stored) -> Stored | None:
     """Return an event with half of its key in the value's name, or None if it has no such columns."""
     for key, name in _COLUMNS:
         held, called = event.doc.get(key), event.doc.get(name)
-        if not isinstance(held, str) or not isinstance(called, str) or not called:
+        if not isinstance(held, str) or not isinstance(called, str) or called in _NO_NAME:
             continue
         parts = held.split("\\")
         keep = max(len(parts) // 2, _LEAST)

@@ -45,6 +45,8 @@ _PRESENT = ("present", "true", "false")
 _SECURITY = ("Security",)
 _NAMED = "SubjectUserName"
 """A field that most records of the security log have."""
+_TASK = "TaskContent"
+"""A field of the security log with texts that are longer than an index may be (event 4698)."""
 MESSAGE = "Message"
 """Where agents put a record's rendered message."""
 # Values of fields that hold text: only these can be empty.
@@ -158,9 +160,12 @@ class Single:
             for event in islice(self.hits(), _MOST_RENDERED):
                 if field in event:
                     yield {**event, field: "qz", MESSAGE: event[field]}
-                    if self.builder.channels == _SECURITY and _NAMED not in self.builder.by_field:
+                    if self.builder.channels == _SECURITY and not {_NAMED, _TASK} & set(
+                        self.builder.by_field
+                    ):
                         # Where a platform searches fields, it searches those that it knows.
                         yield {**event, field: "qz", _NAMED: event[field]}
+                        yield {**event, field: "qz", _TASK: f"{event[field]}{'x' * probes.LONG}"}
 
     def near_misses(self) -> Iterator[dict[str, Any]]:
         """Yield events that miss by one clause, or that a filter excepts."""

@@ -184,7 +184,7 @@ def _count(*keys: str) -> list[dict[str, Any]]:
 
 
 def test_survivor_1_broader_is_no_excuse(tmp_path: Path) -> None:
-    for old, new in (('"value": 3', '"value": 2'), ("*[Qq][Zz][Xx].*/", "*/")):
+    for old, new in (('"value": 3', '"value": 2'), ("*qzx*", "*")):
         assert says(tmp_path, _count("Computer"), "sysmon", "lucene", old, new)
 
 

@@ -39,6 +39,7 @@ TRUE_LIMITS = (
     "no well-known account",
     "the path begins with a volume and not with a drive",
     "keywords cannot be looked for",
+    "no path begins with a colon",
 )
 
 

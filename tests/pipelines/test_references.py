@@ -55,5 +55,6 @@ def test_fields_that_are_stored_in_different_ways(cell: str, category: str, fiel
 def test_fields_that_are_stored_alike(cell: str, category: str, field: str, other: str) -> None:
     where = pipelines.cell(*cell.split("/"))
     (one,) = verify(RuleSet([rule(category, field, other)]), [where], ROOT / "tests" / "rules")
-    assert (one.status, one.fidelity) == ("agrees", "exact"), one.reason
+    wanted = "assumed" if cell == "defender/spl" else "exact"  # Splunk extracts 5,000 bytes of JSON.
+    assert (one.status, one.fidelity) == ("agrees", wanted), one.reason
     assert one.hits

@@ -26,7 +26,7 @@ def test_v1_forms_of_values(source, target):
     found = [outcome(where, case) for case in sample(where, SEED, SIZE)]
     assert [one for one in found if one.status not in _STATUSES] == []
     if source != "sysmon":
-        assert sum(one.status == "exact" for one in found) > len(found) // 8
+        assert sum(one.status in ("exact", "assumed") for one in found) > len(found) // 8
 
 
 @pytest.mark.proof

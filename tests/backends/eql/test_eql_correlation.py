@@ -221,8 +221,8 @@ def test_categories() -> None:
     assert '[network where kind : "a"]' in ordered
     (counted,) = text(plan("event_count", process, network, thresholds=[("gte", 3)]))
     assert counted.splitlines()[1] == (
-        '  [any where event.category == "process" and kind : "a" or '
-        'event.category == "network" and kind : "a"] with runs=3'
+        '  [any where kind : "a" and '
+        '(event.category == "process" or event.category == "network")] with runs=3'
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -119,11 +118,9 @@ def test_long_but_fine(key: str, value: str) -> None:
 
 @pytest.mark.parametrize("key", ["F", "F|contains", "F|contains|all", "F|cased"])
 def test_five_thousand_values(key: str) -> None:
-    begin = time.perf_counter()
     base = none_base({"s": {key: [f"value{n}" for n in range(5000)]}, "condition": "s"}, "eql")
     (draft,) = EqlBackend().event(base)
     assert draft.text.count("value") == 5000
-    assert time.perf_counter() - begin < 5
 
 
 def test_several_regexes_stay_apart() -> None:

@@ -220,7 +220,8 @@ def test_analysed_text_is_broader_and_narrower_under_not() -> None:
         assert draft.reasons == (Reason(fidelity, why, "words: standard, t"),)
         for field, words in (("t|contains", "a b"), ("t|contains", "a-b"), ("t|startswith", "ab")):
             [draft] = LuceneBackend().event(rule({"s": {field: words}, "condition": condition}))
-            assert draft.reasons == (Reason(fidelity, why, "words: standard, t"),)
+            bounded = tuple(one for one in draft.reasons if not one.unbounded)
+            assert bounded == (Reason(fidelity, why, "words: standard, t"),)
         # A word is within a token, wherever it is.
         [draft] = LuceneBackend().event(rule({"s": {"t|contains": "Ab1"}, "condition": condition}))
         assert (draft.text, draft.reasons) == ("t:*ab1*" if condition == "s" else "NOT t:*ab1*", ())
