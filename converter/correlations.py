@@ -7,7 +7,10 @@ rules of a chain in an order that is wrong for most files.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, floor
+from operator import eq, ge, gt, le, lt, ne
 from typing import TYPE_CHECKING, Any
 
 from converter.plan import Threshold
@@ -162,7 +165,12 @@ def _condition(
     )
     if not thresholds:
         raise rule.error("SC112", f"the condition compares with nothing: {', '.join(OPERATORS)}", *place)
+    if not _can_hold(kind, thresholds):
+        raise rule.error("SC112", "no number meets all comparisons of the condition", *place)
     fields = condition.get("field")
+    if fields and kind == "event_count":
+        text = "an event_count counts events and looks at no field: a value_count counts values"
+        raise rule.error("SC112", text, *place, "field")
     names = tuple(fields) if isinstance(fields, list) else (str(fields),) if fields else ()
     if kind.startswith("value_") and not names:
         raise rule.error("SC112", f"a {kind} correlation needs 'field' in its condition", *place)
@@ -174,6 +182,22 @@ def _condition(
         if not 0 < percentile <= 100:
             raise rule.error("SC112", "a percentile is more than 0 and at most 100", *place, "percentile")
     return thresholds, None, names, percentile
+
+
+def _can_hold(kind: str, thresholds: Sequence[Threshold]) -> bool:
+    """Tell whether some number meets all comparisons; counts are whole numbers from 0 on."""
+    values = [one.value for one in thresholds]
+    near = {
+        0.0,
+        *((a + b) / 2 for a in values for b in values),
+        *(a + step for a in values for step in (-1, 1)),
+    }
+    if kind in ("event_count", "value_count", "temporal", "temporal_ordered"):
+        near = {float(number) for value in near for number in (floor(value), ceil(value)) if number >= 0}
+    return any(all(_MEETS[one.op](number, one.value) for one in thresholds) for number in near)
+
+
+_MEETS = {"gt": gt, "gte": ge, "lt": lt, "lte": le, "eq": eq, "neq": ne}
 
 
 def _number(rule: Rule, value: Any, *place: str) -> float:

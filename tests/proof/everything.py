@@ -30,6 +30,7 @@ from time import monotonic
 from converter import pipelines, rules
 from converter.cells import Cell
 from converter.convert import Options
+from converter.errors import SigconvError
 from converter.rule import Rule
 from converter.rules import RuleSet
 from converter.verify.run import verify_rule
@@ -113,8 +114,17 @@ def ruleset(folder: str) -> RuleSet:
 
 @cache
 def chosen(folder: str) -> list[Rule]:
-    """Return the rules of a folder that are converted."""
-    return ruleset(folder).emitted()
+    """Return the rules of a folder that are converted, but for correlations of rules that are not there."""
+    loaded = ruleset(folder)
+    return [rule for rule in loaded.emitted() if _resolves(loaded, rule)]
+
+
+def _resolves(loaded: RuleSet, rule: Rule) -> bool:
+    try:
+        loaded.closure(rule)
+    except SigconvError:
+        return False
+    return True
 
 
 def every_rule() -> list[Given]:
