@@ -77,15 +77,18 @@ def draft(plan: CorrelationPlan, make: Make) -> Draft:
             needed = _kinds(plan)
             if needed > 1:
                 threshold["cardinality"] = [{"field": _telling(leaves), "value": needed}]
-            told = f"told apart by a column: {threshold['cardinality'][0]['field']}" if needed > 1 else ""
-            reasons.append(Reason(Fidelity.BROADER, _TOLD_APART, told or "told apart by a column"))
+                told = f"told apart by a column: {threshold['cardinality'][0]['field']}"
+                reasons.append(Reason(Fidelity.BROADER, _TOLD_APART, told))
         case _:
             raise _cannot(f"compute {plan.type}")
     if _has(plan, "temporal_ordered"):
         reasons.append(Reason(Fidelity.BROADER, "the order of the rules is not checked", "without order"))
-    if any(isinstance(member.source, CorrelationPlan) for member in plan.members):
+    inner = any(isinstance(member.source, CorrelationPlan) for member in plan.members)
+    if inner:
         reasons.append(_INNER)
-    reasons.append(Reason(Fidelity.BROADER, _FIXED, f"any run of the schedule: {INTERVAL_MS // 1000}"))
+    counts = [int(threshold["value"]), *(int(one["value"]) for one in threshold.get("cardinality", ()))]
+    if inner or max(counts) > 1:  # One event needs no window.
+        reasons.append(Reason(Fidelity.BROADER, _FIXED, f"any run of the schedule: {INTERVAL_MS // 1000}"))
     condition = either([leaf.condition for leaf in leaves])
     # What ignores case is in filters, as in the query rules of an export: it can be read there.
     text, filters = dsl.parted(condition) or (query(condition), [])
