@@ -380,6 +380,10 @@ class Single:
         keep(self.everyday(), MOST_EVENTS - 300)
         keep(self.default_values(first), MOST_EVENTS - 300)
         keep(self.probed(), MOST_EVENTS - 200)
+        if not self.holds(first):
+            hits = [event for event in found.values() if self.holds(event)]
+            for hit in hits[:1]:
+                keep(self.elsewhere(hit), MOST_EVENTS - 200)
         keep(self.long(), MOST_EVENTS - 200)
         for hit in [event for event in found.values() if self.holds(event)][1:_MOST_CHANGED]:
             keep(self.changes(hit), MOST_EVENTS - 100)
