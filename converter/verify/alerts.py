@@ -93,12 +93,13 @@ def _text(value: Any, kind: str) -> str:
     return "" if value is None else str(value)
 
 
-def _keyed(plan: CorrelationPlan) -> set[str]:
+def keyed(plan: CorrelationPlan) -> set[str]:
+    """Return the columns by which a correlation groups, and those whose values it looks at."""
     found: set[str] = set()
     for member in plan.members:
         found.update(name for names in (*member.group_by, *member.values) for name in names)
         if isinstance(member.source, CorrelationPlan):
-            found |= _keyed(member.source)
+            found |= keyed(member.source)
     return found
 
 
@@ -116,7 +117,7 @@ def shown_wrongly(plan: CorrelationPlan, results: Sequence[Result], stored: Sequ
     """Return what is wrong with the columns that alerts show: each value is one of the events'."""
     wrong: list[str] = []
     for column in plan.fields:
-        if column in _keyed(plan):
+        if column in keyed(plan):
             continue  # Keys and counted values have columns of their own; what stands beside may be empty.
         held = {str(one.doc[column]) for one in stored if one.doc.get(column) not in (None, "")}
         if any(isinstance(one.doc.get(column), (list, datetime)) for one in stored):

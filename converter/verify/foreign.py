@@ -19,6 +19,7 @@ from sigma.types import SigmaNumber, SigmaString
 
 from converter.engines.base import Stored
 from converter.plan import BaseRule, CorrelationPlan, Tree
+from converter.verify.alerts import keyed
 
 _MOST = 8
 """Columns; pipelines demand fewer."""
@@ -72,8 +73,15 @@ def of_correlation(
 
 
 def alike_streams(plan: CorrelationPlan, stored: Sequence[Stored]) -> Iterator[list[Stored]]:
-    """Yield streams of events with other values that the base rules leave open: the same alerts are due."""
-    bases = [(_demanded(base.tree), _left_open(base)) for base in _bases(plan)]
+    """Yield streams of events with other values that the base rules leave open: the same alerts are due.
+
+    What the correlation groups by or counts stays as it is.
+    """
+    kept = keyed(plan)
+    bases = [
+        (_demanded(base.tree), {name: some for name, some in _left_open(base).items() if name not in kept})
+        for base in _bases(plan)
+    ]
     for number in range(_MOST_OPEN - 1):
         made = [_with_others(one, bases, number) for one in stored]
         if any(new is not old for new, old in zip(made, stored, strict=True)):
