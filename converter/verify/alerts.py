@@ -118,7 +118,7 @@ def shown_wrongly(plan: CorrelationPlan, results: Sequence[Result], stored: Sequ
     wrong: list[str] = []
     for column in plan.fields:
         if column in keyed(plan):
-            continue  # Keys and counted values have columns of their own; what stands beside may be empty.
+            continue  # Keys and counted values have columns of their own; other columns may be empty.
         held = {str(one.doc[column]) for one in stored if one.doc.get(column) not in (None, "")}
         if any(isinstance(one.doc.get(column), (list, datetime)) for one in stored):
             continue

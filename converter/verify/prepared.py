@@ -22,7 +22,7 @@ from converter.verify.stored import StoredStreams, tables_of
 from converter.witness import ANOTHER_WAY
 
 FIRST_OF_BURST = "first of burst"
-"""How the reason begins of a query whose engine uses events up (EQL sequences)."""
+"""How the reason begins if the engine counts each event once only (EQL sequences)."""
 
 _MOST_NAMED = 60
 

@@ -81,7 +81,7 @@ class Builder:
         Args:
             choice: leaves and the truth they shall have.
             fixed: fields that are given.
-            filled: whether stars stand for something where they may.
+            filled: whether a wildcard is replaced by some text where it may be.
         """
         event = dict(self.plain)
         wanted: dict[str, tuple[list[Leaf], list[Leaf]]] = {}

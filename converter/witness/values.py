@@ -90,7 +90,7 @@ def together(values: Sequence[Value], *, filled: bool = False) -> Iterator[Any]:
 
     Args:
         values: of a rule, on one field.
-        filled: whether stars stand for something at first.
+        filled: whether the first value has some text for each wildcard.
     """
     if len(values) == 1:
         if filled and isinstance(values[0], Text):

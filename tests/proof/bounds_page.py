@@ -61,9 +61,8 @@ _NONE = """\
 A query of the source `none` looks at fields and not at the log source, so it is `broader`, and its header
 says which log source was not looked at. The bound does not apply: what the query searches is the index, table
 or macro that its user names, and sigconv does not know what is in there. Refusing it would refuse nearly
-every rule of a source whose use is that the user says where the events are. Who has said it writes
-`[source.none] logsource = "checked elsewhere"` into the [configuration](pipelines.md#configuration); the
-label is gone then.
+every rule of a source that exists so that the user says where the events are. To remove the label, write
+`[source.none] logsource = "checked elsewhere"` into the [configuration](pipelines.md#configuration).
 
 """
 _ALL = """\
