@@ -163,7 +163,8 @@ def _check_possible(rule: Rule, where: Cell, sigma: SigmaRule, tree: Tree) -> No
         sigma,
         tree,
         where.columns,
-        several=where.inferred,
+        # A field that is not declared may be a list; a Kusto column holds one value ("Scalar data types").
+        several=where.inferred and where.target != "kql",
         named=lambda: {
             column: field for field in impossible.fields(rule) for column in map_field(rule, where, field)
         },

@@ -206,7 +206,8 @@ class RegistryData(_Data):
     """Map Sysmon's text of a registry value to the platform's data, where that is the bare value.
 
     ``type_field``: the field with the type; ``dword``, ``qword`` and ``binary``: its texts for those. Binary
-    data is never kept. ``missing``: an empty text of the rule means the same as no value.
+    data is never kept. ``missing``: an empty text of the rule means the same as no value. ``former``: the
+    field holds the former data beside the new, and the type is that of the new.
     """
 
     type_field: str
@@ -214,6 +215,7 @@ class RegistryData(_Data):
     qword: str = "Qword"
     binary: str = "Binary"
     missing: bool = False
+    former: bool = False
 
     def of_kinds(self, item: SigmaDetectionItem, kinds: Sequence[str]) -> Part:  # noqa: D102
         return _texts(item, self.type_field, [getattr(self, kind) for kind in kinds])
@@ -226,7 +228,10 @@ class RegistryData(_Data):
 
     def of_text(self, item: SigmaDetectionItem, value: SigmaType, digits: bool) -> Part:  # noqa: D102
         here = common.item(item, str(item.field), value)
-        return common.linked([here, self._no_number(item)], ConditionAND) if digits else here
+        # The former text of what is a number now would be found beside that number.
+        if digits or self.former:
+            return common.linked([here, self._no_number(item)], ConditionAND)
+        return here
 
     def of_empty(self, item: SigmaDetectionItem) -> Part:  # noqa: D102
         # Changes of keys have no data either, and no type.

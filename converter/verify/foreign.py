@@ -46,6 +46,8 @@ def alike(plan: BaseRule, hits: Sequence[Stored]) -> Iterator[Stored]:
     """Yield changed copies of events that a rule selects; each of them must be selected as well."""
     for hit in hits[:1]:
         for column, values in _left_open(plan).items():
+            if isinstance(held := hit.doc.get(column), list) and len(held) > 1:
+                continue  # The rule may demand all of the values.
             yield from (_with(hit, column, value) for value in values if value != str(hit.doc.get(column)))
 
 

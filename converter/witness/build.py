@@ -11,7 +11,7 @@ from converter.matcher.value import Bool, Cidr, Exists, FieldRef, Null, Number, 
 from converter.witness import defaults, plausible
 from converter.witness.formula import Choice, Formula, Leaf, leaves
 from converter.witness.kinds import consistent
-from converter.witness.values import together
+from converter.witness.values import instances, together
 
 _MISSING = object()
 _NEUTRAL_TEXTS = ("qz", "7z", "~", "Q-")
@@ -74,7 +74,12 @@ class Builder:
         return f"qz{number}"
 
     def build(
-        self, choice: Choice, fixed: Mapping[str, Any] | None = None, *, filled: bool = False
+        self,
+        choice: Choice,
+        fixed: Mapping[str, Any] | None = None,
+        *,
+        filled: bool = False,
+        listed: bool = False,
     ) -> dict[str, Any]:
         """Return an event for a choice; where leaves exclude each other, as near as can be.
 
@@ -82,6 +87,7 @@ class Builder:
             choice: leaves and the truth they shall have.
             fixed: fields that are given.
             filled: whether a wildcard is replaced by some text where it may be.
+            listed: whether a field holds a list where no single value satisfies all its leaves.
         """
         event = dict(self.plain)
         wanted: dict[str, tuple[list[Leaf], list[Leaf]]] = {}
@@ -90,6 +96,8 @@ class Builder:
         keywords = wanted.pop("", ([], []))
         for field, (true, false) in wanted.items():
             self._set(event, field, true, false[:_MOST_FALSE], filled)
+            if listed and not all(leaf.holds(event) for leaf in true):
+                event[field] = [next(instances(leaf.value), "") for leaf in true]
         for field, (true, _) in wanted.items():
             for leaf in true:
                 if isinstance(leaf.value, FieldRef):

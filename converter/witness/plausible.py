@@ -25,7 +25,9 @@ _BEGUN_HASH = re.compile(rf"(?i)({'|'.join(_DIGITS)})=([0-9A-F]*)")
 _DATA = re.compile(
     r"Binary Data|\(Empty\)|DWORD \(0x[0-9a-fA-F]{8}\)|QWORD \(0x[0-9a-fA-F]{8}-0x[0-9a-fA-F]{8}\)"
 )
-_LIKE_DATA = re.compile(r"(?i)\A(?:binary data|\(empty\))\Z|[dq]word \(")
+_LIKE_DATA = re.compile(
+    r"(?i)\A(?:binary data|\(empty\)|dword \(0x[0-9a-f]{8}\)|qword \(0x[0-9a-f]{8}-0x[0-9a-f]{8}\))\Z"
+)
 # Sysmon writes hexadecimal digits in lower case (public records of event 1).
 _LOGON = re.compile(r"0x[0-9a-f]+")
 _LAST_NUMBER = re.compile(r"0x([0-9a-fA-F]{8})\)\Z")

@@ -123,6 +123,10 @@ class Single:
             for event in self._without_each_other_field(self.builder.build(choice, fixed)):
                 if self.holds(event):
                     return event
+        for choice in choices:
+            event = self.builder.build(choice, fixed, listed=True)
+            if self.holds(event):
+                return event
         return self.builder.build(choices[0], fixed)
 
     def _without_each_other_field(self, event: Event) -> Iterator[dict[str, Any]]:

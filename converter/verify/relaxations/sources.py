@@ -122,6 +122,8 @@ def _beside(new: str, former: Any) -> list[str]:
     """Return the texts of the data now and before; the type is that of the data now."""
     kind, text = _data(new)
     texts = [one for one in (text, _data(str(former))[1] if former is not None else None) if one is not None]
+    if kind in ("Dword", "Qword"):
+        texts = [one for one in texts if one.isdigit()]
     found = [_typed(kind, one) for one in texts]
     if kind == "Binary":
         return [*found, "Binary Data"]
