@@ -5,19 +5,20 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from sigma.processing.transformations.base import DetectionItemTransformation, Transformation
 from sigma.rule import SigmaDetectionItem
 from sigma.types import SigmaExists, SigmaNull, SigmaString, SigmaType
 
-from converter.detection_items import Part, group, item
+from converter import patterns
+from converter.detection_items import Part, group, item, parts
 
-# What is in Sysmon's texts of numbers, `DWORD (0x0000000a)` and `QWORD (0x00000000-0x0000000a)`, and in
-# the decimals that the ingest makes of them (elastic/integrations packages/windows/data_stream/
-# sysmon_operational/elasticsearch/ingest_pipeline/default.yml, "Set registry fields"). It keeps other texts.
-_OF_NUMBERS = re.compile(r"[DWORQ0-9A-FX ()\-]*", re.IGNORECASE)
+# Sysmon's texts of numbers. Of these the ingest makes decimals (elastic/integrations packages/windows/
+# data_stream/sysmon_operational/elasticsearch/ingest_pipeline/default.yml, "Set registry fields"). It keeps
+# other texts.
+_HEX = ["0123456789abcdef"] * 8
+_NUMBERS = ([*"DWORD (0x", *_HEX, ")"], [*"QWORD (0x", *_HEX, *"-0x", *_HEX, ")"])
 
 
 @dataclass
@@ -46,11 +47,12 @@ def _is_text(value: SigmaType) -> bool:
         return True
     if not isinstance(value, SigmaString) or value.contains_placeholder():
         return False
-    literals = [part for part in value.s if isinstance(part, str) and part]
-    if not literals:
+    pattern = patterns.tokens(parts(value))
+    if all(not isinstance(token, str) for token in pattern):
         # A lone star asks whether there is a value.
-        return "*" in str(value) and "?" not in str(value)
-    return any(_OF_NUMBERS.fullmatch(part) is None for part in literals)
+        return pattern == (patterns.MANY,)
+    decimal = all(not isinstance(token, str) or token in "0123456789" for token in pattern)
+    return not decimal and not any(patterns.possible(pattern, number) for number in _NUMBERS)
 
 
 TYPES: dict[str, type[Transformation]] = {"whole_text": WholeText}

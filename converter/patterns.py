@@ -125,6 +125,11 @@ def every(pattern: Tokens, text: Sequence[str], cased: bool = False) -> bool:
     return all(ends(pattern, places) for places in sets)
 
 
+def possible(pattern: Tokens, text: Sequence[str], cased: bool = False) -> bool:
+    """Tell whether a pattern matches any text that a row of sets of characters stands for."""
+    return _alive(pattern, start(pattern), text, cased)
+
+
 def _alive(pattern: Tokens, places: Places, text: Sequence[str], cased: bool) -> bool:
     for characters in text:
         places = step(pattern, places, characters, cased)
