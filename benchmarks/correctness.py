@@ -21,14 +21,15 @@ from typing import Any
 from sigma.exceptions import SigmaError
 
 from benchmarks.questions import Question, ask_upstream, of_corpus, of_table
-from converter import pipelines
-from converter.columns import Columns
-from converter.convert import Options, convert
+from converter.conversion.convert import Options, convert
 from converter.engines import engine_for
 from converter.errors import EngineError, Refusal
-from converter.plan import BaseRule
-from converter.rules import RuleSet
-from converter.shapes import none as none_shape
+from converter.pipelines import cells
+from converter.pipelines import prepare as pipelines
+from converter.plan.columns import Columns
+from converter.plan.model import BaseRule
+from converter.rules.loading import RuleSet
+from converter.shapes import inferred as none_shape
 
 LANGUAGES = ("eql", "lucene", "spl", "kql")
 UPSTREAM, OURS = "upstream", "sigconv"
@@ -89,7 +90,7 @@ def _both(question: Question, language: str, answer: Mapping[str, Any]) -> Itera
 
 
 def _ours(question: Question, language: str) -> tuple[tuple[str, str], Columns]:
-    cell = pipelines.cell(pipelines.NONE, language)
+    cell = cells.cell(cells.NONE, language)
     options = Options("broader", placeholders=question.placeholders)
     columns: Columns = {}
     try:

@@ -27,12 +27,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from converter import pipelines, rules
-from converter.convert import Options, convert
+from converter.conversion.convert import Options, convert
 from converter.engines.base import Stored
 from converter.engines.kql import KqlEngine
 from converter.errors import EngineError, SigconvError
 from converter.events import flatten, read_events
+from converter.pipelines import cells
+from converter.rules import loading
 from converter.shapes import shape_for
 from converter.verify.stored import tables_of
 
@@ -55,8 +56,8 @@ class Pair:
 
 def pairs(folder: Path, source: str, every: int) -> tuple[list[Pair], dict[str, Any]]:
     """Convert the rules; return the queries and the columns of their tables."""
-    loaded = rules.load([folder])
-    cell = pipelines.cell(source, "kql")
+    loaded = loading.load([folder])
+    cell = cells.cell(source, "kql")
     found: list[Pair] = []
     tables: dict[str, Any] = {}
     for rule in loaded.emitted()[::every]:

@@ -30,9 +30,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from converter import rules
 from converter.events import flatten
 from converter.matcher import Matcher
+from converter.rules import loading
 
 SIGMA = Path(__file__).parent.parent / "sigma"
 FAN_OUT = SIGMA / "windows" / "lateral_movement" / "smb_fan_out.yml"
@@ -99,7 +99,7 @@ def lines(count: int) -> Iterator[str]:
 
 def matcher(workload: str) -> Matcher:
     """Return the matcher of a workload."""
-    docs = [rule.doc for rule in rules.load([SIGMA if workload == "all" else FAN_OUT]).rules]
+    docs = [rule.doc for rule in loading.load([SIGMA if workload == "all" else FAN_OUT]).rules]
     if workload == "wide":
         docs = deepcopy(docs)
         section: dict[str, Any] = docs[0]["correlation"]

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from converter import rules
-from converter.columns import Columns
 from converter.errors import RuleError
 from converter.matcher import compile_detection
-from converter.rule import Rule
-from converter.shapes import none as none_shape
+from converter.plan.columns import Columns
+from converter.rules import loading
+from converter.rules.rule import Rule
+from converter.shapes import inferred as none_shape
 from converter.witness import witnesses
 from tests.language_table import cases
 
@@ -94,7 +94,7 @@ def of_corpus(every: int = 1, folder: Path = CORPUS) -> list[Question]:
     if not folder.is_dir():
         return []
     found = []
-    for rule in rules.load([folder]).rules[::every]:
+    for rule in loading.load([folder]).rules[::every]:
         events = [dict(event) for made in witnesses([rule.doc], rule.doc) for event in made.events]
         found.append(Question(rule.relative, rule, events))
     return found

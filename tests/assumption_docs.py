@@ -8,8 +8,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 
-from converter import assumptions
-from converter.assumptions import SUFFIX, Assumption
+from converter.pipelines import assumptions
+from converter.pipelines.assumptions import SUFFIX, Assumption
+from converter.project import stock_pipelines
 from tests.support import ROOT
 
 PAGE = ROOT / "docs" / "semantics.md"
@@ -19,7 +20,7 @@ END = "<!-- end of assumptions -->\n"
 
 def lists() -> list[tuple[str, tuple[Assumption, ...]]]:
     """Return each file's name below ``pipelines/`` and its assumptions; the languages' come first."""
-    folder = assumptions.folder()
+    folder = stock_pipelines.folder()
     files = sorted(folder.rglob(f"*{SUFFIX}"), key=lambda file: (len(file.parts), file.as_posix()))
     return [(file.relative_to(folder).as_posix(), assumptions.read(file, file.name)) for file in files]
 

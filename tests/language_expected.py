@@ -17,10 +17,10 @@ import yaml
 from converter.backends import backend_for
 from converter.engines import engine_for
 from converter.errors import Refusal
-from converter.fidelity import combine
 from converter.matcher import compile_detection
-from converter.plan import Fidelity
-from converter.shapes import none as none_shape
+from converter.plan.fidelity import combine
+from converter.plan.model import Fidelity
+from converter.shapes import inferred as none_shape
 from tests.language_table import Case, cases
 from tests.support import ROOT, none_base
 

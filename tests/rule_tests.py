@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from converter import ruletests
-from converter.ruletests import RuleTest, RuleTestFile, load
+from converter.verify import test_files
+from converter.verify.test_files import RuleTest, RuleTestFile, load
 
 ROOT = Path(__file__).parent.parent
 RULES = ROOT / "sigma"
@@ -58,7 +58,7 @@ def _library() -> dict[str, Document]:
 
 def outcome(file: RuleTestFile, test: RuleTest, docs: Sequence[Document]) -> list[Any]:
     """Return what fires, as the test's ``alerts`` says it."""
-    return ruletests.outcome(with_references(file.id, docs), file.id, test.events)
+    return test_files.outcome(with_references(file.id, docs), file.id, test.events)
 
 
 def failures(file: RuleTestFile, docs: Sequence[Document]) -> list[str]:

@@ -10,10 +10,10 @@ import pytest
 from sigma.conditions import ConditionOR
 from sigma.processing.pipeline import ProcessingPipeline
 
-from converter import placeholders as value_lists
-from converter.inference import infer_columns
-from converter.plan import BaseRule
-from converter.rule import Rule
+from converter.pipelines import placeholders as value_lists
+from converter.pipelines.inferred_columns import infer_columns
+from converter.plan.model import BaseRule
+from converter.rules.rule import Rule
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"

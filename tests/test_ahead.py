@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from converter import jobs, processes, rules
+from converter import workers
+from converter.build import convert_rules
 from converter.cli import main
+from converter.rules import loading
 
 COUNT = 24
 RULE = """\
@@ -74,19 +76,19 @@ def test_it_is_what_comes_out_otherwise(
     project: Path, monkeypatch: pytest.MonkeyPatch, selected: tuple[str, ...]
 ) -> None:
     later: list[str] = []
-    real = jobs.work_out
+    real = convert_rules.work_out
 
     def counted(*given: object) -> object:
         later.append(str(given[1].name))  # type: ignore[attr-defined]
         return real(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(jobs, "work_out", counted)
-    monkeypatch.setattr(rules, "MANY", 10**9)
+    monkeypatch.setattr(convert_rules, "work_out", counted)
+    monkeypatch.setattr(loading, "MANY", 10**9)
     plain = built(project, "--no-cache", "-j", "1", *selected)
     assert len(plain[0]) > 4 * COUNT / 2
     assert plain[2] == 1
     assert set(later) >= {"rule_1", "rule_4"}
-    monkeypatch.setattr(rules, "MANY", 1)
+    monkeypatch.setattr(loading, "MANY", 1)
     later.clear()
     assert built(project, "--no-cache", "-j", "1", *selected) == plain
     # Only those that a filter changed, that are not alone in their file, or that need others, come later.
@@ -94,7 +96,7 @@ def test_it_is_what_comes_out_otherwise(
     assert "rule_4" in later
     later.clear()
     assert built(project, *selected) == plain
-    monkeypatch.setattr(rules, "MANY", 10**9)
+    monkeypatch.setattr(loading, "MANY", 10**9)
     kept = len(later)
     assert built(project, *selected) == plain
     assert len(later) == kept, "what was made ahead was not kept"
@@ -103,9 +105,9 @@ def test_it_is_what_comes_out_otherwise(
 @pytest.mark.parametrize("forks", [True, False])
 def test_in_other_processes(project: Path, monkeypatch: pytest.MonkeyPatch, forks: bool) -> None:
     plain = built(project, "--no-cache", "-j", "1")
-    monkeypatch.setattr(rules, "MANY", 1)
-    monkeypatch.setattr(rules, "_ENOUGH", 1)
-    monkeypatch.setattr(rules, "_PART", 3)
+    monkeypatch.setattr(loading, "MANY", 1)
+    monkeypatch.setattr(loading, "_ENOUGH", 1)
+    monkeypatch.setattr(loading, "_PART", 3)
     if not forks:
-        monkeypatch.setattr(processes, "_can_fork", lambda: False)
+        monkeypatch.setattr(workers, "_can_fork", lambda: False)
     assert built(project, "--no-cache", "-j", "2") == plain

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from converter import cache as caches
-from converter import jobs, output
-from converter.cache import Cache
-from converter.cache_documents import Documents
+from converter.build import cache as caches
+from converter.build import convert_rules
+from converter.build.cache import Cache
+from converter.build.cached_documents import Documents
 from converter.cli import main
+from converter.files import atomic
 from tests.support import ROOT
 
 FILTER = """\
@@ -59,7 +60,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def same_as_without(project: Path, *arguments: str) -> int:
     """Build with what the cache holds, twice, and without it; return how many were converted."""
     converted = 0
-    real = jobs.work_out
+    real = convert_rules.work_out
 
     def counted(*given: object) -> object:
         nonlocal converted
@@ -67,7 +68,7 @@ def same_as_without(project: Path, *arguments: str) -> int:
         return real(*given)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jobs, "work_out", counted)
+        patch.setattr(convert_rules, "work_out", counted)
         first = build(*arguments)
         once = converted
         found = files(project / "output")
@@ -252,7 +253,7 @@ def test_other_version_is_not_believed(project: Path, monkeypatch: pytest.Monkey
     target = ("-t", "eql", *SYSMON)
     everything = same_as_without(project, *target)
     monkeypatch.setattr(caches, "environment", lambda: "another")
-    monkeypatch.setattr("converter.replay.environment", lambda: "another")
+    monkeypatch.setattr("converter.build.units.environment", lambda: "another")
     assert same_as_without(project, *target) == everything
 
 
@@ -314,7 +315,7 @@ def test_manifest_text_is_what_json_writes() -> None:
         {**manifest["entries"][0], "more": [{}]},
     ]
     for entries in (manifest["entries"], odd, []):
-        text = output.manifest_data(entries, [], {"a": "b"}, "1").decode()
-        ordered = sorted(entries, key=output.entry_key)
+        text = atomic.manifest_data(entries, [], {"a": "b"}, "1").decode()
+        ordered = sorted(entries, key=atomic.entry_key)
         whole = {"schema_version": 1, "sigconv": "1", "pipelines": {"a": "b"}, "entries": ordered}
         assert text == json.dumps(whole, indent=2, ensure_ascii=False) + "\n"

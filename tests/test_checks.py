@@ -15,7 +15,7 @@ from converter.lint import events, schema
 from converter.lint.catalogue import CATALOGUE
 from converter.lint.run import check
 from converter.matcher.logsource import SYSMON_EVENT_IDS
-from converter.rule import Rule
+from converter.rules.rule import Rule
 from tests.checks_table import CORRELATION, FILTER, GOOD, HEAD, HUNTING_DRAFT, TABLE
 from tests.support import ROOT, shared
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from converter import config
-from converter.cells import cell
 from converter.cli import main
 from converter.errors import UsageError
+from converter.pipelines.cells import cell
+from converter.project import config
 from tests.support import ROOT
 
 RULE = """title: t
@@ -157,9 +157,9 @@ Zone = {type = "string", expression = "tostring(parse_json(RenderedDescription).
 
 def test_locations_change_nothing_but_the_location():
     """What `verify` runs in place of a located query is that query, with the vendor's own place."""
-    from converter import rules as loader
-    from converter.convert import convert
-    from converter.settings import Settings
+    from converter.conversion.convert import convert
+    from converter.project.source_settings import Settings
+    from converter.rules import loading as loader
 
     rules = loader.load([ROOT / "sigma/windows/lateral_movement"], ROOT / "sigma")
     for target, said, here, there in (
@@ -186,7 +186,7 @@ def test_locations_change_nothing_but_the_location():
 
 
 def test_versions_change_with_what_changes_queries():
-    from converter.settings import Settings
+    from converter.project.source_settings import Settings
 
     plain = cell("sysmon", "spl").version
     said = [
@@ -314,10 +314,10 @@ def test_a_hostile_field_name_is_refused(tmp_path, name):
 )
 def test_an_odd_field_name_is_quoted_or_refused(tmp_path, name):
     """The language's own parser reads the query as one comparison with that field."""
-    from converter.columns import Column
     from converter.engines import engine_for
     from converter.errors import Refusal
-    from converter.settings import Settings
+    from converter.plan.columns import Column
+    from converter.project.source_settings import Settings
 
     for target, kind in (("eql", "keyword"), ("lucene", "keyword"), ("spl", "string"), ("kql", "string")):
         where = cell("sysmon", target, settings=Settings(fields={name: Column(kind)}))
@@ -330,9 +330,9 @@ def test_an_odd_field_name_is_quoted_or_refused(tmp_path, name):
 
 
 def _convert(where, selection):
-    from converter import rules as loader
-    from converter.convert import convert
-    from converter.rule import Rule
+    from converter.conversion.convert import convert
+    from converter.rules import loading as loader
+    from converter.rules.rule import Rule
 
     doc = {
         "title": "t", "id": "4d7b2a0e-53c1-4d66-a6a4-6a4d9a1c0009",

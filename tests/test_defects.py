@@ -14,18 +14,18 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from converter import pipelines
 from converter.backends.eql import EqlBackend
 from converter.cli import main
-from converter.columns import Column
-from converter.convert import Options, convert
+from converter.conversion.convert import Options, convert
 from converter.engines.base import Stored
 from converter.engines.eql import EqlEngine
 from converter.errors import EngineError, Refusal
-from converter.plan import Fidelity
-from converter.rule import Rule
-from converter.rules import RuleSet
-from converter.verify.run import verify
+from converter.pipelines import cells
+from converter.plan.columns import Column
+from converter.plan.model import Fidelity
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
+from converter.verify.verify import verify
 from tests.language_expected import LANGUAGES, expected
 from tests.support import ROOT, none_base, shared
 
@@ -103,7 +103,7 @@ def test_what_a_language_cannot_say_stops_no_other_rule(
 
 
 def test_a_condition_that_vanishes_is_an_error() -> None:
-    cell = pipelines.cell(pipelines.NONE, "spl")
+    cell = cells.cell(cells.NONE, "spl")
 
     class Nothing:
         language, extension = "spl", "spl"
@@ -112,7 +112,7 @@ def test_a_condition_that_vanishes_is_an_error() -> None:
             return []  # As upstream's Splunk backend for two regular expressions.
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("converter.convert.backend_for", lambda *_, **__: Nothing())
+        patch.setattr("converter.conversion.convert.backend_for", lambda *_, **__: Nothing())
         with pytest.raises(Refusal, match="SC209"):
             convert(RuleSet(), rule({"F": "a"}), cell)
 
@@ -133,24 +133,24 @@ def rule(selection: dict[str, Any], **more: Any) -> Rule:
 def test_a_pipeline_leaves_a_backslash_before_a_wildcard(source: str, language: str) -> None:
     selection = {"ParentImage|contains": "\\Run\\", "Image|startswith": "C:\\", "CommandLine|endswith": "\\"}
     chosen = RuleSet([rule(selection)])
-    (one,) = verify(chosen, [pipelines.cell(source, language)], ROOT / "tests" / "rules", Options("broader"))
+    (one,) = verify(chosen, [cells.cell(source, language)], ROOT / "tests" / "rules", Options("broader"))
     wanted = "assumed" if (source, language) == ("defender", "spl") else "exact"  # 5,000 bytes of JSON.
     assert (one.status, one.fidelity) == ("agrees", wanted), one.reason
     assert one.hits
 
 
 def test_a_field_that_an_index_may_lack_is_optional() -> None:
-    made = convert(RuleSet(), rule({"F": "a", "G|re": "b"}), pipelines.cell(pipelines.NONE, "eql"))
+    made = convert(RuleSet(), rule({"F": "a", "G|re": "b"}), cells.cell(cells.NONE, "eql"))
     assert re.findall(r"(\S*[FG]) (?::|regex)", made.queries[0].text) == ["?F", "?G"]
 
 
 def test_an_event_category_that_is_known_is_named() -> None:
-    made = convert(RuleSet(), rule({"Image": "a"}), pipelines.cell("sysmon", "eql"))
+    made = convert(RuleSet(), rule({"Image": "a"}), cells.cell("sysmon", "eql"))
     assert "\nprocess where" in made.queries[0].text
 
 
 def test_a_refusal_says_the_same_each_time() -> None:
-    cell = pipelines.cell("defender", "kql")
+    cell = cells.cell("defender", "kql")
     messages = set()
     for _ in range(3):
         with pytest.raises(Refusal) as refusal:

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from converter.cells import cell
-from converter.convert import convert
-from converter.rule import Rule
-from converter.rules import RuleSet
+from converter.conversion.convert import convert
+from converter.pipelines.cells import cell
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
 from tests.support import ROOT, shared
 
 INDEX: dict[str, dict[str, Any]] = yaml.safe_load(

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pytest
 from sigma.rule import SigmaRule
 
-from converter import fidelity, pipelines
-from converter.plan import BaseRule, CorrelationPlan, Fidelity, Member, Reason, Threshold
+from converter.pipelines import prepare
+from converter.plan import fidelity
+from converter.plan.model import BaseRule, CorrelationPlan, Fidelity, Member, Reason, Threshold
 
 BROADER = Reason(Fidelity.BROADER, "b")
 NARROWER = Reason(Fidelity.NARROWER, "n")
@@ -92,8 +93,8 @@ def test_an_exception_that_asks_for_what_the_rule_demands(condition: str, lossy:
     )
     name, _, kind = lossy.partition(":")
     value = rule.detection.detections[name].detection_items[0].value[0]
-    texts = pipelines._comparisons(rule)
-    written = {id(one): (field, pipelines._written(one, parts)) for one, field, parts in texts}
+    texts = prepare._comparisons(rule)
+    written = {id(one): (field, prepare._written(one, parts)) for one, field, parts in texts}
     reasons = {id(value): (Reason(Fidelity(kind), kind),)}
     tree = rule.detection.parsed_condition[0].parsed
     assert str(fidelity.combine(fidelity.of_tree(tree, reasons, (), written))) == expected

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from converter import pipelines, rules
-from converter.convert import convert
+from converter.conversion.convert import convert
 from converter.engines import engine_for
 from converter.matcher import Matcher
-from converter.shapes import none as none_shape
+from converter.pipelines import cells
+from converter.rules import loading
+from converter.shapes import inferred as none_shape
 from converter.verify.alerts import alerts_of
 from converter.verify.stored import tables_of
 
@@ -64,10 +65,10 @@ def filter_text(body: str, logsource: str = "{category: c}") -> str:
 def test_filter(body: str, logsource: str, expected: list[int], target: str, tmp_path: Path) -> None:
     (tmp_path / "rule.yml").write_text(RULE)
     (tmp_path / "filter.yml").write_text(filter_text(body, logsource))
-    loaded = rules.load([tmp_path])
+    loaded = loading.load([tmp_path])
     assert loaded.errors == []
     (rule,) = loaded.emitted()
-    conversion = convert(loaded, rule, pipelines.cell(pipelines.NONE, target))
+    conversion = convert(loaded, rule, cells.cell(cells.NONE, target))
     columns = conversion.plan.columns  # type: ignore[union-attr]
     stored = none_shape.store(EVENTS, columns, target)
     session = engine_for(target).load(stored, tables_of(conversion, stored))
@@ -82,7 +83,7 @@ def test_filter(body: str, logsource: str, expected: list[int], target: str, tmp
 def test_filter_without_rules_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "rule.yml").write_text(RULE)
     (tmp_path / "filter.yml").write_text(filter_text("    s: {User: admin}\n    condition: not s\n"))
-    loaded = rules.load([tmp_path])
+    loaded = loading.load([tmp_path])
     # It may concern every rule of its log source: none is converted without it.
     assert [error.code for error in loaded.errors] == ["SC103", "SC111"]
     assert loaded.rules == []
@@ -97,12 +98,12 @@ def test_filters_apply_however_many_rules_are_asked_for(tmp_path: Path, broken: 
     text = filter_text("    rules: [rule]\n    selection: {User: admin}\n    condition: not selection\n")
     other = RULE.replace("1111", "2222").replace("name: rule", "name: other")
     (folder / "filter.yml").write_text(f"{text.replace('{User', '[{User') if broken else text}---\n{other}")
-    whole = rules.load([folder], filtered=True)
-    part = rules.load([folder / "x"], filtered=True)
+    whole = loading.load([folder], filtered=True)
+    part = loading.load([folder / "x"], filtered=True)
     assert [str(error) for error in part.errors] == [str(error) for error in whole.errors]
     assert bool(part.errors) == broken
     assert [rule.doc for rule in part.emitted()] == [
         r.doc for r in whole.emitted() if r.doc["name"] == "rule"
     ]
     assert ("_filter0_selection" in str([rule.doc for rule in part.rules])) != broken
-    assert len(rules.load([folder / "x"]).rules) == 1
+    assert len(loading.load([folder / "x"]).rules) == 1

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from converter import output
 from converter.cli import main
 from converter.errors import UsageError
+from converter.files import atomic
 
 RULE = """\
 title: Rule {n}
@@ -148,4 +148,4 @@ def test_first_build_that_was_killed_leaves_nothing_of_a_rule_that_goes(tmp_path
 def test_what_cannot_be_removed_is_one_line(tmp_path: Path) -> None:
     """Such as in a folder that is read-only."""
     with pytest.raises(UsageError, match="SC603 cannot be removed: "):
-        output.remove(tmp_path)
+        atomic.remove(tmp_path)

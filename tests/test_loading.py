@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from converter import rules, yamlfile
 from converter.errors import RuleError
+from converter.files import yaml_source
+from converter.rules import loading
 
 GOOD = """\
 title: Good
@@ -92,7 +93,7 @@ BAD: dict[str, tuple[bytes, str]] = {
         ":1:1: SC107 is not UTF-8 (looks like UTF-16: save it as UTF-8)",
     ),
     "bomb": (BOMB.encode(), ": SC109 more than 500,000 values after its aliases are expanded"),
-    "too large": (b"#" * (yamlfile.MAX_BYTES + 1), ": SC107 larger than 4 MiB"),
+    "too large": (b"#" * (yaml_source.MAX_BYTES + 1), ": SC107 larger than 4 MiB"),
     "deep": (b"a: " + b"[" * 200 + b"]" * 200, ": SC109 nested more than 100 levels deep"),
     "correlation of nothing": (
         b"title: x\ncorrelation:\n    type: event_count\n    rules: [a]\n    timespan: 5x\n",
@@ -123,7 +124,7 @@ def test_bad_file_is_one_line_and_others_are_loaded(name: str, tmp_path: Path) -
     content, message = BAD[name]
     (tmp_path / "bad.yml").write_bytes(content)
     (tmp_path / "good.yml").write_text(GOOD)
-    loaded = rules.load([tmp_path])
+    loaded = loading.load([tmp_path])
     assert [rule.title for rule in loaded.rules] == ["Good"]
     assert [str(error) for error in loaded.errors] == [f"{(tmp_path / 'bad.yml').as_posix()}{message}"]
     assert loaded.failed_files == ["bad.yml"]
@@ -135,7 +136,7 @@ def test_what_is_no_file_is_one_line_and_others_are_loaded(tmp_path: Path) -> No
     (tmp_path / "b.yml").symlink_to("b.yml")
     os.mkfifo(tmp_path / "c.yml")
     (tmp_path / "d.YML").write_text(GOOD)
-    loaded = rules.load([tmp_path])
+    loaded = loading.load([tmp_path])
     assert [rule.title for rule in loaded.rules] == ["Good"]
     assert [str(error).removeprefix(f"{tmp_path.as_posix()}/") for error in loaded.errors] == [
         "a.yml: SC107 cannot be read: No such file or directory (the link points to nothing)",
@@ -157,7 +158,7 @@ def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: p
         return real(folder)
 
     monkeypatch.setattr(os, "scandir", scandir)  # Root may read what nobody else may.
-    loaded = rules.load([tmp_path])
+    loaded = loading.load([tmp_path])
     assert [rule.relative for rule in loaded.rules] == ["good.yml"]
     assert [error.file for error in loaded.errors] == [(tmp_path / "closed").as_posix()]
     assert loaded.failed_files == ["closed"]
@@ -165,19 +166,19 @@ def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: p
 
 def test_missing_path() -> None:
     with pytest.raises(RuleError, match=r"^no-such-folder: SC107 does not exist$"):
-        rules.load([Path("no-such-folder")])
+        loading.load([Path("no-such-folder")])
 
 
 def test_folder_named_like_a_rule(tmp_path: Path) -> None:
     (tmp_path / "folder.yml").mkdir()
     (tmp_path / "folder.yml" / "good.yml").write_text(GOOD)
-    assert [rule.relative for rule in rules.load([tmp_path]).rules] == ["folder.yml/good.yml"]
+    assert [rule.relative for rule in loading.load([tmp_path]).rules] == ["folder.yml/good.yml"]
 
 
 def test_duplicate_id_is_an_error(tmp_path: Path) -> None:
     for name in ("a.yml", "b.yml"):
         (tmp_path / name).write_text(GOOD)
-    loaded = rules.load([tmp_path])
+    loaded = loading.load([tmp_path])
     assert [rule.relative for rule in loaded.rules] == ["a.yml"]
     assert [error.code for error in loaded.errors] == ["SC110"]
     assert loaded.errors[0].line == 2
@@ -199,28 +200,28 @@ def test_base_rules_are_found_in_the_root_and_not_emitted(tmp_path: Path) -> Non
     (root / "b").mkdir()
     (root / "a" / "base.yml").write_text(GOOD + "name: base\n")
     (root / "b" / "many.yml").write_text(CORRELATION)
-    loaded = rules.load([root / "b" / "many.yml"])
+    loaded = loading.load([root / "b" / "many.yml"])
     assert [rule.title for rule in loaded.emitted()] == ["Many"]
     assert [rule.title for rule in loaded.closure(loaded.rules[0])] == ["Good", "Many"]
     assert loaded.rules[0].relative == "b/many.yml"
-    assert [rule.title for rule in rules.load([root]).emitted()] == ["Many"]
+    assert [rule.title for rule in loading.load([root]).emitted()] == ["Many"]
     # pySigma reads it inside `correlation`, the specification's schema has it beside.
     for text in (
         CORRELATION.replace("rules: [base]", "rules: [base]\n    generate: true"),
         CORRELATION + "generate: true\n",
     ):
         (root / "b" / "many.yml").write_text(text)
-        assert sorted(rule.title for rule in rules.load([root]).emitted()) == ["Good", "Many"]
+        assert sorted(rule.title for rule in loading.load([root]).emitted()) == ["Good", "Many"]
 
 
 def test_reference_to_nothing_and_in_a_circle(tmp_path: Path) -> None:
     file = tmp_path / "many.yml"
     file.write_text(CORRELATION)
-    loaded = rules.load([file])
+    loaded = loading.load([file])
     with pytest.raises(RuleError, match=r"many\.yml:4:13: SC111 no rule has the name or id 'base'"):
         loaded.closure(loaded.rules[0])
     file.write_text(CORRELATION + "name: base\n")
-    loaded = rules.load([file])
+    loaded = loading.load([file])
     assert [str(error) for error in loaded.errors] == [f"{file}:4:5: SC112 the correlation refers to itself"]
     assert loaded.rules == []
 
@@ -230,7 +231,7 @@ def test_a_circle_of_two_is_an_error_of_both(tmp_path: Path) -> None:
     for one, other in (("a", "b"), ("b", "a")):
         (tmp_path / f"{one}.yml").write_text(CORRELATION.replace("base", other) + f"name: {one}\n")
     (tmp_path / "good.yml").write_text(GOOD)
-    loaded = rules.load([tmp_path])
+    loaded = loading.load([tmp_path])
     assert {error.code for error in loaded.errors} == {"SC112"}
     assert loaded.failed_files == ["a.yml", "b.yml"]
     assert [rule.title for rule in loaded.emitted()] == ["Good"]
@@ -258,7 +259,7 @@ def test_rules_whose_queries_would_have_one_file(
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    loaded = rules.load([tmp_path])
+    loaded = loading.load([tmp_path])
     assert sorted(error.file or "" for error in loaded.errors) == [f"{tmp_path}/{name}" for name in clash]
     assert {error.code for error in loaded.errors} <= {"SC110"}
     assert sorted(loaded.failed_files) == clash

@@ -10,12 +10,12 @@ import pytest
 from sigma.exceptions import SigmaError
 
 from converter.backends.spl import SplBackend
-from converter.checks import problems
 from converter.engines.spl import SplEngine
 from converter.errors import RuleError, SigconvError
 from converter.matcher import compile_detection
-from converter.rule import Rule
-from converter.shapes import none as none_shape
+from converter.rules.rule import Rule
+from converter.rules.validity import problems
+from converter.shapes import inferred as none_shape
 from tests.support import none_base
 
 REFUSED = [

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from converter import pipelines, rules
-from converter.convert import convert
+from converter.conversion.convert import convert
 from converter.engines import engine_for
 from converter.errors import Refusal
 from converter.events import flatten
+from converter.pipelines import cells
+from converter.rules import loading
 from converter.shapes import shape_for
 from converter.verify.alerts import alerts_of
 from converter.verify.stored import tables_of
@@ -57,8 +58,8 @@ def log(name: str) -> list[dict[str, Any]]:
 
 
 @cache
-def ruleset() -> rules.RuleSet:
-    return rules.load([ROOT / "sigma"])
+def ruleset() -> loading.RuleSet:
+    return loading.load([ROOT / "sigma"])
 
 
 @pytest.mark.parametrize("target", ["eql", "spl", "kql"])
@@ -66,8 +67,8 @@ def ruleset() -> rules.RuleSet:
     "name", [PSEXEC, DCOM, *SILENT, *(pytest.param(name, marks=pytest.mark.proof) for name in LARGE)]
 )
 def test_log(name: str, target: str) -> None:
-    cell = pipelines.cell("sysmon", target)
-    shape = shape_for("sysmon", pipelines.PLATFORMS[target])
+    cell = cells.cell("sysmon", target)
+    shape = shape_for("sysmon", cells.PLATFORMS[target])
     # The rules look at Sysmon's events; what other channels log never enters these indices.
     events = [event for event in log(name) if "Sysmon" in str(event.get("Channel"))]
     stored = [shape.store(event, position) for position, event in enumerate(events)]

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from converter import pipelines
 from converter.backends import backend_for
-from converter.backends.common import factored
+from converter.backends.common.factored import factored
 from converter.backends.spl.repeats import once
-from converter.convert import Options, convert
-from converter.rule import Rule
-from converter.rules import RuleSet
-from converter.volume_paths import VolumePath
+from converter.conversion.convert import Options, convert
+from converter.pipelines import cells
+from converter.plan.volume_paths import VolumePath
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
 from tests.support import none_base
 
 
@@ -36,9 +36,7 @@ def in_cell(source: str, language: str, category: str, detection: dict[str, Any]
     }
     rule = Rule(doc, "t.yml", Path("t.yml"), "t.yml", 0)
     return (
-        convert(RuleSet([rule], [], []), rule, pipelines.cell(source, language), Options("any"))
-        .queries[0]
-        .body
+        convert(RuleSet([rule], [], []), rule, cells.cell(source, language), Options("any")).queries[0].body
     )
 
 

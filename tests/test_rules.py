@@ -14,7 +14,7 @@ import yaml
 from sigma.collection import SigmaCollection
 
 from converter.errors import SigconvError
-from converter.ruletests import RuleTestFile, load
+from converter.verify.test_files import RuleTestFile, load
 from tests.rule_mutations import mutations
 from tests.rule_tests import FOLDER, ROOT, RULES, documents, failures, files, outcome, with_references
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from converter import pipelines, rules
-from converter.convert import convert
-from converter.schedule import schedule
+from converter.conversion.convert import convert
+from converter.pipelines import cells
+from converter.plan.schedule import schedule
+from converter.rules import loading
 
 BASE = """\
 title: Logon Failed
@@ -46,9 +47,9 @@ correlation: {type: temporal_ordered, rules: [many, failed], group-by: [Computer
 def test_lookback(tmp_path: Path, text: str, name: str, lookback: int) -> None:
     file = tmp_path / "rule.yml"
     file.write_text(text)
-    loaded = rules.load([file])
+    loaded = loading.load([file])
     rule = loaded.resolve(name)
     assert rule is not None
-    cell = pipelines.cell("sysmon", "kql")
+    cell = cells.cell("sysmon", "kql")
     found = schedule(convert(loaded, rule, cell).plan)
     assert (found.interval, found.lookback) == (300, lookback)

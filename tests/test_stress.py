@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from converter import pipelines, rules
 from converter.cli import main
-from converter.convert import convert
+from converter.conversion.convert import convert
 from converter.engines import engine_for
 from converter.errors import Refusal
-from converter.shapes import none as none_shape
+from converter.pipelines import cells
+from converter.rules import loading
+from converter.shapes import inferred as none_shape
 from converter.verify.stored import tables_of
 
 LANGUAGES = ("eql", "lucene", "spl", "kql")
@@ -47,12 +48,12 @@ BIG = {
 def test_big_rule_is_right_or_refused(name: str, language: str, tmp_path: Path) -> None:
     text, hit, miss = BIG[name]
     (tmp_path / "big.yml").write_text(text)
-    loaded = rules.load([tmp_path])
+    loaded = loading.load([tmp_path])
     if loaded.errors:
         (error,) = loaded.errors
         assert error.code == "SC105"
         return
-    cell = pipelines.cell(pipelines.NONE, language)
+    cell = cells.cell(cells.NONE, language)
     refused = None
     try:
         conversion = convert(loaded, loaded.rules[0], cell)

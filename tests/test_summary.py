@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from converter.diff import Change
-from converter.summary import markdown
+from converter.artifacts.changes import Change
+from converter.artifacts.changes_text import markdown
 
 
 def test_problems_leave_room_for_the_changes() -> None:

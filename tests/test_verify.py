@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from converter import pipelines, rules
 from converter.cli import main
-from converter.convert import Options, convert
-from converter.plan import Fidelity, Reason
-from converter.verify import run
+from converter.conversion.convert import Options, convert
+from converter.pipelines import cells as cells_module
+from converter.plan.model import Fidelity, Reason
+from converter.rules import loading
+from converter.verify import verify as run
 from tests.support import ROOT
 
 # Not `from converter.cli import verify`: that is the command.
@@ -44,8 +45,8 @@ BROADER = {
 def report() -> tuple[dict[str, list[dict[str, object]]], str]:
     """Return the results as JSON, and the table that is printed."""
     paths = [ROOT / "sigma" / f"{rule}.yml" for rule in FIVE]
-    cells = [pipelines.cell("sysmon", target) for target in ("eql", "lucene", "spl", "kql")]
-    found = list(run.verify(rules.load(paths, ROOT / "sigma"), cells, ROOT / "tests" / "rules"))
+    cells = [cells_module.cell("sysmon", target) for target in ("eql", "lucene", "spl", "kql")]
+    found = list(run.verify(loading.load(paths, ROOT / "sigma"), cells, ROOT / "tests" / "rules"))
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         printing._print_table(found)
@@ -131,9 +132,9 @@ def test_readme_shows_this_table(report: tuple[dict[str, list[dict[str, object]]
 
 def _check(relative: str, target: str, change: object) -> run.Checked:
     """Verify one rule whose conversion was changed on purpose."""
-    found = rules.load([ROOT / "sigma"])
+    found = loading.load([ROOT / "sigma"])
     rule = next(one for one in found.emitted() if one.relative == relative + ".yml")
-    conversion = convert(found, rule, pipelines.cell("sysmon", target), Options("any"))
+    conversion = convert(found, rule, cells_module.cell("sysmon", target), Options("any"))
     streams = run.streams_of(found, rule, ROOT / "tests" / "rules")
     return run.check(found, change(conversion), streams)  # type: ignore[operator]
 
@@ -211,7 +212,7 @@ def test_rules_of_two_channels_whose_records_have_other_times(tmp_path: Path, ta
     """Sysmon's records have UtcTime, PowerShell's only the time of the record."""
     (tmp_path / "mixed.yml").write_text(MIXED)
     (found,) = run.verify(
-        rules.load([tmp_path]), [pipelines.cell("sysmon", target)], ROOT / "tests" / "rules"
+        loading.load([tmp_path]), [cells_module.cell("sysmon", target)], ROOT / "tests" / "rules"
     )
     assert found.status == "agrees", found.detail
     assert found.hits > 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
-from converter.plan import BaseRule, CorrelationPlan, Draft
+from converter.plan.model import BaseRule, CorrelationPlan, Draft
 
 
 class LanguageBackend(Protocol):

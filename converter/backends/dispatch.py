@@ -27,7 +27,7 @@ from sigma.types import (
     SigmaString,
 )
 
-from converter.volume_paths import VolumePath
+from converter.plan.volume_paths import VolumePath
 
 _CONDITIONS: dict[type, str] = {
     ConditionOR: "convert_condition_or",

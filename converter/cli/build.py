@@ -34,16 +34,16 @@ from converter.errors import ExitCode
 from converter.exports import FORMATS
 
 if TYPE_CHECKING:
-    from converter.build import Outcome
-    from converter.cache import Cache
-    from converter.cells import Cell
-    from converter.config import Config
-    from converter.convert import Options
-    from converter.exporting import Exports
-    from converter.jobs import Progress
-    from converter.output import Content
-    from converter.replay import Replay
-    from converter.rules import RuleSet
+    from converter.build.build import Outcome
+    from converter.build.cache import Cache
+    from converter.build.convert_rules import Progress
+    from converter.build.import_files import Exports
+    from converter.build.units import Replay
+    from converter.conversion.convert import Options
+    from converter.files.atomic import Content
+    from converter.pipelines.cells import Cell
+    from converter.project.config import Config
+    from converter.rules.loading import RuleSet
 
 
 _SAME_RESULT = ("check", "form", "jobs", "no_cache", "archive", "summary", "output_name", "paths")
@@ -167,10 +167,10 @@ def build(
       2  a wrong option, path or configuration, or a file that cannot be written
       3  a defect of sigconv
     """
-    from converter import config as configuration
-    from converter import output
-    from converter.cache import FOLDER, Cache
-    from converter.replay import Replay, Said, possible
+    from converter.build.cache import FOLDER, Cache
+    from converter.build.units import Replay, Said, possible
+    from converter.files import atomic
+    from converter.project import config as configuration
 
     if (output_name == "-" and (archive or summary)) or (str(summary) == "-" and form == "json"):
         raise click.UsageError("what is printed to stdout is queries, JSON or a summary: one of them")
@@ -195,12 +195,12 @@ def build(
             )
             raise click.exceptions.Exit(said.code)
     # Only now: pySigma takes longer to load than all of the above.
-    from converter import build as builder
-    from converter.ahead import Ahead
-    from converter.cache_documents import Documents
-    from converter.exporting import make, takers
-    from converter.patch import parts_of
-    from converter.selection import Selection
+    from converter.build import build as builder
+    from converter.build.ahead import Ahead
+    from converter.build.cached_documents import Documents
+    from converter.build.import_files import make, takers
+    from converter.build.patch import parts_of
+    from converter.rules.selection import Selection
 
     documents = Documents(cache, "rules") if cache is not None else None
     known = Documents(cache, "pipelines") if cache is not None else None
@@ -263,7 +263,7 @@ def build(
     else:
         left_out = [rule.relative for rule in emitted if not selection.takes(rule)]
         whole = _whole(paths, config) and not rules.errors and not selection
-        with nullcontext() if check else output.locked(folder):
+        with nullcontext() if check else atomic.locked(folder):
             plan = builder.plan_write(folder, found, cells, left_out, whole, exports, rules.failed_files)
             wrong = [str(error) for error in (*rules.errors, *exports.errors)]
             wrong += "".join(map(build_text.refusal, build_text.rows(found))).splitlines()
@@ -275,11 +275,11 @@ def build(
     code = ExitCode.FAILED if rules.errors or failures else ExitCode.OK
     if replay is not None and not stale:
         queries = sum(len(outcome.files) for outcome in found)
-        has_exports = output.has_exports(plan[0])
+        has_exports = atomic.has_exports(plan[0])
         said = Said(problems + refusals, _overview(found), queries, has_exports, code)
-        alone = alone and not has_exports and output.entries_in(plan[0][output.MANIFEST]) == len(found)
+        alone = alone and not has_exports and atomic.entries_in(plan[0][atomic.MANIFEST]) == len(found)
         parts = parts_of(rules, found, len(cells), build_text.refusal, build_text.word) if alone else None
-        files = [(path, output.digest(text)) for path, text in plan[0].items()]
+        files = [(path, atomic.digest(text)) for path, text in plan[0].items()]
         del rules, found, items, exports, plan  # What is kept takes their room.
         replay.keep(files, said, parts)
     if cache is not None:
@@ -297,9 +297,9 @@ def _patch_if_few_changed(
     cache: Cache,
 ) -> None:
     """Convert only the rules that changed since the last build, and end; return if that is not possible."""
-    from converter import patch
+    from converter.build import patch
+    from converter.build.units import Said
     from converter.cli.overview import of_rows
-    from converter.replay import Said
 
     done = patch.apply(replay, folder, config, cells, options, cache, build_text.refusal, build_text.word)
     if done is None:
@@ -347,20 +347,20 @@ def _deliver(
     summary: Path | None,
 ) -> None:
     """Write what a pipeline takes away: the archive, and the summary of what the build is about to change."""
-    from converter import archive as archives
-    from converter import output
+    from converter.artifacts import archive as archives
+    from converter.files import atomic
 
     if summary is not None:
-        from converter.summary import of_build
+        from converter.artifacts.changes_text import of_build
 
         text = of_build(folder, files, problems)
         if str(summary) == "-":
             click.echo(text)
         else:
-            output.write(summary, text)
+            atomic.write(summary, text)
     if archive is not None:
         contents = archives.members(folder, files, archives.notices(root, rules.rules))
-        output.write(archive, archives.packed(contents, archives.epoch()))
+        atomic.write(archive, archives.packed(contents, archives.epoch()))
 
 
 def _write(
@@ -373,8 +373,8 @@ def _write(
     form: str,
 ) -> bool:
     """Write the output folder, or with ``check`` compare it; return whether it is stale."""
-    from converter import build as builder
-    from converter import output
+    from converter.build import build as builder
+    from converter.files import atomic
 
     if check:
         wrong = builder.differences(folder, files, stale)
@@ -389,7 +389,7 @@ def _write(
         click.echo(_overview(found), err=True, nl=False)
         if not check:
             queries = sum(len(outcome.files) for outcome in found)
-            has_exports = output.has_exports(files)
+            has_exports = atomic.has_exports(files)
             changes = len(written.changed), len(written.removed)
             click.echo(build_text.done(folder, queries, has_exports, *changes), err=True)
         elif not wrong:
@@ -403,7 +403,7 @@ def _overview(found: Sequence[Outcome]) -> str:
 
 def _print_queries(found: Sequence[Outcome], exports: Exports, form: str) -> None:
     """Print the queries; with formats, what is imported in their place."""
-    from converter import output
+    from converter.files import atomic
 
     if exports.formats:
         click.echo("".join(part.text for made in exports.parts.values() for part in made), nl=False)
@@ -411,12 +411,12 @@ def _print_queries(found: Sequence[Outcome], exports: Exports, form: str) -> Non
     if form == "json":
         good = [outcome for outcome in found if outcome.error is None]
         entries = [
-            outcome.entry | {"texts": [output.text_of(text) for text in outcome.files.values()]}
+            outcome.entry | {"texts": [atomic.text_of(text) for text in outcome.files.values()]}
             for outcome in good
         ]
         click.echo(json.dumps(entries, indent=2, ensure_ascii=False))
         return
-    texts = [output.text_of(text) for outcome in found for text in outcome.files.values()]
+    texts = [atomic.text_of(text) for outcome in found for text in outcome.files.values()]
     click.echo("\n".join(texts), nl=False)
 
 

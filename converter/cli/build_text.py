@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from converter.cli import overview
 
 if TYPE_CHECKING:
-    from converter.build import Outcome
+    from converter.build.build import Outcome
+    from converter.build.import_files import Exports
     from converter.errors import SigconvError
-    from converter.exporting import Exports
 
 
 def errors(exports: Exports, found: Sequence[Outcome]) -> str:

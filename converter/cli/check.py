@@ -73,8 +73,8 @@ def check(paths: tuple[Path, ...], strict: bool, ignored: tuple[str, ...], form:
 
 
 def _report(paths: tuple[Path, ...]) -> Report:
-    from converter import config as configuration
     from converter.lint.run import check as run
+    from converter.project import config as configuration
 
     config = configuration.load(Path.cwd())
     root = config.rules.resolve() if config.rules.is_dir() else None

@@ -41,17 +41,20 @@ def columns(
       2  a list or an export that cannot be read
       3  a defect of sigconv
     """
-    from converter import column_refresh, output
+    from converter.authoring import refresh_columns
+    from converter.files import atomic
 
     text = list_file.read_text(encoding="utf-8")
     changes = []
     for export in exports:
-        text, made = column_refresh.refresh(text, column_refresh.read(export), ("\0none",) if known else only)
+        text, made = refresh_columns.refresh(
+            text, refresh_columns.read(export), ("\0none",) if known else only
+        )
         changes += made
     for change in changes:
         click.echo(str(change))
     if not check and changes:
-        output.write(list_file, text)
+        atomic.write(list_file, text)
     click.echo(f"{len(changes)} changes in {list_file}", err=True)
     if check and changes:
         raise click.exceptions.Exit(ExitCode.FAILED)

@@ -40,20 +40,20 @@ def completion(ctx: click.Context, shell: str) -> None:
 
 def sources(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the telemetry sources that begin so."""
-    from converter import pipelines
+    from converter.pipelines import cells
 
-    return _items([*pipelines.sources(), pipelines.NONE], incomplete)
+    return _items([*cells.sources(), cells.NONE], incomplete)
 
 
 def variants(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the variants of cells that begin so."""
-    from converter import pipelines
+    from converter.pipelines import cells
 
     found = {
         name
-        for source in pipelines.sources()
-        for target in pipelines.PLATFORMS
-        for name in pipelines.variants(source, target)
+        for source in cells.sources()
+        for target in cells.PLATFORMS
+        for name in cells.variants(source, target)
     }
     return _items(sorted(found), incomplete)
 
@@ -83,8 +83,8 @@ def _items(names: list[str], incomplete: str) -> list[CompletionItem]:
 
 def _documents() -> Iterator[str]:
     """Yield the text of each rule, not parsed: a shell waits for it, and a broken rule has an id too."""
-    from converter import config
     from converter.errors import SigconvError
+    from converter.project import config
 
     try:
         root = config.load(Path.cwd()).rules

@@ -14,7 +14,7 @@ from converter.cli.options import chosen_cells
 from converter.errors import ExitCode
 
 if TYPE_CHECKING:
-    from converter.diff import Change
+    from converter.artifacts.changes import Change
 
 
 @click.command()
@@ -58,8 +58,8 @@ def diff(old: str, new: str | None, no_engines: bool, fail_on: str, form: str) -
       2  OLD or NEW is no output folder, archive or revision
       3  a defect of sigconv
     """
-    from converter import config
-    from converter.diff import changes, side
+    from converter.artifacts.changes import changes, side
+    from converter.project import config
 
     settings = config.load(Path.cwd())
     cells = {str(cell): cell for cell in chosen_cells((), ())}
@@ -94,7 +94,7 @@ def _print(found: list[Change], form: str) -> None:
         click.echo(json.dumps({"changes": entries}, indent=2, ensure_ascii=False))
         return
     if form == "markdown":
-        from converter.summary import markdown
+        from converter.artifacts.changes_text import markdown
 
         click.echo(markdown(found))
         return

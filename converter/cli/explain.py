@@ -24,7 +24,7 @@ from converter.cli.options import (
 from converter.errors import ExitCode
 
 if TYPE_CHECKING:
-    from converter.explain import Comparison, Explanation, Item
+    from converter.conversion.explain import Comparison, Explanation, Item
 
 
 @click.command()
@@ -64,7 +64,7 @@ def explain(
       2  a wrong option, path or configuration
       3  a defect of sigconv
     """
-    from converter.explain import explain as run
+    from converter.conversion.explain import explain as run
 
     options = chosen(fidelity, lucene_case, lucene_form, placeholders)
     _, rules, cells = inputs((rule_file,), targets, source_names, pipeline_files, variant_names)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from converter.junit import Case
+    from converter.verify.junit import Case
 
 JUNIT = click.option(
     "--junit",
@@ -25,6 +25,7 @@ def write_junit(file: Path, cases: Iterable[Case], name: str) -> None:
     Raises:
         UsageError: SC603 if it cannot be written.
     """
-    from converter import junit, output
+    from converter.files import atomic
+    from converter.verify import junit
 
-    output.write(file, junit.text(cases, name))
+    atomic.write(file, junit.text(cases, name))

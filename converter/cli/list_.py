@@ -47,7 +47,8 @@ def list_(
       2  a wrong option, path or configuration
       3  a defect of sigconv
     """
-    from converter import cells, listing
+    from converter.conversion import listing
+    from converter.pipelines import cells
 
     found: list[dict[str, Any]]
     if what == "targets":

@@ -22,7 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def _lateness(context: click.Context, parameter: click.Parameter, text: str) -> int | None:
     """Return the milliseconds of ``10m``; None for ``all``."""
-    from converter.correlations import timespan_ms
+    from converter.rules.correlation_section import timespan_ms
 
     if text == "all":
         return None

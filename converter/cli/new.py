@@ -40,11 +40,12 @@ def new(rule: str, title: str | None, category: str, product: str, service: str,
       2  a file exists already, or RULE is not below the rules folder
       3  a defect of sigconv
     """
-    from converter import config, scaffold
+    from converter.authoring import new_rule
     from converter.lint.logsources import near
+    from converter.project import config
 
     settings = config.load(Path.cwd())
-    for path in scaffold.new(
+    for path in new_rule.new(
         rule,
         settings.rules,
         settings.tests,
@@ -80,14 +81,15 @@ def init(folder: Path) -> None:
       2  a file cannot be written
       3  a defect of sigconv
     """
-    from converter import installed, scaffold
+    from converter import install_hint
+    from converter.authoring import new_rule
 
-    written, left = scaffold.init(folder)
+    written, left = new_rule.init(folder)
     for path in written:
         click.echo(path.as_posix())
     for path in left:
         click.echo(f"{path.as_posix()} exists and was left as it is", err=True)
-    if installed.repository() is None and any(path.suffix in (".yml", ".yaml") for path in written):
-        address, revision = scaffold.HOME
+    if install_hint.repository() is None and any(path.suffix in (".yml", ".yaml") for path in written):
+        address, revision = new_rule.HOME
         click.echo(f"Workflow and hooks install sigconv from {address}, {revision}: is it there?", err=True)
     click.echo("Next: sigconv new windows/execution/my_rule, sigconv test, sigconv build", err=True)

@@ -13,11 +13,11 @@ import click
 from converter.cli import completion
 
 if TYPE_CHECKING:
-    from converter.config import Config
-    from converter.convert import Options
-    from converter.pipelines import Cell
-    from converter.rules import Ahead, RuleSet
-    from converter.yamlfile import Documents
+    from converter.conversion.convert import Options
+    from converter.files.yaml_source import Documents
+    from converter.pipelines.cells import Cell
+    from converter.project.config import Config
+    from converter.rules.loading import Ahead, RuleSet
 
 TARGETS = ("eql", "lucene", "spl", "kql")
 PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
@@ -130,7 +130,7 @@ def selecting(command: _Command) -> _Command:
 
 def chosen(fidelity: str, lucene_case: str, lucene_form: str, placeholders: Path | None) -> Options:
     """Return what the options say about queries."""
-    from converter.convert import Options
+    from converter.conversion.convert import Options
 
     values = placeholder_values(placeholders) or {}
     return Options(fidelity, {"lucene": {"case": lucene_case, "form": lucene_form}}, values)
@@ -138,8 +138,8 @@ def chosen(fidelity: str, lucene_case: str, lucene_form: str, placeholders: Path
 
 def placeholder_values(file: Path | None) -> Mapping[str, list[str | int | float]] | None:
     """Return the configuration's values and over them those of the file; None if there are none."""
-    from converter import config as configuration
-    from converter.placeholders import read
+    from converter.pipelines.placeholders import read
+    from converter.project import config as configuration
 
     values = dict(configuration.load(Path.cwd()).placeholders)
     return (values | read(file) if file is not None else values) or None
@@ -169,12 +169,13 @@ def chosen_cells(
 
     ``read_before`` are pipelines that need not be read again.
     """
-    from converter import config as configuration
-    from converter import pipelines, user_pipelines
     from converter.errors import UsageError
+    from converter.pipelines import cells as cells_module
+    from converter.pipelines import user_files
+    from converter.project import config as configuration
 
     config = configuration.load(Path.cwd())
-    known = [*pipelines.sources(), pipelines.NONE]
+    known = [*cells_module.sources(), cells_module.NONE]
     for name in source_names:
         if name not in known:
             raise click.BadParameter(f"'{name}' is none of {', '.join(known)}", param_hint="--source")
@@ -187,15 +188,17 @@ def chosen_cells(
             if name not in all_of_them:
                 hint = ", ".join(all_of_them)
                 raise UsageError("SC601", f"'{key}' names '{name}'", file=config.file, hint=hint)
-    user = [user_pipelines.read(file) for file in (*config.pipelines, *pipeline_files)]
+    user = [user_files.read(file) for file in (*config.pipelines, *pipeline_files)]
     wanted = dict.fromkeys((*config.variants, *variant_names), False)
     cells = []
-    for source in source_names or config.sources or pipelines.sources(optional=False):
+    for source in source_names or config.sources or cells_module.sources(optional=False):
         for target in targets or config.targets or TARGETS:
-            found = [name for name in reversed(wanted) if name in pipelines.variants(source, target)]
+            found = [name for name in reversed(wanted) if name in cells_module.variants(source, target)]
             wanted.update(dict.fromkeys(found[:1], True))
-            said = config.settings.get((source, pipelines.PLATFORMS[target]))
-            cells.append(pipelines.cell(source, target, found[0] if found else "", said, user, read_before))
+            said = config.settings.get((source, cells_module.PLATFORMS[target]))
+            cells.append(
+                cells_module.cell(source, target, found[0] if found else "", said, user, read_before)
+            )
     for name in variant_names:
         if not wanted[name]:
             raise click.BadParameter(f"no chosen cell has a '{name}'", param_hint="--variant")
@@ -219,9 +222,9 @@ def load_rules(
     Raises:
         UsageError: SC107 if a path does not exist, SC106 if those that are given hold no rule.
     """
-    from converter import config as configuration
-    from converter import rules as loader
     from converter.errors import RuleError, UsageError
+    from converter.project import config as configuration
+    from converter.rules import loading as loader
 
     config = configuration.load(Path.cwd())
     root = config.rules if config.rules.is_dir() else None

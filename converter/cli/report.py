@@ -102,7 +102,7 @@ def report(
     verified = results.read(verify_results) if verify_results is not None else {}
     if run_verify:
         from converter.engines import need
-        from converter.verify.run import verify
+        from converter.verify.verify import verify
 
         need((cell.target for cell in cells), analyser=True)
         verified = {

@@ -29,8 +29,8 @@ from converter.cli.options import (
 from converter.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from converter.junit import Case
-    from converter.verify.run import Checked
+    from converter.verify.junit import Case
+    from converter.verify.verify import Checked
 
 
 _STATUSES = ("agrees", "refused", "disagrees", "error")
@@ -90,7 +90,7 @@ def verify(
       3  a defect of sigconv
     """
     from converter.engines import need
-    from converter.verify.jobs import verify_in_processes
+    from converter.verify.parallel import verify_in_processes
 
     options = chosen(fidelity, lucene_case, lucene_form, placeholders)
     config, rules, cells = inputs(paths, targets, source_names, pipeline_files, variant_names)
@@ -170,7 +170,7 @@ def _verdict(one: Checked) -> str:
 
 
 def _case(one: Checked) -> Case:
-    from converter.junit import Case
+    from converter.verify.junit import Case
 
     wrong = one.status in ("disagrees", "error")
     return Case(

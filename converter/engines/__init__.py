@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import cast
 
-from converter import installed
+from converter import install_hint
 from converter.engines.base import Engine
 from converter.errors import EngineError, ExitCode
 
@@ -34,12 +34,12 @@ def need(languages: Iterable[str], analyser: bool = False) -> None:
     """
     wanted = dict.fromkeys(languages)
     absent = [name for name in wanted if any(find_spec(package) is None for package in PACKAGES[name])]
-    missing, hint = f"the engines of {', '.join(absent)} are", installed.with_engines()
+    missing, hint = f"the engines of {', '.join(absent)} are", install_hint.with_engines()
     if analyser and "kql" in wanted and not _has_analyser():
         if absent:
-            hint += f" && {installed.with_analyser()}"
+            hint += f" && {install_hint.with_analyser()}"
         else:
-            absent, missing, hint = ["kql"], "Microsoft's analyser of KQL is", installed.with_analyser()
+            absent, missing, hint = ["kql"], "Microsoft's analyser of KQL is", install_hint.with_analyser()
     if absent:
         there = [name for name in wanted if name not in absent]
         other = f", or without: -t {' -t '.join(there)}" if there else ""
@@ -72,5 +72,5 @@ def engine_for(language: str) -> Engine:
         raise EngineError(
             "SC401",
             f"the {language} engine needs the package '{error.name}'",
-            hint=installed.with_engines(),
+            hint=install_hint.with_engines(),
         ) from error

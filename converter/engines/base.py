@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from converter.columns import Columns
+from converter.plan.columns import Columns
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from converter import installed
+from converter import install_hint
 from converter.errors import EventsError
 
 Progress = Callable[[int], object]
@@ -204,7 +204,7 @@ def _evtx(stream: Stream, name: str) -> Iterator[dict[str, Any]]:
     try:
         from evtx import PyEvtxParser
     except ImportError:
-        hint = installed.with_engines()
+        hint = install_hint.with_engines()
         raise EventsError("SC503", "EVTX needs the package 'evtx'", file=name, hint=hint) from None
     try:
         # The parser seeks, which standard input and gzip cannot.

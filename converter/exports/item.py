@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from converter.columns import Column
-from converter.plan import AlertColumns, Fidelity, Reason
+from converter.plan.columns import Column
+from converter.plan.model import AlertColumns, Fidelity, Reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from converter.exports.item import ExportItem
-from converter.plan import Fidelity
+from converter.plan.model import Fidelity
 
 MEANING = {
     Fidelity.EXACT: "The query selects exactly what the Sigma rule means.",

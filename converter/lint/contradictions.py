@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from sigma.conditions import ConditionOR
 
-from converter import fresh, impossible
-from converter.contradictions import clash, dead_branches
 from converter.errors import RuleError
-from converter.rule import Rule
+from converter.pipelines import impossible
+from converter.pipelines.contradictions import clash, dead_branches
+from converter.rules import parsed as fresh
+from converter.rules.rule import Rule
 
 
 def contradictions(rule: Rule) -> Iterator[RuleError]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from converter.errors import RuleError
 from converter.matcher.logsource import SYSMON_EVENT_IDS
-from converter.rule import Rule
+from converter.rules.rule import Rule
 
 OTHERS: dict[str, dict[str, tuple[int, ...]]] = {
     "process_creation": {"Security": (4688,)},

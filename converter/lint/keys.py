@@ -12,7 +12,7 @@ from typing import Any
 
 from converter.errors import RuleError
 from converter.lint.schema import known_keys
-from converter.rule import Rule
+from converter.rules.rule import Rule
 
 _BELOW = {
     "category": "logsource",

@@ -12,7 +12,7 @@ from typing import Any
 from converter.errors import RuleError
 from converter.lint.events import OTHERS
 from converter.matcher.logsource import CHANNELS, SYSMON_EVENT_IDS
-from converter.rule import Rule
+from converter.rules.rule import Rule
 
 # Sigma specification, appendix "Taxonomy": those of Windows, and those of any product.
 _CATEGORIES = frozenset(

@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from converter import yamlfile
 from converter.errors import RuleError, SigconvError
-from converter.rule import Rule
+from converter.files import yaml_source
+from converter.rules.rule import Rule
 
 _INT, _FLOAT, _BOOL = (f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool"))
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
@@ -27,9 +27,9 @@ def misread(rule: Rule) -> Iterator[RuleError]:
     if not _any_number(rule.doc.get(section)):
         return
     with suppress(SigconvError):  # The file is gone: its text was read before.
-        text = yamlfile.read_text(rule.path, rule.file)
+        text = yaml_source.read_text(rule.path, rule.file)
         if _SUSPECT.search(text):
-            yield from _below(rule, yamlfile.node(text, rule.document, [section]))
+            yield from _below(rule, yaml_source.node(text, rule.document, [section]))
 
 
 def _any_number(value: Any) -> bool:

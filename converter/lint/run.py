@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from converter import rules as loader
 from converter.errors import RuleError, SigconvError
 from converter.lint import contradictions, events, keys, logsources, schema
 from converter.lint.catalogue import level
 from converter.lint.misread import misread
-from converter.rule import Rule
-from converter.rule_files import rule_files
-from converter.rules import RuleSet
+from converter.rules import loading as loader
+from converter.rules.discovery import rule_files
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ def check(paths: Sequence[Path], root: Path | None = None) -> Report:
 
     Args:
         paths: files and folders; what does not exist or holds no rule is a finding.
-        root: the rules root; default as in ``converter.rules.load``.
+        root: the rules root; default as in ``converter.rules.loading.load``.
     """
     report = Report()
     there: list[Path] = []

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from converter import __version__, yamlfile
+from converter import __version__
 from converter.errors import SigconvError
+from converter.files import yaml_source
 from converter.lint.catalogue import CATALOGUE
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -89,7 +90,7 @@ def _fingerprint(finding: SigconvError, lines: dict[str, list[str]]) -> str:
     file = finding.file or ""
     if file not in lines:
         try:
-            lines[file] = yamlfile.read_text(Path(file), file).splitlines()
+            lines[file] = yaml_source.read_text(Path(file), file).splitlines()
         except SigconvError:
             lines[file] = []
     number = (finding.line or 0) - 1

@@ -11,7 +11,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from converter.errors import RuleError
-from converter.rule import Rule
+from converter.rules.rule import Rule
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator, ValidationError

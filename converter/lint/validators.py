@@ -21,12 +21,12 @@ from sigma.validators.base import SigmaValidationIssue
 from sigma.validators.core import condition, logsources, metadata, modifiers, tags, values
 
 from converter.errors import RuleError
-from converter.modifiers import Base64, Base64Offset
+from converter.rules.modifiers import Base64, Base64Offset
 
 if TYPE_CHECKING:
     from sigma.rule import SigmaDetection
 
-    from converter.rule import Rule
+    from converter.rules.rule import Rule
 
 _ABOUT_METADATA = (
     metadata.IdentifierExistenceValidator,

@@ -9,10 +9,10 @@ from heapq import heappop, heappush
 from itertools import product
 from typing import Any, cast
 
+from converter.matcher.compiled_rules import Correlation
 from converter.matcher.event import Event, number_of, text_of, values_of
-from converter.matcher.ordered import Ordered
-from converter.matcher.rules import Correlation
-from converter.matcher.window import Entry, Hit, Sliding, Window, exact
+from converter.matcher.temporal_ordered import Ordered
+from converter.matcher.windows import Entry, Hit, Sliding, Window, exact
 
 Group = tuple[str, ...]
 

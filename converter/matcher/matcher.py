@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from converter.events.times import time_of
+from converter.matcher.compiled_rules import EventRule, Rules, label
 from converter.matcher.correlation import Engine, Raised
 from converter.matcher.event import Event
 from converter.matcher.logsource import fits, identity
 from converter.matcher.modifiers import Placeholders
-from converter.matcher.rules import EventRule, Rules, label
 
 DEFAULT_LATENESS_MS = 600_000
 

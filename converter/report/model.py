@@ -10,20 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from converter import ruletests
-from converter.cells import Cell
-from converter.config import Accepted
-from converter.convert import DEFAULT, Options
+from converter.attack import table
+from converter.conversion.convert import DEFAULT, Options
+from converter.conversion.explain import Explanation, explain
 from converter.errors import RuleError, SigconvError
-from converter.explain import Explanation, explain
-from converter.exports import attack
+from converter.files.yaml_source import read_text
+from converter.pipelines.cells import Cell
+from converter.project.config import Accepted
 from converter.report import testevents
 from converter.report.results import Key, Verification
 from converter.report.testevents import ShownTests
-from converter.rule import Rule
-from converter.rules import RuleSet
-from converter.ruletests import RuleTest
-from converter.yamlfile import read_text
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
+from converter.verify import test_files
+from converter.verify.test_files import RuleTest
 
 FIDELITIES = ("exact", "assumed", "broader", "narrower", "refused")
 VERDICTS = ("agrees", "disagrees", "error", "refused", "outdated", "not verified")
@@ -88,7 +88,7 @@ class RuleView:
     sources: tuple[SourceFile, ...]
     """Its file, then those of the rules that it refers to."""
     tests: ShownTests
-    tactics: tuple[attack.Tactic, ...]
+    tactics: tuple[table.Tactic, ...]
 
     @property
     def title(self) -> str:
@@ -119,7 +119,7 @@ class RuleView:
         return " ".join([*keys, *self.list_of("tags"), *names]).lower()
 
     @property
-    def techniques(self) -> list[attack.Technique]:
+    def techniques(self) -> list[table.Technique]:
         """Techniques and sub-techniques, each once."""
         found = {one.id: one for tactic in self.tactics for one in flat(tactic.techniques)}
         return [found[key] for key in sorted(found)]
@@ -129,7 +129,7 @@ class RuleView:
 class TechniqueCount:
     """A technique under a tactic, and the rules with its tag or with that of one of its sub-techniques."""
 
-    technique: attack.Technique
+    technique: table.Technique
     rules: tuple[RuleView, ...]
 
     @property
@@ -142,7 +142,7 @@ class TechniqueCount:
 class TacticColumn:
     """A tactic of the heat map."""
 
-    tactic: attack.Tactic
+    tactic: table.Tactic
     techniques: tuple[TechniqueCount, ...]
     rules: tuple[RuleView, ...]
     known: int
@@ -178,10 +178,10 @@ class Report:
     def coverage(self) -> list[TacticColumn]:
         """The heat map: every tactic of ATT&CK in its order, with the techniques that rules have."""
         columns = []
-        for tactic in attack.matrix():
+        for tactic in table.matrix():
             mine = [(rule, own) for rule in self.rules for own in rule.tactics if own.id == tactic.id]
             by_id: dict[str, list[RuleView]] = {}
-            names: dict[str, attack.Technique] = {}
+            names: dict[str, table.Technique] = {}
             for rule, own in mine:
                 for one in flat(own.techniques):
                     by_id.setdefault(one.id, []).append(rule)
@@ -198,7 +198,7 @@ class Report:
         return sorted(found, key=lambda one: (order.index(one) if one in order else len(order), one))
 
 
-def flat(techniques: Sequence[attack.Technique]) -> Iterator[attack.Technique]:
+def flat(techniques: Sequence[table.Technique]) -> Iterator[table.Technique]:
     """Yield techniques, each followed by its sub-techniques."""
     for one in techniques:
         yield one
@@ -249,16 +249,16 @@ def collect(
         tags = [str(tag) for tag in rule.doc.get("tags") or []]
         own = testevents.shown(tested.get((rule.relative, rule.id or rule.name), ()))
         sources = tuple(_sources(rules, rule, texts))
-        report.rules.append(RuleView(anchor, rule, tuple(views), sources, own, attack.threat(tags)))
+        report.rules.append(RuleView(anchor, rule, tuple(views), sources, own, table.threat(tags)))
     return report
 
 
 def _tests(folder: Path, errors: list[str]) -> dict[tuple[str, str], list[RuleTest]]:
     """Return the tests by the rule's file below the rules root and its id."""
     found: dict[tuple[str, str], list[RuleTest]] = {}
-    for path in ruletests.files(folder) if folder.is_dir() else ():
+    for path in test_files.files(folder) if folder.is_dir() else ():
         try:
-            file = ruletests.load(path)
+            file = test_files.load(path)
         except RuleError as error:
             errors.append(str(error))
         else:

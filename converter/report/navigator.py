@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from converter import __version__
-from converter.exports import attack
+from converter.attack import table
 from converter.report.model import Report
 
 _COLOURS = ["#deebf7", "#9ecae1", "#2171b5", "#08306b"]
@@ -42,7 +42,7 @@ def layer(report: Report) -> dict[str, Any]:
     most = max((len(one.rules) for column in columns for one in column.techniques), default=0)
     return {
         "name": "sigconv",
-        "versions": {"attack": attack.version(), "navigator": "5.2.0", "layer": "4.5"},
+        "versions": {"attack": table.version(), "navigator": "5.2.0", "layer": "4.5"},
         "domain": "enterprise-attack",
         "description": f"Rules by technique: {len(report.rules)} rules, sigconv {__version__}",
         "sorting": 3,

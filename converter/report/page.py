@@ -12,9 +12,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from converter import __version__, output
-from converter.explain import Comparison
-from converter.exports import attack
+from converter import __version__
+from converter.attack import table
+from converter.conversion.explain import Comparison
+from converter.files import atomic
 from converter.report import navigator
 from converter.report.highlight import highlight
 from converter.report.model import FIDELITIES, VERDICTS, Report, plain
@@ -57,7 +58,7 @@ def write(folder: Path, found: Mapping[str, str]) -> None:
         UsageError: SC603 if one cannot be written.
     """
     for path, text in found.items():
-        output.write(folder / path, text)
+        atomic.write(folder / path, text)
     for file in sorted((folder / "rules").glob("*.html")):
         if f"rules/{file.name}" not in found and _MARK in file.read_text(encoding="utf-8", errors="replace"):
             file.unlink()
@@ -115,7 +116,7 @@ def _environment() -> Environment:
         "js": _asset("report.js"),
         "policy": _policy(),
         "version": __version__,
-        "attack_version": attack.version(),
+        "attack_version": table.version(),
         "fidelities": FIDELITIES,
         "verdicts": VERDICTS,
         "layer": LAYER,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from converter.ruletests import RuleTest
+from converter.verify.test_files import RuleTest
 
 Event = Mapping[str, Any]
 _MOST_CHANGED = 0.5

@@ -14,20 +14,18 @@ from typing import Any
 
 from converter.engines.base import Stored
 from converter.errors import UsageError
-from converter.shapes import (
-    crowdstrike_elastic,
-    crowdstrike_events,
-    crowdstrike_sentinel,
-    crowdstrike_splunk,
-    declared,
-    defender_elastic,
-    defender_kusto,
-    defender_rows,
-    defender_splunk,
-    sysmon_elastic,
-    sysmon_sentinel,
-    sysmon_splunk,
-)
+from converter.shapes import declared
+from converter.shapes.crowdstrike import elastic as crowdstrike_elastic
+from converter.shapes.crowdstrike import sensor as crowdstrike_sensor
+from converter.shapes.crowdstrike import sentinel as crowdstrike_sentinel
+from converter.shapes.crowdstrike import splunk as crowdstrike_splunk
+from converter.shapes.defender import elastic as defender_elastic
+from converter.shapes.defender import kusto as defender_kusto
+from converter.shapes.defender import rows as defender_rows
+from converter.shapes.defender import splunk as defender_splunk
+from converter.shapes.sysmon import elastic as sysmon_elastic
+from converter.shapes.sysmon import sentinel as sysmon_sentinel
+from converter.shapes.sysmon import splunk as sysmon_splunk
 
 Event = Mapping[str, Any]
 
@@ -49,13 +47,13 @@ class Shape:
 
 _SHAPES: dict[tuple[str, str], Shape] = {
     ("crowdstrike", "elastic"): Shape(
-        crowdstrike_elastic.store, crowdstrike_elastic.view, crowdstrike_events.key
+        crowdstrike_elastic.store, crowdstrike_elastic.view, crowdstrike_sensor.key
     ),
     ("crowdstrike", "splunk"): Shape(
-        crowdstrike_splunk.store, crowdstrike_splunk.view, crowdstrike_events.key
+        crowdstrike_splunk.store, crowdstrike_splunk.view, crowdstrike_sensor.key
     ),
     ("crowdstrike", "kusto"): Shape(
-        crowdstrike_sentinel.store, crowdstrike_sentinel.view, crowdstrike_events.key
+        crowdstrike_sentinel.store, crowdstrike_sentinel.view, crowdstrike_sensor.key
     ),
     ("defender", "elastic"): Shape(
         defender_elastic.store, defender_elastic.view, history=defender_rows.with_history

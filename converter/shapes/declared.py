@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from converter import yamlfile
 from converter.engines.base import Stored
 from converter.errors import PipelineError
-from converter.shapes import sysmon_sentinel, windows
+from converter.files import yaml_source
+from converter.shapes.sysmon import sentinel
+from converter.shapes.windows import records as windows
 
 FILE = "shape.yml"
 _NUMBER = re.compile(r"0|0[xX][0-9A-Fa-f]+|[1-9]\d*", re.ASCII)
@@ -41,8 +42,8 @@ def read(path: Path) -> Mapping[str, Any]:
         PipelineError: SC302 for a key that is not known.
     """
     name = f"{path.parent.name}/{path.name}"
-    text = yamlfile.read_text(path, name, PipelineError)
-    data: dict[str, Any] = yamlfile.parse(text, name, PipelineError)[0]
+    text = yaml_source.read_text(path, name, PipelineError)
+    data: dict[str, Any] = yaml_source.parse(text, name, PipelineError)[0]
     stored = data.get("stored") or {}
     elastic, kusto = stored.get("elastic") or {}, stored.get("kusto") or {}
     parts = [("", data), ("stored", stored), ("elastic", elastic), ("kusto", kusto)]
@@ -51,7 +52,7 @@ def read(path: Path) -> Mapping[str, Any]:
     for kind, part in parts:
         for key in part:
             if key not in _KEYS[kind]:
-                line, column = yamlfile.locate(text, 0, (key,)) or (1, 1)
+                line, column = yaml_source.locate(text, 0, (key,)) or (1, 1)
                 hint = ", ".join(sorted(_KEYS[kind]))
                 raise PipelineError(
                     "SC302", f"unknown key '{key}'", file=name, line=line, column=column, hint=hint
@@ -162,5 +163,5 @@ def _row(record: Event, id: int, stored: Mapping[str, Any]) -> Stored:  # noqa: 
                 doc[name] = int(data[name])
     rest = {name: value for name, value in data.items() if not filled or name not in doc}
     if rest and "filled" in stored:
-        doc["EventData"] = sysmon_sentinel.event_data(rest, id)
+        doc["EventData"] = sentinel.event_data(rest, id)
     return Stored(id, str(stored["table"]), doc)

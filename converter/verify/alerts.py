@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from converter.convert import Conversion
+from converter.conversion.convert import Conversion
 from converter.engines.base import Result, Stored
 from converter.errors import EngineError
-from converter.plan import BaseRule, CorrelationPlan
+from converter.plan.model import BaseRule, CorrelationPlan
 from converter.verify.expected import milliseconds_of, texts
 from converter.verify.judge import Mark
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from converter import pipelines
 from converter.events import time_of
 from converter.matcher import Matcher, compile_detection
+from converter.matcher.correlation_section import read as section_of
 from converter.matcher.matcher import Alert
-from converter.matcher.section import read as section_of
-from converter.pipelines import Cell
-from converter.rule import Rule
+from converter.pipelines import cells
+from converter.pipelines.cells import Cell
+from converter.project import stock_pipelines
+from converter.rules.rule import Rule
 from converter.shapes import shape_for
 from converter.verify.judge import Mark
 from converter.verify.relaxations import Situation
@@ -70,9 +71,9 @@ def _group(
 ) -> tuple[str, ...]:
     """Return a group's texts as the platform has them."""
     known = texts(values)
-    if cell.source == pipelines.NONE:
+    if cell.source == cells.NONE:
         return known
-    key = shape_for(cell.source, cell.stem, pipelines.folder()).key
+    key = shape_for(cell.source, cell.stem, stock_pipelines.folder()).key
     fields = doc["correlation"].get("group-by") or []
     fields = [fields] if isinstance(fields, str) else fields
     raw = [_raw_field(doc, docs, str(field)) for field in fields]

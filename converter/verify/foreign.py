@@ -18,7 +18,7 @@ from sigma.conditions import ConditionAND, ConditionOR
 from sigma.types import SigmaNumber, SigmaString
 
 from converter.engines.base import Stored
-from converter.plan import BaseRule, CorrelationPlan, Tree
+from converter.plan.model import BaseRule, CorrelationPlan, Tree
 from converter.verify.alerts import keyed
 
 _MOST = 8

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from converter.plan import Fidelity
+from converter.plan.model import Fidelity
 
 Group = tuple[str, ...]
 

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from converter.cells import Cell
-from converter.cells import cell as cell_of
-from converter.convert import Conversion, Options, convert
-from converter.diff import Change, Side
+from converter.artifacts.changes import Change, Side
+from converter.conversion.convert import Conversion, Options, convert
 from converter.errors import SigconvError
-from converter.rule import Rule
-from converter.rules import RuleSet
+from converter.pipelines.cells import Cell
+from converter.pipelines.cells import cell as cell_of
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
 from converter.verify.judge import Mark
-from converter.verify.run import Stream, selected, streams_of
+from converter.verify.verify import Stream, selected, streams_of
 
 _ANY = Options("any")
 

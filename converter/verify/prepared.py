@@ -7,12 +7,12 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from converter.convert import DEFAULT, Conversion, Options
+from converter.conversion.convert import DEFAULT, Conversion, Options
 from converter.engines import engine_for
 from converter.engines.base import Result, Session, Stored
-from converter.plan import BaseRule, CorrelationPlan, Fidelity
-from converter.rules import RuleSet
-from converter.shapes import registry_names
+from converter.plan.model import BaseRule, CorrelationPlan, Fidelity
+from converter.rules.loading import RuleSet
+from converter.shapes.windows import registry_names
 from converter.verify import foreign
 from converter.verify.alerts import alerts_of, shown_wrongly
 from converter.verify.expected import expected_marks, milliseconds_of

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from converter import ruletests
-from converter.convert import DEFAULT, Conversion, Options, convert
+from converter.conversion.convert import DEFAULT, Conversion, Options, convert
 from converter.errors import Refusal, RuleError, SigconvError
-from converter.junit import Case
-from converter.pipelines import Cell
-from converter.plan import Fidelity
-from converter.rule import Rule
-from converter.rules import RuleSet
-from converter.ruletests import RuleTest, RuleTestFile
-from converter.verify.run import compare
+from converter.pipelines.cells import Cell
+from converter.plan.model import Fidelity
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
+from converter.verify import test_files
+from converter.verify.junit import Case
+from converter.verify.test_files import RuleTest, RuleTestFile
+from converter.verify.verify import compare
 
 MATCHER = "matcher"
 
@@ -86,7 +86,7 @@ def collect(
     found = []
     for file in wanted:
         try:
-            found.append(ruletests.load(file))
+            found.append(test_files.load(file))
         except RuleError as error:
             errors.append(error)
     return found, errors
@@ -96,10 +96,10 @@ def _tests_of(path: Path, rules_root: Path, tests_root: Path) -> list[Path] | No
     if not path.exists():
         return None
     if not path.resolve().is_relative_to(rules_root.resolve()):
-        return list(ruletests.files(path))
+        return list(test_files.files(path))
     below = tests_root / path.resolve().relative_to(rules_root.resolve())
     if path.is_dir():
-        return list(ruletests.files(below)) if below.is_dir() else []
+        return list(test_files.files(below)) if below.is_dir() else []
     # x.yml, and x.<name>.yml for each further rule of the file.
     return sorted({*below.parent.glob(f"{below.stem}.yml"), *below.parent.glob(f"{below.stem}.*.yml")})
 
@@ -136,7 +136,7 @@ def _rule(rules: RuleSet, file: RuleTestFile) -> Rule | None:
 
 def _difference(rule: Rule, docs: Sequence[dict[str, Any]], test: RuleTest, options: Options) -> str:
     try:
-        found = ruletests.outcome(docs, rule.id or rule.name, test.events, options.placeholders)
+        found = test_files.outcome(docs, rule.id or rule.name, test.events, options.placeholders)
     except SigconvError as error:
         return error.message
     return "" if found == list(test.alerts) else f"expected {_alerts(test.alerts)}, got {_alerts(found)}"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from converter import pipelines
-from converter.columns import Columns
-from converter.convert import Conversion
+from converter.conversion.convert import Conversion
 from converter.engines.base import Stored
-from converter.pipelines import Cell
-from converter.plan import BaseRule, CorrelationPlan
-from converter.shapes import none as none_shape
+from converter.pipelines import cells
+from converter.pipelines.cells import Cell
+from converter.plan.columns import Columns
+from converter.plan.model import BaseRule, CorrelationPlan
+from converter.project import stock_pipelines
+from converter.shapes import inferred as none_shape
 from converter.shapes import shape_for
 
 Event = Mapping[str, Any]
@@ -31,7 +32,7 @@ class StoredStreams:
         The cells of a platform come one after the other, so the streams of one platform are kept at a time.
         """
         cell = conversion.cell
-        if cell.source == pipelines.NONE:  # Its columns follow from the rule and the language.
+        if cell.source == cells.NONE:  # Its columns follow from the rule and the language.
             return stored_events(events, conversion)
         if self._place != (cell.source, cell.stem):
             self._place, self._kept = (cell.source, cell.stem), {}
@@ -43,14 +44,14 @@ class StoredStreams:
 def stored_events(events: Sequence[Event], conversion: Conversion) -> tuple[list[Event], list[Stored]]:
     """Return the events as the matcher must see them on this platform, and as it stores them."""
     cell, plan = conversion.cell, conversion.plan
-    if cell.source == pipelines.NONE:
+    if cell.source == cells.NONE:
         columns = columns_of(plan, cell)
         seen = none_shape.view(events, cell.target, columns)
         stored = none_shape.store(events, columns, cell.target)
         if isinstance(plan, CorrelationPlan):
             stored = none_shape.with_times(stored, seen, cell.target)
         return seen, stored
-    shape = shape_for(cell.source, cell.stem, pipelines.folder())
+    shape = shape_for(cell.source, cell.stem, stock_pipelines.folder())
     raw = shape.history(events)
     return [shape.view(event) for event in events], [shape.store(event, i) for i, event in enumerate(raw)]
 
@@ -59,7 +60,7 @@ def columns_of(plan: BaseRule | CorrelationPlan, cell: Cell) -> Columns:
     """Return the columns that a plan's events have."""
     if isinstance(plan, BaseRule):
         return plan.columns
-    if cell.source == pipelines.NONE:
+    if cell.source == cells.NONE:
         return none_shape.correlation_columns(plan, cell.target)
     return {
         name: column for member in plan.members for name, column in columns_of(member.source, cell).items()

@@ -8,7 +8,7 @@ from typing import Any
 
 from converter.matcher.modifiers import Placeholders
 from converter.witness.defaults import stamp
-from converter.witness.single import Single
+from converter.witness.event_rules import Single
 
 ANOTHER_WAY = "another way"
 """How the names begin of streams of other rules than the usual ones that satisfy a correlation."""
@@ -43,7 +43,7 @@ def witnesses(
         RuleError: if a rule is not valid Sigma.
     """
     if "correlation" in rule:
-        from converter.witness.streams import correlation_streams
+        from converter.witness.correlation_streams import correlation_streams
 
         return [Stream(name, events) for name, events in correlation_streams(rules, rule, placeholders)]
     single = Single(rule, placeholders)

@@ -6,7 +6,7 @@ import json
 from functools import cache
 from typing import Any
 
-from converter.exports import attack
+from converter.attack import table as attack
 from converter.exports.item import ExportItem
 from converter.exports.sentinel.formats import ARM
 from tests.support import ROOT
@@ -27,7 +27,7 @@ ELASTIC = {
 
 @cache
 def published(of: str) -> Any:
-    return json.loads((ROOT / f"converter/exports/attack-{of}.json").read_text())
+    return json.loads((ROOT / f"converter/attack/attack-{of}.json").read_text())
 
 
 def pascal(name: str) -> str:

@@ -15,7 +15,7 @@ from html import escape
 from random import Random
 from typing import Any
 
-from converter.columns import Column
+from converter.plan.columns import Column
 
 COLUMNS = {
     "TimeGenerated": Column("datetime"),

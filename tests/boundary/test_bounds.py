@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from converter import pipelines
-from converter.convert import Options, convert
+from converter.conversion.convert import Options, convert
 from converter.errors import Refusal
-from converter.rule import Rule
-from converter.rules import RuleSet
+from converter.pipelines import cells
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
 
 APART = "may be apart"
 SYSTEM = {"ScriptBlockText|contains": "Get-System"}
@@ -28,7 +28,7 @@ def rule(detection: dict[str, Any], level: str | None, **more: Any) -> Rule:
 def refusal(one: Rule, source: str = "crowdstrike", limit: str = "broader", *others: Rule) -> str:
     """Return why a rule is refused in Lucene, or nothing."""
     try:
-        convert(RuleSet([one, *others]), one, pipelines.cell(source, "lucene"), Options(limit))
+        convert(RuleSet([one, *others]), one, cells.cell(source, "lucene"), Options(limit))
     except Refusal as refused:
         return f"{refused.code} {refused.message} ({refused.hint})"
     return ""

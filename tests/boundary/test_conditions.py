@@ -12,17 +12,20 @@ import pytest
 import yaml
 from sigma.conditions import ConditionOR
 
-from converter import config, fresh, ids, pipelines, rules, user_pipelines
-from converter.contradictions import clash, dead_branches
-from converter.convert import Options, convert
+from converter.conversion.convert import Options, convert
 from converter.errors import Refusal, UsageError
 from converter.lint.run import check
 from converter.matcher import compile_detection
 from converter.matcher.logsource import SYSMON_EVENT_IDS
-from converter.rule import Rule
-from converter.selection import Selection
-from converter.user_pipelines import UserPipeline
-from converter.verify.run import verify
+from converter.pipelines import cells, user_files
+from converter.pipelines.contradictions import clash, dead_branches
+from converter.pipelines.user_files import UserPipeline
+from converter.project import config, ids
+from converter.rules import loading
+from converter.rules import parsed as fresh
+from converter.rules.rule import Rule
+from converter.rules.selection import Selection
+from converter.verify.verify import verify
 from tests import assumption_docs
 
 LANGUAGES = ("eql", "lucene", "spl", "kql")
@@ -46,9 +49,9 @@ def write(folder: Path, *docs: Mapping[str, Any]) -> Path:
 
 def refusal(folder: Path, doc: Mapping[str, Any], source: str, target: str) -> Refusal:
     """Return what a rule is refused with."""
-    loaded = rules.load([write(folder, doc)])
+    loaded = loading.load([write(folder, doc)])
     with pytest.raises(Refusal) as caught:
-        convert(loaded, loaded.rules[0], pipelines.cell(source, target), Options("any"))
+        convert(loaded, loaded.rules[0], cells.cell(source, target), Options("any"))
     return caught.value
 
 
@@ -93,9 +96,9 @@ def test_v4_event_id_of_the_category_is_converted(tmp_path: Path) -> None:
         doc = document(
             {"s": {"EventID": list(numbers)}, "condition": "s"}, {"category": category, "product": "windows"}
         )
-        loaded = rules.load([write(tmp_path, doc)])
+        loaded = loading.load([write(tmp_path, doc)])
         if category not in _NO_EVENTS:
-            convert(loaded, loaded.rules[0], pipelines.cell("sysmon", "kql"), Options("any"))
+            convert(loaded, loaded.rules[0], cells.cell("sysmon", "kql"), Options("any"))
 
 
 _NO_EVENTS = frozenset()
@@ -191,8 +194,8 @@ def test_k6_an_alternative_that_cannot_hold_is_a_warning_and_stays(tmp_path: Pat
     file = write(tmp_path, document(detection))
     [found] = [one for one in check([file]).findings if one.code == "SC127"]
     assert found.message.startswith("no event can satisfy an alternative: ")
-    loaded = rules.load([file])
-    made = convert(loaded, loaded.rules[0], pipelines.cell("sysmon", "spl"), Options("any"))
+    loaded = loading.load([file])
+    made = convert(loaded, loaded.rules[0], cells.cell("sysmon", "spl"), Options("any"))
     assert 'Image="y"' in made.queries[0].text
 
 
@@ -228,11 +231,11 @@ def test_e10_no_event_is_of_two_categories(source: str, tmp_path: Path) -> None:
         docs.append(
             {"title": str(pair), "id": f"33333333-3333-4333-8333-{number:012d}", "correlation": section}
         )
-    loaded = rules.load([write(tmp_path, *docs)])
+    loaded = loading.load([write(tmp_path, *docs)])
     converted = 0
     for rule in loaded.rules:
         try:
-            made = convert(loaded, rule, pipelines.cell(source, "eql"), Options("any"))
+            made = convert(loaded, rule, cells.cell(source, "eql"), Options("any"))
         except Refusal:
             continue
         converted += rule.kind == "correlation"
@@ -368,7 +371,7 @@ def _titled(title: str, id: str, image: str) -> dict[str, Any]:  # noqa: A002
 
 @pytest.mark.parametrize("form", _FORMS)
 def test_v6_one_id_in_two_forms_is_a_duplicate(form: str, tmp_path: Path) -> None:
-    loaded = rules.load([write(tmp_path, _titled("A", _ID, "a"), _titled("B", form, "b"))])
+    loaded = loading.load([write(tmp_path, _titled("A", _ID, "a"), _titled("B", form, "b"))])
     assert [error.code for error in loaded.errors] == ["SC110"]
     assert [rule.title for rule in loaded.rules] == ["A"]
 
@@ -385,10 +388,10 @@ def test_v6_a_correlation_refers_by_any_form(form: str, tmp_path: Path) -> None:
     }
     docs = [_titled("A", _ID, "a"), _titled("B", other, "b")]
     doc = {"title": "C", "id": "11111111-1111-4111-8111-000000000152", "correlation": section}
-    loaded = rules.load([write(tmp_path, *docs, doc)])
+    loaded = loading.load([write(tmp_path, *docs, doc)])
     assert loaded.errors == []
     assert [rule.title for rule in loaded.emitted()] == ["C"]
-    convert(loaded, loaded.emitted()[0], pipelines.cell("sysmon", "kql"))
+    convert(loaded, loaded.emitted()[0], cells.cell("sysmon", "kql"))
 
 
 @pytest.mark.parametrize("form", _FORMS)
@@ -396,13 +399,13 @@ def test_v6_a_filter_is_applied_by_any_form(form: str, tmp_path: Path) -> None:
     """By an id of another case a filter was not applied, and nothing said so."""
     body = {"rules": [form], "f": {"User": "x"}, "condition": "not f"}
     doc = {"title": "F", "logsource": CREATION, "filter": body}
-    loaded = rules.load([write(tmp_path, _titled("A", _ID, "a"), doc)])
+    loaded = loading.load([write(tmp_path, _titled("A", _ID, "a"), doc)])
     assert "_filter0_f" in loaded.rules[0].doc["detection"]
 
 
 @pytest.mark.parametrize("form", _FORMS)
 def test_v6_a_rule_is_selected_by_any_form(form: str, tmp_path: Path) -> None:
-    loaded = rules.load([write(tmp_path, _titled("A", form, "a"))])
+    loaded = loading.load([write(tmp_path, _titled("A", form, "a"))])
     assert loaded.rules[0].id == _ID
     selection = Selection(ids=(form,))
     selection.check(loaded.rules)
@@ -457,7 +460,7 @@ def _dropping(folder: Path, priority: int = 10, field: str = "Image") -> UserPip
     condition = {"type": "include_fields", "fields": [field]}
     item = {"type": "drop_detection_item", "field_name_conditions": [condition]}
     file.write_text(yaml.safe_dump({"name": "Drop", "priority": priority, "transformations": [item]}))
-    return user_pipelines.read(file)
+    return user_files.read(file)
 
 
 @pytest.mark.parametrize("priority", [10, 30])
@@ -466,10 +469,10 @@ def test_v5_what_a_pipeline_drops_is_a_loss(
     detection: dict[str, Any], expected: list[tuple[str, str]], priority: int, tmp_path: Path
 ) -> None:
     """Before our pipeline (10) by the rule's name of the field, and after it (30) by the column's."""
-    loaded = rules.load([write(tmp_path, document(detection))])
+    loaded = loading.load([write(tmp_path, document(detection))])
     user = _dropping(tmp_path, priority, "Image" if priority < 20 else "process.executable")
     for target in ("eql", "lucene"):
-        made = convert(loaded, loaded.rules[0], pipelines.cell("sysmon", target, user=[user]), Options("any"))
+        made = convert(loaded, loaded.rules[0], cells.cell("sysmon", target, user=[user]), Options("any"))
         found = [one for one in made.reasons if one.text.startswith("a pipeline drops")]
         assert [one.fidelity for one in found] == [fidelity for fidelity, _ in expected]
         for one, (_, part) in zip(found, expected, strict=True):
@@ -479,8 +482,8 @@ def test_v5_what_a_pipeline_drops_is_a_loss(
 
 def test_v5_verify_runs_the_rule_without_the_item(tmp_path: Path) -> None:
     for detection, expected in _DROPS:
-        loaded = rules.load([write(tmp_path, document(detection))])
-        cell = pipelines.cell("sysmon", "kql", user=[_dropping(tmp_path)])
+        loaded = loading.load([write(tmp_path, document(detection))])
+        cell = cells.cell("sysmon", "kql", user=[_dropping(tmp_path)])
         [checked] = verify(loaded, [cell], tmp_path / "tests", Options("any"))
         assert checked.status == "agrees", (detection, checked.reason, checked.detail)
         assert (checked.fidelity != "exact") == bool(expected)
@@ -498,30 +501,30 @@ def test_v5_a_condition_of_which_nothing_is_left_is_refused(
     detection: dict[str, Any], tmp_path: Path
 ) -> None:
     """The pipeline's own conditions would be left: every event of the log source."""
-    loaded = rules.load([write(tmp_path, document(detection))])
+    loaded = loading.load([write(tmp_path, document(detection))])
     with pytest.raises(Refusal) as caught:
-        convert(loaded, loaded.rules[0], pipelines.cell("sysmon", "kql", user=[_dropping(tmp_path)]))
+        convert(loaded, loaded.rules[0], cells.cell("sysmon", "kql", user=[_dropping(tmp_path)]))
     assert caught.value.code == "SC209"
 
 
 def test_v5_what_cannot_be_told_apart_is_refused(tmp_path: Path) -> None:
     """Of one item's two columns the pipeline drops one: what is left is no part of the rule."""
-    loaded = rules.load([write(tmp_path, document({"a": {"User": "A\\b"}, "condition": "a"}))])
+    loaded = loading.load([write(tmp_path, document({"a": {"User": "A\\b"}, "condition": "a"}))])
     user = _dropping(tmp_path, 30, "user.domain")
     with pytest.raises(Refusal) as caught:
-        convert(loaded, loaded.rules[0], pipelines.cell("sysmon", "eql", user=[user]), Options("any"))
+        convert(loaded, loaded.rules[0], cells.cell("sysmon", "eql", user=[user]), Options("any"))
     assert caught.value.code == "SC201"
 
 
 # boundary.md V7, rules/none_logsource.*: events of another category were selected, labelled exact.
 @pytest.mark.parametrize("target", LANGUAGES)
 def test_v7_none_says_that_the_log_source_is_not_checked(target: str, tmp_path: Path) -> None:
-    loaded = rules.load([write(tmp_path, document({"a": {"Image": "x"}, "condition": "a"}))])
-    made = convert(loaded, loaded.rules[0], pipelines.cell("none", target))
+    loaded = loading.load([write(tmp_path, document({"a": {"Image": "x"}, "condition": "a"}))])
+    made = convert(loaded, loaded.rules[0], cells.cell("none", target))
     assert made.fidelity == "broader"
     [reason] = made.reasons
     assert reason.text == "log source not checked: category process_creation, product windows"
-    [checked] = verify(loaded, [pipelines.cell("none", target)], tmp_path / "tests")
+    [checked] = verify(loaded, [cells.cell("none", target)], tmp_path / "tests")
     assert (checked.status, checked.fidelity) == ("agrees", "broader"), checked.reason
 
 
@@ -529,9 +532,9 @@ def test_v7_none_says_that_the_log_source_is_not_checked(target: str, tmp_path: 
 def test_v7_none_is_exact_where_the_configuration_says_who_checks(target: str, tmp_path: Path) -> None:
     file = tmp_path / "sigconv.toml"
     file.write_text('[source.none]\nlogsource = "checked elsewhere"\n')
-    settings = config.load(file).settings["none", pipelines.PLATFORMS[target]]
-    cell = pipelines.cell("none", target, settings=settings)
-    loaded = rules.load([write(tmp_path, document({"a": {"Image": "x"}, "condition": "a"}))])
+    settings = config.load(file).settings["none", cells.PLATFORMS[target]]
+    cell = cells.cell("none", target, settings=settings)
+    loaded = loading.load([write(tmp_path, document({"a": {"Image": "x"}, "condition": "a"}))])
     assert convert(loaded, loaded.rules[0], cell).fidelity == "exact"
     [checked] = verify(loaded, [cell], tmp_path / "tests")
     assert (checked.status, checked.fidelity) == ("agrees", "exact"), checked.reason
@@ -540,8 +543,8 @@ def test_v7_none_is_exact_where_the_configuration_says_who_checks(target: str, t
 def test_v7_a_log_source_of_no_table_is_a_note(tmp_path: Path) -> None:
     """No event can be told to be another log source's where the taxonomy does not have it."""
     doc = document({"a": {"Image": "x"}, "condition": "a"}, {"category": "of one's own"})
-    loaded = rules.load([write(tmp_path, doc)])
-    made = convert(loaded, loaded.rules[0], pipelines.cell("none", "kql"))
+    loaded = loading.load([write(tmp_path, doc)])
+    made = convert(loaded, loaded.rules[0], cells.cell("none", "kql"))
     assert made.fidelity == "exact"
     assert "// note: log source not checked: category of one's own" in made.queries[0].text
 
@@ -560,8 +563,8 @@ def test_v7_the_label_is_shown_by_an_event(
     logsource: dict[str, str], detection: dict[str, Any], fidelity: str, tmp_path: Path
 ) -> None:
     """Where the rule's own conditions let no other log through, nothing can be shown, and it is a note."""
-    loaded = rules.load([write(tmp_path, document({"a": detection, "condition": "a"}, logsource))])
-    [checked] = verify(loaded, [pipelines.cell("none", "spl")], tmp_path / "tests")
+    loaded = loading.load([write(tmp_path, document({"a": detection, "condition": "a"}, logsource))])
+    [checked] = verify(loaded, [cells.cell("none", "spl")], tmp_path / "tests")
     assert (checked.status, checked.fidelity) == ("agrees", fidelity), checked.reason
 
 

@@ -18,22 +18,23 @@ from typing import Any
 import pytest
 from sigma.exceptions import SigmaError
 
-from converter import pipelines, rules
 from converter.backends.kql import KqlBackend
 from converter.backends.kql.conditions import conjuncts
 from converter.backends.kql.known_values import without_repeats
 from converter.backends.kql.term_filters import terms
 from converter.backends.kql.text_sources import Source, sources
-from converter.columns import Column
-from converter.convert import Options, convert
+from converter.conversion.convert import Options, convert
 from converter.engines.base import Stored
 from converter.engines.kql import KqlEngine
 from converter.errors import EngineError, Refusal, SigconvError
 from converter.events import flatten, read_events
 from converter.matcher import compile_detection
-from converter.plan import BaseRule
-from converter.rule import Rule
-from converter.rules import RuleSet
+from converter.pipelines import cells
+from converter.plan.columns import Column
+from converter.plan.model import BaseRule
+from converter.rules import loading
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
 from converter.shapes import shape_for
 from converter.verify.stored import tables_of
 from tests.boundary import term_rows
@@ -254,7 +255,7 @@ def test_c1_no_filter_removes_what_the_condition_keeps_of_many() -> None:
 
 def over_real_events(source: str, log: str, every: int) -> tuple[int, list[str]]:
     """Return the hits of public rules on a public log, and what the filters lose of them."""
-    cell, shape = pipelines.cell(source, "kql"), shape_for(source, "kusto")
+    cell, shape = cells.cell(source, "kql"), shape_for(source, "kusto")
     events = [dict(flatten(event)) for event in read_events(shared(log))]
     stored = [shape.store(event, position) for position, event in enumerate(events)]
     hits, found = 0, []
@@ -298,13 +299,13 @@ def test_c1_no_filter_loses_a_real_event(source: str, log: str, every: int) -> N
 
 def shipped() -> list[tuple[str, str]]:
     """Return the KQL of each correlation of the project, in each source."""
-    ruleset = rules.load([ROOT / "sigma"])
+    ruleset = loading.load([ROOT / "sigma"])
     found = []
     for source in ("sysmon", "defender", "crowdstrike"):
         for rule in ruleset.emitted():
             if "correlation" in rule.doc:
                 with suppress(Refusal):
-                    emitted = convert(ruleset, rule, pipelines.cell(source, "kql"), Options("any"))
+                    emitted = convert(ruleset, rule, cells.cell(source, "kql"), Options("any"))
                     found.append((f"{source}: {rule.title}", emitted.queries[0].body))
     assert len(found) > 15
     return found
@@ -377,7 +378,7 @@ def test_c3_no_branch_that_is_dead(detection: dict[str, Any], expected: list[str
     """Findings C3: one list where one holds the other, and no alternative of another kind of event."""
     doc = {"title": "t", "logsource": CONNECTION, "detection": detection}
     rule = Rule(doc, "t.yml", Path("t.yml"), "t.yml", 0)
-    query = convert(RuleSet([rule], [], [], []), rule, pipelines.cell("defender", "kql")).queries[0].body
+    query = convert(RuleSet([rule], [], [], []), rule, cells.cell("defender", "kql")).queries[0].body
     assert [text for text in expected if text not in query] == []
     assert [text for text in gone if text in query] == []
 

@@ -9,25 +9,27 @@ from typing import Any
 
 import pytest
 
-from converter import pipelines, rules
 from converter.backends.eql import EqlBackend
 from converter.backends.lucene import LuceneBackend
 from converter.backends.lucene.expression import ANY, both
 from converter.backends.lucene.query import query
 from converter.backends.lucene.words import ANALYSERS, conditions
-from converter.columns import Column
-from converter.convert import Conversion, Options, convert
+from converter.conversion.convert import Conversion, Options, convert
 from converter.engines.base import Stored
 from converter.engines.eql import EqlEngine
 from converter.engines.lucene import LuceneEngine
 from converter.engines.lucene.index import Fields
 from converter.errors import Refusal
-from converter.plan import BaseRule, Fidelity
-from converter.rule import Rule
-from converter.rules import RuleSet
+from converter.pipelines import cells
+from converter.plan.columns import Column
+from converter.plan.model import BaseRule, Fidelity
+from converter.project import stock_pipelines
+from converter.rules import loading
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
 from converter.shapes import shape_for
-from converter.verify.run import compare, selected, streams_of
 from converter.verify.stored import tables_of
+from converter.verify.verify import compare, selected, streams_of
 from tests.proof import real_events
 from tests.support import ROOT, none_base
 
@@ -53,7 +55,7 @@ def tokens(column: Column, text: str) -> list[str]:
 # elastic/integrations packages/windows/data_stream/powershell_operational/manifest.yml (analyzer) and
 # fields/fields.yml (the field); the same in forwarded/manifest.yml and in winlogbeat's template.
 def test_e4_script_blocks_have_the_analyser_of_the_integration() -> None:
-    column = pipelines.cell("sysmon", "lucene").columns[SCRIPTS]
+    column = cells.cell("sysmon", "lucene").columns[SCRIPTS]
     assert (column.type, column.analyzer) == ("text", PATTERN)
 
 
@@ -179,7 +181,7 @@ def rule_of(detection: dict[str, Any], level: str = "high", **logsource: str) ->
 
 
 def converted(rule: Rule, source: str, language: str, fidelity: str = "any") -> Conversion:
-    return convert(RuleSet([rule], [], []), rule, pipelines.cell(source, language), Options(fidelity))
+    return convert(RuleSet([rule], [], []), rule, cells.cell(source, language), Options(fidelity))
 
 
 @pytest.mark.parametrize("field", ["OriginalFileName", "Product", "Description", "Company", "ParentUser"])
@@ -200,7 +202,7 @@ def hits(conversion: Conversion, events: list[dict[str, Any]]) -> list[int]:
 @pytest.mark.parametrize("source", ["sysmon", "defender", "crowdstrike", "windows-security"])
 def test_e6_keywords_are_indexed_up_to_1024_characters(source: str) -> None:
     for language in ("eql", "lucene"):
-        columns = pipelines.cell(source, language).columns
+        columns = cells.cell(source, language).columns
         assert {one.ignore_above for one in columns.values() if one.type == "keyword"} == {1024}
         assert {one.ignore_above for one in columns.values() if one.type == "wildcard"} == {None}
 
@@ -358,7 +360,7 @@ def test_e10_no_query_for_an_event_of_two_kinds(
     correlation = {"type": "temporal", "rules": ["r0", "r1"], "group-by": ["ProcessGuid"], "timespan": "5m"}
     docs.append({"title": "c", "name": "c", "correlation": correlation})
     chosen = RuleSet([Rule(doc, "t.yml", Path("t.yml"), "t.yml", 0) for doc in docs], [], [])
-    found = convert(chosen, chosen.rules[2], pipelines.cell(source, "eql"), Options("any"))
+    found = convert(chosen, chosen.rules[2], cells.cell(source, "eql"), Options("any"))
     assert len(found.queries) == queries
 
 
@@ -419,10 +421,10 @@ def test_e9_keywords_are_not_looked_for_in_the_time() -> None:
 # rule"): nothing joins the file of one document with the program of another.
 @pytest.mark.parametrize("name", ["psexec_on_many_hosts", "remote_psexec_on_target"])
 def test_e5_a_threshold_without_its_inner_correlations_is_not_the_default(name: str) -> None:
-    found = rules.load([ROOT / "sigma/windows/lateral_movement"], ROOT / "sigma")
+    found = loading.load([ROOT / "sigma/windows/lateral_movement"], ROOT / "sigma")
     rule = next(one for one in found.emitted() if one.path.stem == name)
     for source in ("sysmon", "defender", "crowdstrike"):
-        cell = pipelines.cell(source, "lucene")
+        cell = cells.cell(source, "lucene")
         with pytest.raises(Refusal, match="without bound: the inner correlations") as raised:
             convert(found, rule, cell)
         assert raised.value.code == "SC208"
@@ -484,7 +486,7 @@ def test_c6_threshold_rules_have_filters(path: str, expected: int) -> None:
         {"title": "c", "name": "c", "correlation": counting},
     ]
     chosen = RuleSet([Rule(doc, "t.yml", Path("t.yml"), "t.yml", 0) for doc in docs], [], [])
-    conversion = convert(chosen, chosen.rules[1], pipelines.cell("sysmon", "lucene"), Options("any"))
+    conversion = convert(chosen, chosen.rules[1], cells.cell("sysmon", "lucene"), Options("any"))
     [emitted] = conversion.queries
     written = json.loads(emitted.body)
     assert "[" not in written["query"]
@@ -526,8 +528,8 @@ def test_codes_of_an_access_mask_are_no_text() -> None:
 @pytest.mark.parametrize("source", ["sysmon", "defender", "crowdstrike", "windows-security"])
 def test_e6_only_fields_that_are_marked_hold_long_values(source: str) -> None:
     """The public logs' records, as each source's documents hold them (assumption `<source>-elastic-...`)."""
-    columns = pipelines.cell(source, "eql").columns
-    shape = shape_for(source, "elastic", pipelines.folder())
+    columns = cells.cell(source, "eql").columns
+    shape = shape_for(source, "elastic", stock_pipelines.folder())
     longest: dict[str, int] = {}
     for number, event in enumerate(real_events.read(real_events.files(), 10**6)):
         for name, held in shape.store(event, number).doc.items():

@@ -11,14 +11,15 @@ import jsonschema
 import pytest
 import yaml
 
-from converter import pipelines, rules
-from converter.convert import convert
+from converter.conversion.convert import convert
 from converter.engines import engine_for
 from converter.engines.base import Stored
 from converter.errors import Refusal
 from converter.exports.elastic.formats import NDJSON
 from converter.exports.item import ExportItem
 from converter.exports.sentinel.formats import YAML
+from converter.pipelines import cells
+from converter.rules import loading
 from tests.boundary.importing import analytic, mapped, sentinel_takes
 from tests.exports.making import base, correlation, here, item_of, items, simple
 from tests.exports.test_sentinel import SCHEMA, check_alert, check_document
@@ -141,8 +142,8 @@ def test_i2_elastic_and_splunk_show_the_same() -> None:
 
 def test_i2_the_default_fields_are_those_of_sysmons_schema() -> None:
     """Each category's fields are of its own events, as plain events of each kind have them."""
+    from converter.exports.usual_fields import usual_fields
     from converter.matcher.logsource import SYSMON_EVENT_IDS
-    from converter.usual_fields import usual_fields
     from converter.witness import defaults
 
     for category, ids in SYSMON_EVENT_IDS.items():
@@ -188,8 +189,8 @@ def test_i2_an_alert_of_distinct_values_lists_them(field: Any) -> None:
 
 def _public_analytics(source: str, every: int) -> Iterator[tuple[str, ExportItem]]:
     with here():
-        found = rules.load([shared("sigmahq/rules")])
-        cell = pipelines.cell(source, "kql")
+        found = loading.load([shared("sigmahq/rules")])
+        cell = cells.cell(source, "kql")
         for rule in found.emitted()[::every]:
             try:
                 conversion = convert(found, rule, cell)

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
+from converter.build.import_files import make
 from converter.errors import UsageError
-from converter.exporting import make
 from converter.exports.elastic.formats import NDJSON
 from converter.exports.sentinel.formats import ARM, YAML
-from converter.plan import Fidelity, Reason
+from converter.plan.model import Fidelity, Reason
 from tests.boundary.importing import analytic
 from tests.exports.making import base, correlation, items, simple
 
@@ -97,7 +97,7 @@ def test_i4_a_correlation_stays_a_scheduled_rule() -> None:
 
 
 def test_i4_the_configuration_chooses_near_real_time(tmp_path: Path) -> None:
-    from converter.config import load
+    from converter.project.config import load
 
     (tmp_path / "sigconv.toml").write_text("[export]\nsentinel-nrt = true\n")
     made = make(["sentinel-arm"], [("sysmon", "kql")], [simple(target="kql")], wishes=load(tmp_path).export)
@@ -115,7 +115,7 @@ def test_i4_the_configuration_chooses_near_real_time(tmp_path: Path) -> None:
     ],
 )
 def test_i4_a_wrong_wish_is_told(tmp_path: Path, text: str, message: str) -> None:
-    from converter.config import load
+    from converter.project.config import load
 
     (tmp_path / "sigconv.toml").write_text(text)
     with pytest.raises(UsageError, match=message):

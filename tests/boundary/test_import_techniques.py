@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from converter.exporting import make
-from converter.exports import attack
+from converter.attack import table as attack
+from converter.build.import_files import make
 from converter.exports.elastic.formats import NDJSON
 from converter.exports.sentinel.formats import ARM, YAML
 from tests.boundary.importing import ELASTIC, SENTINEL, pairs, pascal, published, sentinel_takes, tactic_names
@@ -155,7 +155,7 @@ def test_i1_elastic_takes_the_threat_of_public_rules(of: str) -> None:
 
 def test_i1_the_configuration_chooses_19_for_elastic(tmp_path: Path) -> None:
     """From stack 9.5 on (detection_rules/attack.py, MITRE_V19_MIN_STACK)."""
-    from converter.config import load
+    from converter.project.config import load
 
     (tmp_path / "sigconv.toml").write_text('[export]\nelastic-attack = "19"\n')
     wishes = load(tmp_path).export

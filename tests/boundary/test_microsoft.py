@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from converter import pipelines
-from converter.backends.kql.query import XML_FIELD
-from converter.backends.kql.script import summarize
-from converter.columns import Column
-from converter.convert import Conversion, Options, convert
+from converter.backends.kql.event_query import XML_FIELD
+from converter.backends.kql.let_statements import summarize
+from converter.conversion.convert import Conversion, Options, convert
 from converter.engines.base import Stored
 from converter.engines.kql import KqlEngine
-from converter.rule import Rule
-from converter.rules import RuleSet
-from converter.shapes import sysmon_sentinel
-from converter.verify.run import selected, verify_rule
+from converter.pipelines import cells as cells_module
+from converter.plan.columns import Column
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
+from converter.shapes.sysmon import sentinel
+from converter.verify.verify import selected, verify_rule
 from tests.support import ROOT
 
 ALL = ("eql", "lucene", "spl", "kql")
@@ -42,7 +42,7 @@ def converted(
 ) -> Conversion:
     """Return a rule of one or more selections in a cell, whatever its fidelity."""
     rules, rule = rules_of(logsource, condition, **detections)
-    return convert(rules, rule, pipelines.cell(source, target), Options("any"))
+    return convert(rules, rule, cells_module.cell(source, target), Options("any"))
 
 
 def hits(conversion: Conversion, events: Sequence[Mapping[str, Any]]) -> list[int]:
@@ -59,7 +59,7 @@ def agrees(
 ) -> dict[str, str]:
     """Verify a rule in the cells of a source; what each cell says."""
     rules, rule = rules_of(logsource, condition, **detections)
-    cells = [pipelines.cell(source, target) for target in targets]
+    cells = [cells_module.cell(source, target) for target in targets]
     done = verify_rule(rules, rule, cells, Path("nowhere"), Options("any"))
     return {one.cell.target: one.status if one.status != "disagrees" else one.reason for one in done}
 
@@ -239,12 +239,12 @@ def test_each_field_of_a_process_is_an_element_of_4688(field: str, target: str) 
 
 def test_v2_each_element_is_read_from_event_data_where_its_column_is_empty() -> None:
     """Azure Monitor's table reference: EventData has a record's elements where no column has."""
-    columns = pipelines.cell("windows-security", "kql").columns
+    columns = cells_module.cell("windows-security", "kql").columns
     both = [name for name in columns if name.startswith("Event") and name.removeprefix("Event") in columns]
     assert len(both) > 50
     own = {name: "7" if columns[name].type == "int" else f"<{name}> & co" for name in both}
     elements = {name.removeprefix("Event"): text for name, text in own.items()}
-    row = {"EventData": sysmon_sentinel.event_data(elements, 1)}
+    row = {"EventData": sentinel.event_data(elements, 1)}
     session = KqlEngine().load([Stored(0, "SecurityEvent", row)], {"SecurityEvent": columns})
     read = ", ".join(f"{name} = {str(columns[name].via).removeprefix('=')}" for name in both)
     (found,) = session.run(f"{XML_FIELD}SecurityEvent | project {read}").rows

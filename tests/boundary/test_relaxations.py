@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from converter.matcher import Matcher, compile_detection
-from converter.plan import Fidelity
+from converter.plan.model import Fidelity
 from converter.verify.judge import Mark, Verdict
 from converter.verify.relaxations import REGISTRY, Situation, known, relaxed
 

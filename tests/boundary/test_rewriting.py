@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from converter import cells
-from converter.convert import Conversion, Options, convert
+from converter.conversion.convert import Conversion, Options, convert
 from converter.errors import Refusal
 from converter.matcher import compile_detection
-from converter.rewriting import Form, Rewriting, forms
-from converter.rule import Rule
-from converter.rules import RuleSet
-from converter.transformations import register
-from converter.verify.run import compare, selected
+from converter.pipelines import cells
+from converter.pipelines.transformations.catalogue import register
+from converter.pipelines.transformations.rewriting import Form, Rewriting, forms
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
+from converter.verify.verify import compare, selected
 from converter.witness import defaults
-from converter.witness.kinds import consistent
+from converter.witness.sysmon_kinds import consistent
 
 register()
 TARGETS = ("eql", "lucene", "spl", "kql")
@@ -385,7 +385,7 @@ def test_v3_no_answers_excluded(target, value):
 
 
 def test_v1_every_step_declares_its_forms_and_refuses_all_others():
-    """The contract is in one place: `converter.rewriting.Rewriting`."""
+    """The contract is in one place: `converter.pipelines.transformations.rewriting.Rewriting`."""
     from sigma.rule import SigmaDetectionItem
     from sigma.types import SigmaFieldReference, SigmaRegularExpression, SigmaString
 

@@ -14,19 +14,21 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from converter import pipelines
 from converter.backends.spl import SplBackend
-from converter.columns import Column
-from converter.convert import Conversion, Options, convert
+from converter.conversion.convert import Conversion, Options, convert
 from converter.engines.base import Stored
 from converter.engines.spl import SplEngine
 from converter.errors import Refusal
 from converter.exports.sentinel.formats import ARM
 from converter.matcher import compile_detection
-from converter.rule import Rule
-from converter.rules import RuleSet
-from converter.shapes import shape_for, splunk_extraction, sysmon_splunk, windows_xml
-from converter.verify.run import selected
+from converter.pipelines import cells
+from converter.plan.columns import Column
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
+from converter.shapes import shape_for
+from converter.shapes.sysmon import splunk
+from converter.shapes.windows import record_xml, splunk_extraction
+from converter.verify.verify import selected
 from tests.exports.making import simple
 from tests.support import none_base
 
@@ -48,7 +50,7 @@ def converted(
         "level": "low",
     }
     rule = Rule(doc, "t.yml", Path("t.yml"), "t.yml", 0)
-    return convert(RuleSet([rule], [], [], [rule]), rule, pipelines.cell(source, "spl"), Options("any"))
+    return convert(RuleSet([rule], [], [], [rule]), rule, cells.cell(source, "spl"), Options("any"))
 
 
 def text_of(conversion: Conversion) -> str:
@@ -92,19 +94,19 @@ def test_s1_s2_the_shape_gives_the_fields_that_the_add_ons_extract_from_publishe
     extracted = splunk_extraction.of_xml(published["raw"], published["source"], "XmlWinEventLog")
     assert {name for name in published["fields"] if name not in extracted} <= {"UserID"}
     record = flat(published["raw"])
-    doc = sysmon_splunk.store(record, 0).doc
+    doc = splunk.store(record, 0).doc
     assert doc["source"] == published["source"]
     compared = set(record) - {"Provider_Name", "TimeCreated"} | {"Name", "EventCode"}
     assert {name: doc.get(name) for name in compared} == {name: extracted.get(name) for name in compared}
     source = "windows-security" if published["source"].endswith("Security") else "sysmon"
-    mapped = pipelines.cell(source, "spl").columns
+    mapped = cells.cell(source, "spl").columns
     assert compared & set(mapped) - {"Version"}, "at least the fields that rules can name are compared"
 
 
 @pytest.mark.parametrize("published", RECORDS, ids=[one["file"] for one in RECORDS])
 def test_s2_the_providers_name_keeps_its_quotes(published: dict[str, Any]) -> None:
     """Published results have them: "Name": "'Microsoft-Windows-Sysmon'" (findings, S2)."""
-    doc = sysmon_splunk.store(record := flat(published["raw"]), 0).doc
+    doc = splunk.store(record := flat(published["raw"]), 0).doc
     first = doc["Name"][0] if isinstance(doc["Name"], list) else doc["Name"]
     assert first == f"'{record['Provider_Name']}'"
 
@@ -131,16 +133,16 @@ def test_s1_the_sysmon_add_on_alone_gives_each_element_of_a_published_record(
 
 def test_s1_entities_stay_in_fields() -> None:
     """TA-microsoft-sysmon [sysmon-data], Splunk_TA_windows [eventdata_xml_data]: neither decodes."""
-    doc = sysmon_splunk.store({"EventID": 1, "CommandLine": "x 2>&1 <y"}, 0).doc
+    doc = splunk.store({"EventID": 1, "CommandLine": "x 2>&1 <y"}, 0).doc
     assert doc["CommandLine"] == "x 2&gt;&amp;1 &lt;y"
 
 
 def test_s1_a_value_of_several_lines_is_no_field_of_the_sysmon_add_on_alone() -> None:
     """`(.*?)` does not cross the end of a line; `[^<]*` of Splunk_TA_windows does, which docs ask for too."""
     record = {"EventID": 1, "Image": "a.exe", "CommandLine": "one\ntwo"}
-    alone = sysmon_splunk.store(record, 0, [splunk_extraction.SYSMON]).doc
+    alone = splunk.store(record, 0, [splunk_extraction.SYSMON]).doc
     assert ("CommandLine" in alone, alone["Image"]) == (False, "a.exe")
-    assert sysmon_splunk.store(record, 0).doc["CommandLine"] == "one\ntwo"
+    assert splunk.store(record, 0).doc["CommandLine"] == "one\ntwo"
 
 
 def test_s1_search_writes_a_value_in_both_forms() -> None:
@@ -222,9 +224,9 @@ def test_s1_any_value_in_any_form(values: list[str], others: list[str], form: st
             (draft,) = SplBackend().event(replace(base, columns={"f": Column("string", stored="xml")}))
         except Refusal:
             continue
-        texts = [*values, *others, *(windows_xml.escape(one) for one in values)]
+        texts = [*values, *others, *(record_xml.escape(one) for one in values)]
         stored = [
-            Stored(number, "Events", {"f": windows_xml.escape(one)} if one else {})
+            Stored(number, "Events", {"f": record_xml.escape(one)} if one else {})
             for number, one in enumerate(texts)
         ]
         found = sorted(SplEngine().load(stored, {}).run(draft.text).events)
@@ -301,7 +303,7 @@ def test_s2_the_docs_list_the_add_on_that_extracts_name_and_channel() -> None:
 
 def test_s2_the_version_of_event_4_is_no_field_of_its_own() -> None:
     """sysmon-version runs before sysmon-data and has no MV_ADD: Version is the header's."""
-    alone = sysmon_splunk.store({"EventID": 4, "Version": "15.0"}, 0, [splunk_extraction.SYSMON]).doc
+    alone = splunk.store({"EventID": 4, "Version": "15.0"}, 0, [splunk_extraction.SYSMON]).doc
     assert alone["Version"] != "15.0"
     with pytest.raises(Refusal, match="Version"):
         converted("sysmon", {"category": "sysmon_status"}, a={"Version": "15.0"})
@@ -449,9 +451,7 @@ def correlated(source: str, kind: str, bases: Sequence[Mapping[str, Any]] = (BAS
         "level": "low",
     }
     rules = [Rule(dict(doc), "t.yml", Path("t.yml"), "t.yml", at) for at, doc in enumerate([*bases, top])]
-    conversion = convert(
-        RuleSet(rules, [], [], rules), rules[-1], pipelines.cell(source, "spl"), Options("any")
-    )
+    conversion = convert(RuleSet(rules, [], [], rules), rules[-1], cells.cell(source, "spl"), Options("any"))
     return "\n".join([*(reason.text for reason in conversion.reasons), text_of(conversion)])
 
 

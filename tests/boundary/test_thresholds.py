@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from converter import rules
+from converter.rules import loading
 
 BASE = {
     "title": "Base",
@@ -31,7 +31,7 @@ def errors(folder: Path, kind: str, condition: dict[str, Any]) -> list[str]:
     top = {"title": "Top", "id": "33333333-3333-4333-8333-333333333332", "correlation": section}
     file = folder / "r.yml"
     file.write_text(yaml.safe_dump_all([BASE, top], sort_keys=False))
-    return [str(error).removeprefix(str(file)) for error in rules.load([file]).errors]
+    return [str(error).removeprefix(str(file)) for error in loading.load([file]).errors]
 
 
 # A count is a whole number from 0 on (Sigma correlation specification 2.1, "event_count"); a sum need not be.

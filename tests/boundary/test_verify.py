@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
-from converter import pipelines, rules
-from converter.convert import Options, convert
-from converter.verify import run
+from converter.conversion.convert import Options, convert
+from converter.pipelines import cells
+from converter.rules import loading
+from converter.verify import verify
 from converter.witness import Stream, regexes, witnesses
 from tests.proof.mutated_queries import Judge
 
@@ -36,10 +37,10 @@ def says(
     """Return what `verify` says of the last rule's query with one text in it replaced; "" changes nothing."""
     file = tmp_path / "r.yml"
     file.write_text(yaml.safe_dump_all(docs, sort_keys=False))
-    found = rules.load([file], tmp_path)
+    found = loading.load([file], tmp_path)
     emitted = found.emitted()[-1]
-    conversion = convert(found, emitted, pipelines.cell(source, language), Options("any"))
-    judge = Judge(found, conversion, run.streams_of(found, emitted, tmp_path / "tests", Options("any")))
+    conversion = convert(found, emitted, cells.cell(source, language), Options("any"))
+    judge = Judge(found, conversion, verify.streams_of(found, emitted, tmp_path / "tests", Options("any")))
     query = conversion.queries[0]
     assert judge.verdict(query) is None
     assert old in query.text, query.text
@@ -243,10 +244,10 @@ def test_v4_a_right_query_of_which_no_event_is_a_hit_is_not_proven(
     """findings/boundary.md V4: a query that selects none of its witnesses proves nothing."""
     file = tmp_path / "r.yml"
     file.write_text(yaml.safe_dump(rule({"s": {"CommandLine|contains": "qzx"}})))
-    found = rules.load([file], tmp_path)
-    conversion = convert(found, found.emitted()[0], pipelines.cell("sysmon", "spl"), Options("any"))
+    found = loading.load([file], tmp_path)
+    conversion = convert(found, found.emitted()[0], cells.cell("sysmon", "spl"), Options("any"))
     events = [{"EventID": 1, "Image": "C:\\x.exe", "CommandLine": line} for line in lines]
-    checked = run.check(found, conversion, [Stream("given", tuple(events))])
+    checked = verify.check(found, conversion, [Stream("given", tuple(events))])
     assert (checked.status, checked.reason) == (status, reason)
 
 
@@ -263,8 +264,8 @@ def test_v4_a_rule_that_no_event_can_satisfy_is_refused(
     """findings/rules/category_with_other_event_id.yml: `agree exact 125/0` was the answer."""
     file = tmp_path / "r.yml"
     file.write_text(yaml.safe_dump(rule(detection)))
-    found = rules.load([file], tmp_path)
-    (checked,) = run.verify_rule(found, found.emitted()[0], [pipelines.cell("sysmon", "spl")], tmp_path)
+    found = loading.load([file], tmp_path)
+    (checked,) = verify.verify_rule(found, found.emitted()[0], [cells.cell("sysmon", "spl")], tmp_path)
     assert (checked.status, checked.reason.partition(" ")[0]) == ("refused", code)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from converter import engines, installed
+from converter import engines, install_hint
 from converter.cli import main
 from converter.engines.kql import validator
 
@@ -29,7 +29,7 @@ def test_missing_engines_are_one_line(
     run("init", code=0)
     monkeypatch.setattr(engines, "find_spec", lambda name: None)
     said = run(*command, code=2).stderr
-    expected = f"SC401 the engines of eql, lucene, kql are not installed ({installed.with_engines()}"
+    expected = f"SC401 the engines of eql, lucene, kql are not installed ({install_hint.with_engines()}"
     assert said == f"{expected}, or without: -t spl)\n"
     run(*command, "-t", "spl", "-s", "sysmon", code=0)
 
@@ -50,7 +50,7 @@ def test_a_missing_analyser_is_one_line(
     run(*command, "-t", "spl", "-s", "sysmon", code=0)
     run("test", "--engines", "-t", "kql", "-s", "sysmon", code=0)  # Runs the queries, and judges no syntax.
     monkeypatch.setattr(engines, "find_spec", lambda name: None)
-    assert f"{installed.with_engines()} && {install}" in run(*command, code=2).stderr
+    assert f"{install_hint.with_engines()} && {install}" in run(*command, code=2).stderr
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_the_engines_come_from_where_sigconv_came_from(
 ) -> None:
     text = json.dumps(said) if said else None
     monkeypatch.setattr(metadata.PathDistribution, "read_text", lambda self, name: text)
-    assert installed.with_engines() == command
+    assert install_hint.with_engines() == command
 
 
 def test_packages_are_what_the_engines_import() -> None:

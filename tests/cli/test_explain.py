@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from converter import cells, rules
 from converter.cli import main
-from converter.convert import convert
-from converter.explain import explain
-from converter.rule import Rule
+from converter.conversion.convert import convert
+from converter.conversion.explain import explain
+from converter.pipelines import cells
+from converter.rules import loading
+from converter.rules.rule import Rule
 from tests.support import ROOT
 
 HASHES = "Hashes|startswith: 'MD5=0123456789ABCDEF0123456789ABCDEF'"
@@ -26,9 +27,9 @@ def explained(detection, target="eql", source="sysmon", limit=None, **more):
         "detection": detection,
     }
     rule = Rule(doc | more, "t.yml", Path("t.yml"), "t.yml", 0)
-    from converter.convert import Options
+    from converter.conversion.convert import Options
 
-    return explain(rules.RuleSet([rule]), rule, cells.cell(source, target), Options(limit or "broader"))
+    return explain(loading.RuleSet([rule]), rule, cells.cell(source, target), Options(limit or "broader"))
 
 
 def test_a_renamed_field_says_from_where_to_where_and_why():
@@ -137,7 +138,7 @@ def test_nested_lists_of_maps_keep_their_places():
 @pytest.mark.parametrize("source", ["sysmon", "defender", "crowdstrike", "windows-security", "none"])
 def test_every_shipped_rule_is_explained_as_it_is_converted(source):
     """The steps lead to the very comparisons of the tree that the backend gets, and to the same queries."""
-    found = rules.load([ROOT / "sigma"], ROOT / "sigma")
+    found = loading.load([ROOT / "sigma"], ROOT / "sigma")
     for rule in found.emitted():
         for target in ("eql", "spl", "kql"):
             where = cells.cell(source, target)
@@ -153,7 +154,7 @@ def test_every_shipped_rule_is_explained_as_it_is_converted(source):
 
 
 def _same_leaves(made, plan):
-    from converter.inference import leaves
+    from converter.pipelines.inferred_columns import leaves
 
     shown = {one.field for item in made.items for one in item.became}
     shown |= {one.field for part in made.filters for one in part.comparisons}
@@ -161,7 +162,9 @@ def _same_leaves(made, plan):
 
 
 def test_a_correlation_shows_members_keys_and_window():
-    found = rules.load([ROOT / "sigma/windows/lateral_movement/remote_psexec_on_target.yml"], ROOT / "sigma")
+    found = loading.load(
+        [ROOT / "sigma/windows/lateral_movement/remote_psexec_on_target.yml"], ROOT / "sigma"
+    )
     made = explain(found, found.emitted()[0], cells.cell("sysmon", "kql"))
     part = made.correlation
     assert part is not None

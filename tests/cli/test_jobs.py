@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from converter import processes
+from converter import workers as processes
 from converter.cli import main
 from tests.support import ROOT
 from tests.test_kill import files, rules

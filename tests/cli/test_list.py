@@ -8,8 +8,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from converter import cells
 from converter.cli import main
+from converter.pipelines import cells
 from tests.support import ROOT
 
 
@@ -191,7 +191,7 @@ def test_what_is_no_export_is_one_line(tmp_path, export):
 )
 def test_our_own_lists_can_be_refreshed(path, tmp_path):
     """Each column's type can be changed in place, however it is written, and nothing else changes."""
-    from converter.column_refresh import refresh
+    from converter.authoring.refresh_columns import refresh
 
     text = path.read_text(encoding="utf-8")
     columns = yaml.safe_load(text)["columns"]

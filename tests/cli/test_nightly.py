@@ -301,7 +301,7 @@ def test_summary_into_a_device(project: Path) -> None:
 
 
 def test_packing_is_a_function_of_the_contents() -> None:
-    from converter.archive import packed
+    from converter.artifacts.archive import packed
 
     files = {"b": b"2", "a/é" + "x" * 200: b"1", "a-b": b""}
     made = packed(files)

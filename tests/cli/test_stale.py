@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 
-from converter import records
+from converter.build import records
 from converter.cli import main
 from tests.support import ROOT
 from tests.test_kill import files, rules

@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner, Result
 
-from converter import ruletests
 from converter.cli import main
+from converter.verify import test_files
 
 RULE = """\
 title: Example
@@ -134,10 +134,10 @@ def test_tests_of_each_rule_of_a_file_and_of_a_rule_without_an_id(project: Path)
     (folder / "windows/example.other.yml").write_text(TESTS.replace("id: 1111", "id: other # ", 1))
     (folder / "windows/examples.yml").write_text(TESTS.replace("id: 1111", "id: other # ", 1))
     for name, file in (("11111111-1111-4111-8111-111111111111", "example"), ("other", "example.other")):
-        found = ruletests.find(folder, "windows/example.yml", name)
+        found = test_files.find(folder, "windows/example.yml", name)
         assert found is not None
         assert found.file == (folder / f"windows/{file}.yml").as_posix()
-    assert ruletests.find(folder, "windows/example.yml", "third") is None
+    assert test_files.find(folder, "windows/example.yml", "third") is None
 
 
 def test_no_tests_is_no_success(project: Path) -> None:
@@ -166,8 +166,8 @@ def test_engines_run_every_query(project: Path) -> None:
 
 def test_a_query_that_selects_something_else_fails(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pipeline that looks at the parent's name in place of the program's, handed to the real engine."""
-    from converter import convert as converting
     from converter.backends.kql import backend
+    from converter.conversion import convert as converting
 
     original = backend.KqlBackend.event
 

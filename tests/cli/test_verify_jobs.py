@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from converter import pipelines, rules
-from converter.convert import DEFAULT
-from converter.rules import RuleSet
-from converter.verify.jobs import verify_in_processes
-from converter.verify.run import verify
+from converter.conversion.convert import DEFAULT
+from converter.pipelines import cells
+from converter.rules import loading
+from converter.rules.loading import RuleSet
+from converter.verify.parallel import verify_in_processes
+from converter.verify.verify import verify
 
 RULE = """\
 title: {name}
@@ -19,7 +20,7 @@ id: 00000000-0000-4000-8000-00000000000{number}
 logsource: {{category: process_creation, product: windows}}
 detection: {{s: {{{field}: '{name}*'}}, condition: s}}
 """
-CELLS = [pipelines.cell("sysmon", "spl"), pipelines.cell("crowdstrike", "spl")]
+CELLS = [cells.cell("sysmon", "spl"), cells.cell("crowdstrike", "spl")]
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def loaded(tmp_path: Path) -> RuleSet:
         text = RULE.format(name=f"qz{number}", number=number, field=field)
         (tmp_path / f"{number}.yml").write_text(text)
     (tmp_path / "tests").mkdir()
-    return rules.load([tmp_path])
+    return loading.load([tmp_path])
 
 
 def test_two_processes_say_what_one_does(loaded: RuleSet, tmp_path: Path) -> None:

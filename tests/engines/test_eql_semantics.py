@@ -12,10 +12,10 @@ import pytest
 
 pytest.importorskip("eql", reason="the engine needs sigconv[verify]")
 
-from converter.columns import Column
 from converter.engines.base import Stored
 from converter.engines.eql import EqlEngine, EqlSession
 from converter.errors import EngineError
+from converter.plan.columns import Column
 
 COLUMNS = {
     "name": Column("keyword"),

@@ -12,9 +12,9 @@ pytest.importorskip("eql", reason="the engine needs sigconv[verify]")
 
 from eql.etc import get_etc_file
 
-from converter.columns import Column
 from converter.engines.base import Stored
 from converter.engines.eql import EqlEngine, EqlSession
+from converter.plan.columns import Column
 
 CASES = json.loads((Path(__file__).parent / "data" / "eql-elasticsearch.json").read_text("utf-8"))["cases"]
 FILETIME_TO_UNIX_MS = 11_644_473_600_000

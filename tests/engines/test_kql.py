@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from converter.columns import Column
 from converter.engines.base import Session, Stored
 from converter.engines.kql import KqlEngine, validator
 from converter.errors import EngineError
+from converter.plan.columns import Column
 
 TRUTH = json.loads(Path(__file__).with_name("kql_documented.json").read_text(encoding="utf-8"))
 TABLES = {

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from converter.columns import Column
 from converter.engines.base import Stored
 from converter.engines.lucene import LuceneEngine, LuceneSession
 from converter.errors import EngineError
+from converter.plan.columns import Column
 
 COLUMNS = {
     "@timestamp": Column("date"),

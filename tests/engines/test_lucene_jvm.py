@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from converter.engines import jvm
+from converter.engines import lucene_jvm
 from converter.errors import EngineError
 
 # pattern, case-insensitive, values that match, values that do not. Sources: Lucene 10 RegExp's javadoc,
@@ -43,13 +43,13 @@ WILDCARDS = [
 
 @pytest.mark.parametrize(("pattern", "fold", "yes", "no"), REGEXES)
 def test_regexp(pattern: str, fold: bool, yes: list[str], no: list[str]) -> None:
-    matches = jvm.regexp(pattern, fold)
+    matches = lucene_jvm.regexp(pattern, fold)
     assert [value for value in yes + no if matches(value)] == yes
 
 
 @pytest.mark.parametrize(("pattern", "fold", "yes", "no"), WILDCARDS)
 def test_wildcard(pattern: str, fold: bool, yes: list[str], no: list[str]) -> None:
-    matches = jvm.wildcard(pattern, fold)
+    matches = lucene_jvm.wildcard(pattern, fold)
     assert [value for value in yes + no if matches(value)] == yes
 
 
@@ -65,16 +65,16 @@ def test_wildcard(pattern: str, fold: bool, yes: list[str], no: list[str]) -> No
 )
 def test_bad_regex(pattern: str, message: str) -> None:
     with pytest.raises(EngineError, match=message) as caught:
-        jvm.regexp(pattern)
+        lucene_jvm.regexp(pattern)
     assert caught.value.code == "SC402"
 
 
 def test_length_limit_is_an_option() -> None:
-    assert jvm.regexp("a" * 1001, max_length=None)("a" * 1001)
+    assert lucene_jvm.regexp("a" * 1001, max_length=None)("a" * 1001)
 
 
 def test_half_a_surrogate_pair_is_a_character() -> None:
-    assert jvm.regexp("a.")("a\ud800")
+    assert lucene_jvm.regexp("a.")("a\ud800")
 
 
 def test_two_processes_extract_at_once(tmp_path: object) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from converter.engines import jvm
+from converter.engines import lucene_jvm
 from converter.engines.lucene.syntax import Bool, Node, Pattern, Range, Term, parse
 from converter.errors import EngineError
 
@@ -21,12 +21,12 @@ def by_lucene(text: str) -> Any:
     """The tree of Lucene's QueryParser, over unanalysed fields, in nested tuples; None if it throws."""
     import jpype
 
-    jvm.start()
+    lucene_jvm.start()
     analyzer = jpype.JClass("org.apache.lucene.analysis.core.KeywordAnalyzer")()
     parser = jpype.JClass("org.apache.lucene.queryparser.classic.QueryParser")("_", analyzer)
     parser.setAllowLeadingWildcard(True)
     try:
-        return _tuple(parser.parse(jvm.java_string(text)))
+        return _tuple(parser.parse(lucene_jvm.java_string(text)))
     except jpype.JException as error:
         return "error" if "ParseException" in str(error.getClass()) else "limit"
 

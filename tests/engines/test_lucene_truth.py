@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from converter.columns import Column
 from converter.engines.base import Stored
 from converter.engines.lucene import LuceneEngine, LuceneSession
 from converter.errors import EngineError
+from converter.plan.columns import Column
 
 TRUTH: dict[str, Any] = json.loads(
     (Path(__file__).parent / "data/lucene_elasticsearch.json").read_text("utf-8")

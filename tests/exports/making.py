@@ -10,13 +10,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from converter import pipelines, rules
-from converter.convert import Conversion, Options, convert
+from converter.build.import_files import export_item, item_data
+from converter.build.records import converted
+from converter.conversion.convert import Conversion, Options, convert
 from converter.errors import Refusal
-from converter.exporting import export_item, item_data
 from converter.exports.item import ExportItem
-from converter.records import converted
-from converter.rule import Rule
+from converter.pipelines import cells
+from converter.rules import loading
+from converter.rules.rule import Rule
 from tests.support import ROOT
 
 LIMIT = Options(limit="any")
@@ -38,7 +39,7 @@ def here() -> Iterator[None]:
         os.chdir(before)
 
 
-def item_of(found: rules.RuleSet, conversion: Conversion) -> ExportItem:
+def item_of(found: loading.RuleSet, conversion: Conversion) -> ExportItem:
     """Return the item of a conversion, by way of the record that a cache holds."""
     record = json.loads(json.dumps(converted(conversion, None) | {"item": item_data(conversion)}))
     texts = list(record["files"].values())
@@ -49,13 +50,13 @@ def item_of(found: rules.RuleSet, conversion: Conversion) -> ExportItem:
 def shipped(source: str, *targets: str) -> tuple[tuple[ExportItem, ...], ...]:
     """Return the items of each shipped rule that at least one of the languages can say."""
     with here():
-        found = rules.load([Path("sigma")])
+        found = loading.load([Path("sigma")])
     made = []
     for rule in found.emitted():
         items = []
         for target in targets:
             try:
-                conversion = convert(found, rule, pipelines.cell(source, target))
+                conversion = convert(found, rule, cells.cell(source, target))
             except Refusal:
                 continue
             items.append(item_of(found, conversion))
@@ -70,9 +71,9 @@ def items(
     """Return the items of the last of the rules, which may refer to the others."""
     path = Path("made.yml")
     loaded = [Rule(doc, "made.yml", path, "made.yml", number) for number, doc in enumerate(docs)]
-    ruleset = rules.RuleSet(rules=loaded)
+    ruleset = loading.RuleSet(rules=loaded)
     return [
-        item_of(ruleset, convert(ruleset, loaded[-1], pipelines.cell(source, target), LIMIT))
+        item_of(ruleset, convert(ruleset, loaded[-1], cells.cell(source, target), LIMIT))
         for target in targets
     ]
 

@@ -11,12 +11,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from converter import pipelines, rules, ruletests
-from converter.convert import Conversion, convert
+from converter.conversion.convert import Conversion, convert
 from converter.engines import engine_for
 from converter.engines.base import Result, Stored
 from converter.errors import Refusal
 from converter.exports.item import ExportItem
+from converter.pipelines import cells
+from converter.rules import loading
+from converter.verify import test_files
 from converter.verify.stored import stored_events, tables_of
 from tests.exports.making import here, item_of
 
@@ -56,12 +58,12 @@ def cases(source: str, target: str) -> tuple[Case, ...]:
     """Return each test of a shipped rule that raises an alert in this cell."""
     found = []
     with here():
-        loaded = rules.load([Path("sigma")])
-        written = [ruletests.load(file) for file in ruletests.files(Path("tests/rules"))]
+        loaded = loading.load([Path("sigma")])
+        written = [test_files.load(file) for file in test_files.files(Path("tests/rules"))]
         for rule in loaded.emitted():
             tests = [file for file in written if file.id == rule.id]
             try:
-                conversion = convert(loaded, rule, pipelines.cell(source, target))
+                conversion = convert(loaded, rule, cells.cell(source, target))
             except Refusal:
                 continue
             item = item_of(loaded, conversion)

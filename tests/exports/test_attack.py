@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from converter.exports import attack, attack_from_stix
+from converter.attack import from_stix
+from converter.attack import table as attack
 from tests.support import ROOT, shared
 
-TABLES = {of: ROOT / "converter" / "exports" / f"attack-{of}.json" for of in attack.VERSIONS}
+TABLES = {of: ROOT / "converter" / "attack" / f"attack-{of}.json" for of in attack.VERSIONS}
 
 
 def seen(*tags: str, of: str = attack.NEWEST) -> list[tuple[str, list[tuple[str, list[str]]]]]:
@@ -181,8 +182,8 @@ def test_the_table_from_stix(tmp_path: Path) -> None:
             )
         ),
     ]
-    made = attack_from_stix.table({"objects": objects}, "x.json")
-    assert json.loads(attack_from_stix.text(made)) == made
+    made = from_stix.table({"objects": objects}, "x.json")
+    assert json.loads(from_stix.text(made)) == made
     assert made["version"] == "99.1"
     assert made["tactics"] == {"TA0002": ["Execution", "execution"]}
     assert made["techniques"] == {

@@ -18,7 +18,7 @@ from converter.exports.base import Part
 from converter.exports.elastic import facts
 from converter.exports.elastic.formats import NDJSON, TOML
 from converter.exports.item import ExportItem
-from converter.plan import Fidelity, Reason
+from converter.plan.model import Fidelity, Reason
 from tests.exports import elastic_fields
 from tests.exports.making import base, correlation, items, shipped, simple
 

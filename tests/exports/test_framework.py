@@ -59,7 +59,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     known = exports.exporter
     monkeypatch.setattr(
-        "converter.exporting.exporter", lambda name: SAMPLE if name == "sample" else known(name)
+        "converter.build.import_files.exporter", lambda name: SAMPLE if name == "sample" else known(name)
     )
     choices = main_format_choices()
     monkeypatch.setattr(choices, "choices", (*choices.choices, "sample"))

@@ -20,16 +20,16 @@ import jsonschema
 import pytest
 import yaml
 
-from converter import pipelines
+from converter.attack.table import threat
 from converter.engines import engine_for
 from converter.errors import Refusal
-from converter.exports.attack import threat
 from converter.exports.base import Part
 from converter.exports.item import ExportItem
+from converter.exports.microsoft.query import duration, span
 from converter.exports.sentinel import facts
 from converter.exports.sentinel.formats import ARM, YAML
-from converter.exports.sentinel.query import duration, span
 from converter.exports.sentinel.rule import tactic_name
+from converter.pipelines import cells
 from converter.verify.stored import tables_of
 from tests.exports.making import base, correlation, here, items, shipped, simple
 from tests.exports.running import Case, cases, kql_at, runs
@@ -205,7 +205,7 @@ def test_a_late_event_is_judged_when_it_comes_in() -> None:
 
 def test_the_columns_of_defenders_tables_are_in_the_list() -> None:
     with here():
-        known = set(pipelines.cell("defender", "kql").columns)
+        known = set(cells.cell("defender", "kql").columns)
     assert set().union(*facts.DEVICE_COLUMNS.values()) <= known
 
 

@@ -10,9 +10,10 @@ import yaml
 
 from converter.backends import backend_for
 from converter.engines import engine_for
-from converter.pipelines import PLATFORMS, cell, prepare
-from converter.plan import BaseRule, Reason
-from converter.rule import Rule
+from converter.pipelines.cells import PLATFORMS, cell
+from converter.pipelines.prepare import prepare
+from converter.plan.model import BaseRule, Reason
+from converter.rules.rule import Rule
 from converter.shapes import shape_for
 
 ROOT = Path(__file__).parent.parent.parent / "pipelines" / "defender"

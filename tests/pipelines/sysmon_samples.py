@@ -118,7 +118,7 @@ def readable(name: str, doc: dict[str, Any]) -> dict[str, Any]:
         item = ElementTree.fromstring(doc["EventData"])
         return {one.get("Name"): one.text or "" for one in item[0]} | doc
     if name == "splunk" and "Name" in doc:
-        # The provider's name comes first, in its quotes (converter/shapes/splunk_addons.yml).
+        # The provider's name comes first, in its quotes (converter/shapes/windows/splunk_addons.yml).
         names = doc["Name"] if isinstance(doc["Name"], list) else [doc["Name"]]
         return {"provider": names[0].strip("'")} | doc
     return doc["EventData"] | doc if name == "kusto-windowsevent" else doc

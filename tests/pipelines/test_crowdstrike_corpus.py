@@ -8,16 +8,16 @@ from itertools import chain
 
 import pytest
 
-from converter import rules
 from converter.backends import backend_for
-from converter.convert import Options, convert
+from converter.conversion.convert import Options, convert
 from converter.engines import engine_for
 from converter.engines.base import Stored
 from converter.errors import Refusal
 from converter.matcher import Matcher
-from converter.pipelines import cell
-from converter.plan import Fidelity
-from converter.shapes import crowdstrike_elastic, crowdstrike_sentinel, crowdstrike_splunk
+from converter.pipelines.cells import cell
+from converter.plan.model import Fidelity
+from converter.rules import loading
+from converter.shapes.crowdstrike import elastic, sentinel, splunk
 from tests.pipelines.crowdstrike_samples import TARGETS
 from tests.support import shared
 
@@ -45,7 +45,7 @@ TRUE_LIMITS = (
 
 @cache
 def corpus():
-    return rules.load([shared("sigmahq/rules/windows")])
+    return loading.load([shared("sigmahq/rules/windows")])
 
 
 @cache
@@ -143,10 +143,10 @@ def _as_sysmon(number, event):
 
 def _stored(target, number, event):
     if target in ("eql", "lucene"):
-        return Stored(number, crowdstrike_elastic.INDEX, crowdstrike_elastic.document(event))
+        return Stored(number, elastic.INDEX, elastic.document(event))
     if target == "kql":
-        return Stored(number, *crowdstrike_sentinel.row(event))
-    return Stored(number, crowdstrike_splunk.SOURCETYPE, crowdstrike_splunk.fields(event))
+        return Stored(number, *sentinel.row(event))
+    return Stored(number, splunk.SOURCETYPE, splunk.fields(event))
 
 
 @pytest.mark.shared

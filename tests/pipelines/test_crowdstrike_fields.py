@@ -8,8 +8,9 @@ category. So a field mapped to the wrong place, or whose value is rewritten wron
 import pytest
 
 from converter.errors import Refusal
-from converter.pipelines import PLATFORMS, cell, map_field
-from converter.plan import Fidelity
+from converter.pipelines.cells import PLATFORMS, cell
+from converter.pipelines.prepare import map_field
+from converter.plan.model import Fidelity
 from tests.pipelines.crowdstrike_samples import (
     EVENTS,
     TARGETS,

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from converter import rules
-from converter.convert import Options, convert
+from converter.conversion.convert import Options, convert
 from converter.engines import engine_for
 from converter.errors import Refusal
-from converter.pipelines import cell
+from converter.pipelines.cells import cell
+from converter.rules import loading
 from tests.pipelines.defender_samples import TARGETS
 from tests.support import shared
 
@@ -48,7 +48,7 @@ def tables():
 
 @pytest.fixture(scope="module", params=TARGETS)
 def converted(request):
-    loaded = rules.load([shared("sigmahq/rules/windows")])
+    loaded = loading.load([shared("sigmahq/rules/windows")])
     where = cell("defender", request.param)
     made, refused = {}, {}
     for rule in loaded.emitted():

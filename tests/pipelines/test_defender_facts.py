@@ -6,7 +6,8 @@ import re
 import pytest
 
 from converter.errors import Refusal
-from converter.pipelines import cell, map_field
+from converter.pipelines.cells import cell
+from converter.pipelines.prepare import map_field
 from tests.pipelines.defender_samples import EVENTS, TARGETS, base, rule
 from tests.support import shared
 

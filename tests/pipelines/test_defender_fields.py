@@ -8,7 +8,8 @@ of another category. So a field mapped to the wrong place, or whose value is rew
 import pytest
 
 from converter.errors import Refusal
-from converter.pipelines import PLATFORMS, cell, map_field
+from converter.pipelines.cells import PLATFORMS, cell
+from converter.pipelines.prepare import map_field
 from tests.pipelines.defender_samples import EVENTS, TARGETS, base, fields, other, rule, selected
 
 # Stored with another value than Sysmon's, and labelled so.

@@ -3,10 +3,11 @@
 import pytest
 import yaml
 
-from converter import rules
-from converter.convert import Options, convert
+from converter.conversion.convert import Options, convert
 from converter.errors import Refusal
-from converter.pipelines import cell, map_field
+from converter.pipelines.cells import cell
+from converter.pipelines.prepare import map_field
+from converter.rules import loading
 from tests.pipelines.test_sysmon_fields import rule
 
 TEMPLATE = """
@@ -40,7 +41,7 @@ def made(tmp_path, source, target, key, category="file_event", counted=None):
         condition=yaml.safe_dump(condition, default_flow_style=True).strip(),
     )
     file.write_text(text)
-    found = rules.load([file])
+    found = loading.load([file])
     assert found.errors == []
     (correlation,) = found.emitted()
     return convert(found, correlation, cell(source, target), Options("any"))

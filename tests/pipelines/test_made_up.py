@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from converter import pipelines
-from converter.convert import Options
-from converter.rule import Rule
-from converter.rules import RuleSet
-from converter.verify.run import verify
+from converter.conversion.convert import Options
+from converter.pipelines import cells as cells_module
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
+from converter.verify.verify import verify
 
 ROWS = yaml.safe_load((Path(__file__).parent / "made_up.yml").read_text())
 TARGETS = ("eql", "lucene", "spl", "kql")
@@ -31,7 +31,7 @@ def rule_of(row):
 @pytest.mark.parametrize("source", ["sysmon", "defender", "crowdstrike"])
 def test_every_query_agrees(source, tmp_path):
     rules = [rule_of(row) for row in ROWS]
-    cells = [pipelines.cell(source, target) for target in TARGETS]
+    cells = [cells_module.cell(source, target) for target in TARGETS]
     found = list(verify(RuleSet(rules, [], [], rules), cells, tmp_path, Options("any")))
     wrong = [
         (str(one.cell), one.rule.name, one.reason) for one in found if one.status in ("disagrees", "error")

@@ -7,11 +7,11 @@ import pytest
 
 pytest.importorskip("jpype", reason="the engines need sigconv[verify]")
 
-from converter import pipelines
-from converter.convert import convert
-from converter.rule import Rule
-from converter.rules import RuleSet
-from converter.verify.run import selected
+from converter.conversion.convert import convert
+from converter.pipelines import cells
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
+from converter.verify.verify import selected
 
 BOTH = {"CommandLine": "a b", "ParentCommandLine": "A B"}
 EVENTS: list[dict[str, Any]] = [
@@ -40,5 +40,5 @@ def test_a_reference(target: str, modifiers: str, condition: str, match: set[int
         },
     }
     rule = Rule(doc, "t.yml", Path("t.yml"), "t.yml", 0)
-    conversion = convert(RuleSet(), rule, pipelines.cell("defender", target))
+    conversion = convert(RuleSet(), rule, cells.cell("defender", target))
     assert {mark.event for mark in selected(conversion, EVENTS)} == match

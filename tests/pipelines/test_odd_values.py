@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from converter import cells, listing
-from converter.cells import Cell
-from converter.convert import Options, convert
+from converter.conversion import listing
+from converter.conversion.convert import Options, convert
 from converter.errors import Refusal
-from converter.rule import Rule
-from converter.rules import RuleSet
+from converter.pipelines import cells
+from converter.pipelines.cells import Cell
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
 from tests.proof.coverage import TWELVE
 
 TARGETS = ("eql", "lucene", "spl", "kql")

@@ -14,10 +14,10 @@ from sigma.processing.pipeline import ProcessingPipeline
 from sigma.rule import SigmaRule
 from sigma.types import SigmaNull, SigmaNumber, SigmaRegularExpression, SigmaString
 
-from converter import transformations
 from converter.errors import PipelineError, Refusal
+from converter.pipelines.transformations import catalogue
 
-transformations.register()
+catalogue.register()
 
 
 def tree(item, detection):

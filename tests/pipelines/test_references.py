@@ -6,12 +6,12 @@ import pytest
 
 pytest.importorskip("jpype", reason="the engines need sigconv[verify]")
 
-from converter import pipelines
-from converter.convert import Options, convert
+from converter.conversion.convert import Options, convert
 from converter.errors import Refusal
-from converter.rule import Rule
-from converter.rules import RuleSet
-from converter.verify.run import verify
+from converter.pipelines import cells
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
+from converter.verify.verify import verify
 from tests.support import ROOT
 
 
@@ -40,7 +40,7 @@ def rule(category: str, field: str, other: str) -> Rule:
 )
 def test_fields_that_are_stored_in_different_ways(cell: str, category: str, field: str, other: str) -> None:
     with pytest.raises(Refusal, match=f"SC201.*'{other}' in different ways: they cannot be compared"):
-        convert(RuleSet(), rule(category, field, other), pipelines.cell(*cell.split("/")), Options("any"))
+        convert(RuleSet(), rule(category, field, other), cells.cell(*cell.split("/")), Options("any"))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_fields_that_are_stored_in_different_ways(cell: str, category: str, fiel
     ],
 )
 def test_fields_that_are_stored_alike(cell: str, category: str, field: str, other: str) -> None:
-    where = pipelines.cell(*cell.split("/"))
+    where = cells.cell(*cell.split("/"))
     (one,) = verify(RuleSet([rule(category, field, other)]), [where], ROOT / "tests" / "rules")
     wanted = "assumed" if cell == "defender/spl" else "exact"  # Splunk extracts 5,000 bytes of JSON.
     assert (one.status, one.fidelity) == ("agrees", wanted), one.reason

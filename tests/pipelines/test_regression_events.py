@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from converter import pipelines, rules
-from converter.convert import Options, convert
+from converter.conversion.convert import Options, convert
 from converter.engines import engine_for
 from converter.errors import Refusal
 from converter.events import flatten, read_events
 from converter.matcher import Matcher
-from converter.plan import Fidelity
+from converter.pipelines import cells
+from converter.plan.model import Fidelity
+from converter.rules import loading
 from converter.shapes import shape_for
 from converter.verify.stored import tables_of
 from tests.support import shared
@@ -52,9 +53,9 @@ def events() -> list[dict[str, Any]]:
 
 
 @cache
-def ruleset() -> rules.RuleSet:
+def ruleset() -> loading.RuleSet:
     tests = json.loads(shared("corpus/sigma_regression_tests.json").read_text())
-    return rules.load([shared(f"sigmahq/{test['rule_path']}") for test in tests])
+    return loading.load([shared(f"sigmahq/{test['rule_path']}") for test in tests])
 
 
 @cache
@@ -69,7 +70,7 @@ def expected() -> dict[str, set[int]]:
 
 @pytest.mark.parametrize(("target", "variant", "shape_name"), CELLS, ids=[f"{t}-{s}" for t, _, s in CELLS])
 def test_queries_select_what_match_selects(target: str, variant: str, shape_name: str) -> None:
-    cell = pipelines.cell("sysmon", target, variant)
+    cell = cells.cell("sysmon", target, variant)
     shape = shape_for("sysmon", shape_name)
     stored = [shape.store(event, position) for position, event in enumerate(events())]
     conversions, refused = [], Counter()

@@ -14,10 +14,13 @@ from sigma.conditions import ConditionItem, SigmaCondition
 from sigma.exceptions import SigmaConditionError
 from sigma.rule import SigmaRule
 
-from converter import fresh, modifiers, pipeline_items, pipelines, rule, rules, yamlfile
-from converter.cells import cell
-from converter.convert import Options, convert
+from converter.conversion.convert import Options, convert
 from converter.errors import RuleError, SigconvError
+from converter.files import yaml_source
+from converter.pipelines import items, prepare
+from converter.pipelines.cells import cell
+from converter.rules import loading, modifiers, rule
+from converter.rules import parsed as fresh
 from tests.support import ROOT
 
 TARGETS = ("eql", "lucene", "spl", "kql")
@@ -32,13 +35,13 @@ def forgetful() -> Iterator[None]:
 
 
 def forget() -> None:
-    for known in (rule._PARSED, pipelines._LAST, pipelines._FIELDS, pipeline_items._MADE):
+    for known in (rule._PARSED, prepare._LAST, prepare._FIELDS, items._MADE):
         known.clear()
 
 
 @pytest.mark.parametrize("source", ["sysmon", "defender", "crowdstrike"])
 def test_order_of_rules_and_cells_changes_nothing(forgetful: None, source: str) -> None:
-    found = rules.load([ROOT / "sigma"])
+    found = loading.load([ROOT / "sigma"])
     cells = [cell(source, target) for target in TARGETS]
 
     def text(one: Any, where: Any) -> str:
@@ -170,12 +173,12 @@ def test_yaml_is_read_as_pyyaml_reads_it() -> None:
             expected = list(yaml.load_all(text, Loader=yaml.CSafeLoader))
         except yaml.YAMLError:
             with pytest.raises(RuleError):
-                yamlfile.parse(text, "t.yml")
+                yaml_source.parse(text, "t.yml")
             continue
-        made = yamlfile.parse(text, "t.yml")
+        made = yaml_source.parse(text, "t.yml")
         assert made == expected
         assert repr(made) == repr(expected)
-    shared = yamlfile.parse("a: &x [1]\nb: *x\n", "t.yml")[0]
+    shared = yaml_source.parse("a: &x [1]\nb: *x\n", "t.yml")[0]
     assert shared["a"] is shared["b"]
 
 
@@ -185,5 +188,5 @@ def test_yaml_is_read_as_pyyaml_reads_it() -> None:
 )
 def test_yaml_that_is_refused(text: str, code: str) -> None:
     with pytest.raises(RuleError) as raised:
-        yamlfile.parse(text, "t.yml")
+        yaml_source.parse(text, "t.yml")
     assert raised.value.code == code

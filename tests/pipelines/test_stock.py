@@ -11,7 +11,7 @@ import pytest
 import yaml
 from sigma.processing.transformations import transformations
 
-from converter import transformations as own
+from converter.pipelines.transformations import catalogue as own
 from tests.support import ROOT
 
 PIPELINES = sorted(

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import pytest
 
-from converter import pipelines
-from converter.convert import Options, convert
+from converter.conversion.convert import Options, convert
 from converter.engines import engine_for
 from converter.errors import EngineError, Refusal
+from converter.pipelines import cells
 from converter.verify.stored import tables_of
 from tests.proof import coverage
 from tests.support import shared
@@ -30,7 +30,7 @@ CELLS = [
 def test_every_query_is_valid_on_the_cells_columns(step: int, source: str, target: str, variant: str) -> None:
     shared("sigmahq")
     everything = coverage.corpus()
-    cell = pipelines.cell(source, target, variant)
+    cell = cells.cell(source, target, variant)
     engine = engine_for(target)
     wrong, checked = [], 0
     for rule in everything.rules[3::step]:

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from converter.errors import Refusal
-from converter.pipelines import cell, map_field
+from converter.pipelines.cells import cell
+from converter.pipelines.prepare import map_field
 from tests.pipelines.test_sysmon_fields import TARGETS, base, rule
 from tests.support import shared
 

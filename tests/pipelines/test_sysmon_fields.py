@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from converter.errors import Refusal
-from converter.pipelines import cell, prepare
-from converter.rule import Rule
+from converter.pipelines.cells import cell
+from converter.pipelines.prepare import prepare
+from converter.rules.rule import Rule
 from converter.shapes import shape_for
 from tests.pipelines.sysmon_samples import (
     HEADER,

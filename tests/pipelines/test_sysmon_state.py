@@ -2,8 +2,9 @@
 
 import pytest
 
-from converter.pipelines import cell, map_field
-from converter.shapes import sysmon_elastic
+from converter.pipelines.cells import cell
+from converter.pipelines.prepare import map_field
+from converter.shapes.sysmon import elastic
 from tests.pipelines.sysmon_samples import TARGETS, categories, event_ids
 from tests.pipelines.test_sysmon_fields import base, rule
 
@@ -40,7 +41,7 @@ def test_every_event_of_a_category_carries_its_event_category():
         mapped, _ = base("elastic", {"category": category}, {"RuleName": "x"})
         wanted = mapped.state.get("eql_category")
         for one in ids:
-            stored = sysmon_elastic.store({"EventID": one}, 0).doc.get("event.category", [])
+            stored = elastic.store({"EventID": one}, 0).doc.get("event.category", [])
             assert wanted is None or wanted in stored, (category, one)
     # facts: event 7 was `process` and became `process, library`; event 24 has none.
     for category in ("image_load", "wmi_event", "clipboard_capture"):

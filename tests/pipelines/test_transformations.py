@@ -4,11 +4,11 @@ import pytest
 from sigma.processing.pipeline import ProcessingPipeline
 from sigma.rule import SigmaRule
 
-from converter import transformations
 from converter.errors import Refusal
+from converter.pipelines.transformations import catalogue
 from tests.pipelines.sysmon_samples import holds
 
-transformations.register()
+catalogue.register()
 HASH = {"MD5": "h.md5", "SHA256": "h.sha256", "IMPHASH": "pe.imphash"}
 A32, B32, C64 = "A" * 32, "B" * 32, "C" * 64
 STORED = {"h.md5": A32.lower(), "pe.imphash": B32.lower(), "h.sha256": C64.lower()}

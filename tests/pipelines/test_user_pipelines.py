@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from converter.cli import main
 from converter.errors import PipelineError
-from converter.user_pipelines import read
+from converter.pipelines.user_files import read
 
 RULE = """title: t
 id: 4d7b2a0e-53c1-4d66-a6a4-6a4d9a1c0001

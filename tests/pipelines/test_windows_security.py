@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from converter import cells, rules
-from converter.convert import convert
+from converter.conversion.convert import convert
 from converter.errors import Refusal
-from converter.rule import Rule
+from converter.pipelines import cells
+from converter.rules import loading
+from converter.rules.rule import Rule
 from converter.shapes import shape_for
-from converter.verify.run import verify
+from converter.verify.verify import verify
 from tests.support import ROOT, shared
 
 SOURCE = "windows-security"
@@ -94,7 +95,7 @@ def rule(name):
 @pytest.mark.parametrize("name", CASES)
 def test_verify_agrees_or_names_the_field_that_is_not_there(name, tmp_path):
     one, refused = rule(name)
-    found = list(verify(rules.RuleSet([one]), [cells.cell(SOURCE, target) for target in TARGETS], tmp_path))
+    found = list(verify(loading.RuleSet([one]), [cells.cell(SOURCE, target) for target in TARGETS], tmp_path))
     for checked in found:
         if (field := refused.get(checked.cell.target)) is not None:
             assert checked.status == "refused"
@@ -114,7 +115,7 @@ def test_verify_agrees_or_names_the_field_that_is_not_there(name, tmp_path):
     ],
 )
 def test_the_shipped_rules_ask_for_what_4688_does_not_have(rule_file, field):
-    found = rules.load([ROOT / f"sigma/windows/{rule_file}.yml"], ROOT / "sigma")
+    found = loading.load([ROOT / f"sigma/windows/{rule_file}.yml"], ROOT / "sigma")
     for target in TARGETS:
         with pytest.raises(Refusal, match=f"'{field}'") as raised:
             convert(found, found.emitted()[0], cells.cell(SOURCE, target))
@@ -138,7 +139,7 @@ def test_other_log_sources_are_refused():
     other = Rule(doc, "t.yml", Path("t.yml"), "t.yml", 0)
     for target in TARGETS:
         with pytest.raises(Refusal) as raised:
-            convert(rules.RuleSet([other]), other, cells.cell(SOURCE, target))
+            convert(loading.RuleSet([other]), other, cells.cell(SOURCE, target))
         assert raised.value.code in ("SC204", "SC207")
 
 
@@ -153,7 +154,7 @@ def test_each_wrong_column_makes_verify_disagree(tmp_path):
         swapped = text.replace(parent, "\0").replace(image, parent).replace("\0", image)
         fields = {name: getattr(where, name) for name in cells.Cell.__slots__}
         wrong = cells.Cell(**fields | {"pipeline": json.loads(swapped), "version": f"wrong {target}"})
-        (checked,) = verify(rules.RuleSet([one]), [wrong], tmp_path)
+        (checked,) = verify(loading.RuleSet([one]), [wrong], tmp_path)
         assert checked.status == "disagrees", target
 
 
@@ -232,7 +233,7 @@ def test_fields_are_where_the_facts_say(target):
 def test_public_rules_of_the_security_log_agree(tmp_path):
     """Every fifth; those that are refused name a field."""
     files = sorted(shared("sigmahq").rglob("win_security_*.yml"))[::5]
-    found = rules.load(files, None)
+    found = loading.load(files, None)
     states = {"agrees": 0, "refused": 0}
     for checked in verify(found, [cells.cell(SOURCE, target) for target in ("eql", "spl", "kql")], tmp_path):
         if "service: security\n" not in checked.rule.path.read_text(encoding="utf-8"):

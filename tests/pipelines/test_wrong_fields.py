@@ -11,7 +11,7 @@ from functools import cache
 import pytest
 import yaml
 
-from converter import pipelines
+from converter.pipelines import cells, prepare
 from tests.pipelines import crowdstrike_samples, wrong_fields
 from tests.pipelines.sysmon_samples import ROOT
 from tests.pipelines.wrong_fields import Mutant, mutants, noticed
@@ -124,8 +124,8 @@ SHOWN = {
 
 
 @cache
-def every(cell: str) -> tuple[pipelines.Cell, tuple[Mutant, ...]]:
-    found = pipelines.cell(*cell.split("/"))
+def every(cell: str) -> tuple[cells.Cell, tuple[Mutant, ...]]:
+    found = cells.cell(*cell.split("/"))
     return found, tuple(mutants(found))
 
 
@@ -176,13 +176,13 @@ def test_the_platforms_name_the_same_events() -> None:
 @pytest.mark.parametrize("target", ["eql", "spl", "kql"])
 def test_shown_fields(target: str) -> None:
     """The columns of a rule's `fields` that no query of it names."""
-    where = pipelines.cell("crowdstrike", target)
+    where = cells.cell("crowdstrike", target)
     shown = [("process_creation", "ParentImage"), ("registry_set", "Details")]
     shown += [("network_connection", "Image")] if target != "kql" else []
     found = {
         column
         for category, field in shown
-        for column in pipelines.map_field(crowdstrike_samples.rule(category, {"EventID": 1}), where, field)
+        for column in prepare.map_field(crowdstrike_samples.rule(category, {"EventID": 1}), where, field)
     }
     assert found <= set(SHOWN.values())
     assert len(found) == len(shown)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from converter.convert import Options
+from converter.conversion.convert import Options
 from converter.errors import SigconvError
-from converter.pipelines import PLATFORMS, Cell
-from converter.rule import Rule
-from converter.rules import RuleSet
-from converter.verify.run import verify
+from converter.pipelines.cells import PLATFORMS, Cell
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
+from converter.verify.verify import verify
 from converter.witness import defaults
 from tests.pipelines import crowdstrike_samples, defender_samples, sysmon_samples
 

@@ -21,17 +21,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from converter import pipelines
-from converter.cells import Cell
-from converter.convert import Conversion, Options, convert
+from converter.conversion.convert import Conversion, Options, convert
 from converter.errors import Refusal, SigconvError
 from converter.events import time_of
 from converter.matcher import compile_detection
 from converter.matcher.logsource import fits, identity, needs
-from converter.plan import Fidelity
-from converter.rule import Rule
-from converter.rules import RuleSet
-from converter.shapes import none as none_shape
+from converter.pipelines import cells as cells_module
+from converter.pipelines.cells import Cell
+from converter.plan.model import Fidelity
+from converter.project import stock_pipelines
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
+from converter.shapes import inferred as none_shape
 from converter.shapes import shape_for
 from converter.verify.expected import expected_marks
 from converter.verify.prepared import relaxations_of
@@ -92,10 +93,10 @@ class Days:
 
     def shaped(self, events: Sequence[Event]) -> tuple[list[Event], list[Event]]:
         """Return events as the matcher sees them here, and as they are stored."""
-        if self.cell.source == pipelines.NONE:
+        if self.cell.source == cells_module.NONE:
             seen = none_shape.view(events, self.cell.target)
             return seen, seen
-        shape = shape_for(self.cell.source, self.cell.stem, pipelines.folder())
+        shape = shape_for(self.cell.source, self.cell.stem, stock_pipelines.folder())
         stored = [shape.store(event, number).doc for number, event in enumerate(shape.history(events))]
         return [shape.view(event) for event in events], stored
 
@@ -195,13 +196,13 @@ def run(names: Sequence[str], some: Sequence[Kind], match: str = "") -> Iterator
     for cell in cells():
         if name_of(cell) not in names:
             continue
-        days = Days(cell, some if cell.source != pipelines.NONE else some[::10])
+        days = Days(cell, some if cell.source != cells_module.NONE else some[::10])
         for name, rules, rule in every_rule():
-            if match not in name or (cell.source == pipelines.NONE and name in seen):
+            if match not in name or (cell.source == cells_module.NONE and name in seen):
                 continue
             found = measured(days, rules, rule, name)
             if found is not None:
-                if cell.source == pipelines.NONE:
+                if cell.source == cells_module.NONE:
                     seen.add(name)
                 yield found
 
@@ -216,7 +217,7 @@ def every_rule() -> Iterator[tuple[str, RuleSet, Rule]]:
 
 def judged(found: Iterable[Measured]) -> list[Measured]:
     """Return forms without a bound that are given by default; what `none` looks at, its user says."""
-    return [one for one in found if one.beyond and one.given and not one.cell.startswith(pipelines.NONE)]
+    return [one for one in found if one.beyond and one.given and not one.cell.startswith(cells_module.NONE)]
 
 
 def numbers(found: Sequence[Measured], some: Sequence[Kind]) -> dict[str, Any]:
@@ -258,7 +259,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = []
     for one in run(names, some, given.match):
         found.append(one)
-        if one.beyond and not one.cell.startswith(pipelines.NONE):
+        if one.beyond and not one.cell.startswith(cells_module.NONE):
             how = "by default" if one.given else "refused by default"
             print(
                 f"{one.cell} {one.rule} ({one.level}): {one.raised} alerts, {one.meant} meant, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from converter import pipelines
+from converter.pipelines import cells
 
 _HEAD = """\
 # What broader queries raise on ordinary days
@@ -33,8 +33,8 @@ so they count for the ratio alone.
 
 ## Decisions
 
-A reason of a label carries the decision (`Reason.unbounded` in `converter/plan.py`), by form and never by the
-rule's name:
+A reason of a label carries the decision (`Reason.unbounded` in `converter/plan/model.py`), by form and never
+by the rule's name:
 
 - **Inner correlations not checked** (threshold rules of Elastic): refused for all rules. Of "a file that was
   created runs" any created file and any program are left; three hosts on which `explorer.exe` starts would be
@@ -75,7 +75,7 @@ and not by those for Windows alone:
 def render(numbers: Mapping[str, Any]) -> str:
     """Return the page of what was measured."""
     rows = numbers["forms"]
-    none = [one for one in rows if one["cell"].startswith(pipelines.NONE)]
+    none = [one for one in rows if one["cell"].startswith(cells.NONE)]
     parts = [_HEAD.format(events=numbers["events"], benign=numbers["benign"])]
     parts += [*_table([one for one in rows if one not in none]), "", *_beyond(rows), _NONE]
     beyond = sum(len(one["beyond"]) for one in none)
@@ -95,7 +95,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def _beyond(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield "Rules for which a form has no bound:\n"
     for one in rows:
-        if not one["cell"].startswith(pipelines.NONE):
+        if not one["cell"].startswith(cells.NONE):
             given = "given" if one["default"] else "refused"
             yield from (
                 f"- {rule} in {one['cell']}: {one['form']}, {given} by default" for rule in one["beyond"]

@@ -1,4 +1,4 @@
-"""Rules in cells with settings of their own (`converter.settings`): indexes, tables, macros; for `pinned`.
+"""Rules in cells with settings of their own: indexes, tables, macros; for `pinned`.
 
 Some have no settings: correlations whose rules were written for one line of a backend.
 
@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from converter import pipelines, settings
-from converter.rule import Rule
-from converter.rules import RuleSet
+from converter.pipelines import cells
+from converter.project import source_settings
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
 
 _PLATFORMS = {"eql": "elastic", "lucene": "elastic", "spl": "splunk", "kql": "kusto"}
 _EVENTS = "XmlWinEventLog:Microsoft-Windows"
@@ -62,7 +63,7 @@ def tokens(language: str) -> Iterator[str]:
             yield f"configured/{name}"
 
 
-def rules(token: str, language: str) -> tuple[RuleSet, Rule, pipelines.Cell]:
+def rules(token: str, language: str) -> tuple[RuleSet, Rule, cells.Cell]:
     """Return the rules loaded, the one that is converted, and its cell."""
     source, platform, table, events, correlation = CASES[token.partition("/")[2]]
     docs: list[dict[str, Any]] = [
@@ -78,5 +79,5 @@ def rules(token: str, language: str) -> tuple[RuleSet, Rule, pipelines.Cell]:
         named = {"rules": [doc["name"] for doc in docs]}
         docs.append({"title": "correlation", "name": "t", "correlation": correlation | named})
     found = [Rule(doc, "t.yml", Path("t.yml"), "t.yml", number) for number, doc in enumerate(docs)]
-    where = pipelines.cell(source, language, settings=settings.read(table, platform, source, "t.toml"))
+    where = cells.cell(source, language, settings=source_settings.read(table, platform, source, "t.toml"))
     return RuleSet(found), found[-1], where

@@ -21,17 +21,19 @@ from re import search, sub
 
 import yaml
 
-from converter import config, pipelines, rules
-from converter.convert import Conversion, Options, convert
+from converter.conversion.convert import Conversion, Options, convert
 from converter.errors import SigconvError
-from converter.plan import Fidelity
-from converter.rule import Rule
-from converter.rules import RuleSet
+from converter.pipelines import cells as cells_module
+from converter.plan.model import Fidelity
+from converter.project import config
+from converter.rules import loading
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
 from tests.support import ROOT, SHARED
 
 TWELVE = ("sysmon", "defender", "crowdstrike")
 """The sources of the twelve cells."""
-SOURCES = (*TWELVE, "windows-security", pipelines.NONE)
+SOURCES = (*TWELVE, "windows-security", cells_module.NONE)
 TARGETS = ("eql", "lucene", "spl", "kql")
 REASONS = Path(__file__).parent / "coverage_reasons.yml"
 CONVERTED = ("exact", "assumed", "broader", "narrower")
@@ -69,7 +71,7 @@ class Reason:
 @cache
 def public() -> RuleSet:
     """Return the rules of every product."""
-    return rules.load([SHARED / "sigmahq"])
+    return loading.load([SHARED / "sigmahq"])
 
 
 @cache
@@ -99,8 +101,8 @@ def outcomes(part: slice, sources: Sequence[str] = SOURCES) -> list[Outcome]:
     """Convert some of the rules for all cells of the sources."""
     found = []
     for source in sources:
-        among, kind = (public(), product) if source == pipelines.NONE else (corpus(), category)
-        cells = [pipelines.cell(source, target) for target in TARGETS]
+        among, kind = (public(), product) if source == cells_module.NONE else (corpus(), category)
+        cells = [cells_module.cell(source, target) for target in TARGETS]
         for rule in among.rules[part]:
             for cell in cells:
                 try:
@@ -195,11 +197,11 @@ class Shipped:
 def shipped() -> list[Shipped]:
     """Convert the project's own rules for all cells, as `sigconv build` does."""
     found = []
-    own = rules.load([ROOT / "sigma"])
+    own = loading.load([ROOT / "sigma"])
     accepted = config.load(ROOT / "pyproject.toml").accepted
     for source in TWELVE:
         for target in TARGETS:
-            cell = pipelines.cell(source, target)
+            cell = cells_module.cell(source, target)
             for rule in own.emitted():
                 try:
                     made = str(convert(own, rule, cell).fidelity)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from converter import pipelines
-from converter.cells import Cell
-from converter.convert import Options, convert
+from converter.conversion.convert import Options, convert
 from converter.errors import SigconvError
-from converter.rule import Rule
-from converter.rules import RuleSet
+from converter.pipelines import cells as cells_module
+from converter.pipelines.cells import Cell
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
 
 _NOT_SELECTIONS = ("condition", "timeframe")
 
@@ -61,7 +61,7 @@ def cover(rules: RuleSet) -> list[Rule]:
 
     Each step takes the rule that brings most; of several the first.
     """
-    probes = [pipelines.cell(source, "spl") for source in pipelines.sources()]
+    probes = [cells_module.cell(source, "spl") for source in cells_module.sources()]
     given = [(rule, features(rule)) for rule in rules.emitted() if rule.kind == "rule"]
     missing = set().union(*(some for _, some in given))
     found: list[Rule] = []

@@ -28,13 +28,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from time import monotonic
 
-from converter import pipelines, rules
-from converter.cells import Cell
-from converter.convert import Options
+from converter.conversion.convert import Options
 from converter.errors import SigconvError
-from converter.rule import Rule
-from converter.rules import RuleSet
-from converter.verify.run import verify_rule
+from converter.pipelines import cells as cells_module
+from converter.pipelines.cells import Cell
+from converter.rules import loading
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
+from converter.verify.verify import verify_rule
 from tests.proof.proven import Proven
 from tests.support import ROOT, SHARED
 
@@ -95,7 +96,7 @@ def cells() -> tuple[Cell, ...]:
     for source in SOURCES:
         for target in TARGETS:
             found += [
-                pipelines.cell(source, target, one) for one in ("", *pipelines.variants(source, target))
+                cells_module.cell(source, target, one) for one in ("", *cells_module.variants(source, target))
             ]
     return tuple(found)
 
@@ -110,7 +111,7 @@ def folders() -> list[Path]:
 @cache
 def ruleset(folder: str) -> RuleSet:
     """Return the rules of a folder that load; those with an error are no matter of queries."""
-    return rules.load([Path(folder)])
+    return loading.load([Path(folder)])
 
 
 @cache

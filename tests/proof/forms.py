@@ -12,9 +12,9 @@ from typing import Any
 from converter.backends import backend_for
 from converter.engines import engine_for
 from converter.errors import EngineError, Refusal
-from converter.fidelity import combine
-from converter.plan import BaseRule, Draft, Fidelity
-from converter.shapes import none as none_shape
+from converter.plan.fidelity import combine
+from converter.plan.model import BaseRule, Draft, Fidelity
+from converter.shapes import inferred as none_shape
 from tests.language_expected import selects
 from tests.language_table import Case, cases
 from tests.proof.judged import label_lines

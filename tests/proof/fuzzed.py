@@ -20,8 +20,8 @@ from converter.backends import backend_for
 from converter.engines import engine_for
 from converter.errors import EngineError, Refusal
 from converter.matcher import compile_detection
-from converter.plan import BaseRule, Draft
-from converter.shapes import none as none_shape
+from converter.plan.model import BaseRule, Draft
+from converter.shapes import inferred as none_shape
 from tests.proof.judged import disagreement, label_lines
 from tests.support import none_base
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from converter.fidelity import combine
-from converter.plan import Draft
+from converter.plan.fidelity import combine
+from converter.plan.model import Draft
 
 
 def label_lines(drafts: Sequence[Draft]) -> list[str]:

@@ -12,16 +12,16 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from converter.cells import Cell
-from converter.columns import Column
-from converter.convert import Conversion, Options, convert
+from converter.conversion.convert import Conversion, Options, convert
 from converter.engines import engine_for
 from converter.errors import EngineError
 from converter.matcher import Matcher
-from converter.plan import CorrelationPlan, Fidelity
-from converter.rule import Rule
-from converter.rules import RuleSet
-from converter.shapes import none as none_shape
+from converter.pipelines.cells import Cell
+from converter.plan.columns import Column
+from converter.plan.model import CorrelationPlan, Fidelity
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
+from converter.shapes import inferred as none_shape
 from converter.verify.alerts import alerts_of
 from converter.verify.judge import Mark, Verdict
 

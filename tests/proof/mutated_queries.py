@@ -22,16 +22,17 @@ from multiprocessing import get_context
 from pathlib import Path
 from time import monotonic
 
-from converter import pipelines, rules
-from converter.convert import Conversion, Emitted, Options, convert
+from converter.conversion.convert import Conversion, Emitted, Options, convert
 from converter.engines import engine_for
 from converter.errors import SigconvError
-from converter.rule import Rule
-from converter.rules import RuleSet
+from converter.pipelines import cells as cells_module
+from converter.rules import loading
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
 from converter.verify.judge import Verdict
 from converter.verify.prepared import Prepared
-from converter.verify.run import Stream, streams_of
 from converter.verify.stored import StoredStreams, tables_of
+from converter.verify.verify import Stream, streams_of
 from tests.proof import changed_queries_page as page
 from tests.proof.changed_queries_page import Outcome
 from tests.proof.query_changes import Change, chosen
@@ -60,7 +61,7 @@ class Task:
 @cache
 def ruleset(folder: str) -> RuleSet:
     """Return the rules of a folder."""
-    return rules.load([Path(folder)], Path(folder))
+    return loading.load([Path(folder)], Path(folder))
 
 
 @cache
@@ -102,7 +103,7 @@ def tasks(count: int, each: int, cells: Sequence[tuple[str, str]]) -> list[Task]
 
 
 def _converted(folder: str, position: int, cell: tuple[str, str]) -> Conversion:
-    one = pipelines.cell(*cell)
+    one = cells_module.cell(*cell)
     return convert(ruleset(folder), emitted(folder)[position], one.proof or one, _OPTIONS)
 
 

@@ -15,15 +15,17 @@ from typing import Any
 
 from sigma.exceptions import SigmaError
 
-from converter import convert as conversion
-from converter import fidelity, pipelines, rules
-from converter.convert import Options
+from converter.conversion import convert as conversion
+from converter.conversion.convert import Options
 from converter.errors import Refusal, SigconvError
-from converter.filters import apply
-from converter.pipelines import Cell
-from converter.plan import BaseRule, CorrelationPlan, Draft, Fidelity
-from converter.rule import Rule
-from converter.rules import RuleSet
+from converter.pipelines import cells
+from converter.pipelines.cells import Cell
+from converter.plan import fidelity
+from converter.plan.model import BaseRule, CorrelationPlan, Draft, Fidelity
+from converter.rules import loading
+from converter.rules.filters import apply
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
 from tests.language_expected import runnable
 from tests.language_table import Case, cases
 from tests.proof import configured, keyed, pinned, sourced
@@ -31,7 +33,7 @@ from tests.proof.stream_cells import stream_cell
 from tests.proof.stream_rules import Chain
 from tests.support import ROOT, SHARED, none_base
 
-ALL_SOURCES = (pipelines.NONE, "sysmon", "defender", "crowdstrike")
+ALL_SOURCES = (cells.NONE, "sysmon", "defender", "crowdstrike")
 _ANY = Options("any")
 
 
@@ -68,9 +70,9 @@ def wide_units(language: str, sources: Iterable[str] = ALL_SOURCES) -> Iterator[
     for case in cases():
         if runnable(case, language):
             yield _table_unit(case, language, "other")
-    public = rules.load([SHARED / "sigmahq"])
+    public = loading.load([SHARED / "sigmahq"])
     for source in sources:
-        cell = pipelines.cell(source, language)
+        cell = cells.cell(source, language)
         for rule in public.emitted():
             yield from _plan_unit(f"public/{source}/{rule.relative}", language, public, rule, cell)
 
@@ -99,7 +101,7 @@ def _table_unit(case: Case, language: str, kind: str) -> Unit:
 
 @cache
 def _shipped_rules() -> RuleSet:
-    return rules.load([ROOT / "sigma"])
+    return loading.load([ROOT / "sigma"])
 
 
 def _shipped(language: str) -> list[Unit]:
@@ -107,7 +109,7 @@ def _shipped(language: str) -> list[Unit]:
     wanted = {(entry["rule"], entry["source"]) for entry in entries if entry["target"] == language}
     found = []
     for source in sorted({source for _, source in wanted}):
-        cell = pipelines.cell(source, language)
+        cell = cells.cell(source, language)
         for rule in _shipped_rules().emitted():
             found += _plan_unit(f"shipped/{source}/{rule.relative}", language, _shipped_rules(), rule, cell)
     return found

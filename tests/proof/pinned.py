@@ -22,13 +22,13 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from converter.cells import Cell
-from converter.convert import Conversion, Options, convert
+from converter.conversion.convert import Conversion, Options, convert
 from converter.errors import Refusal
-from converter.plan import Draft
-from converter.rule import Rule
-from converter.rules import RuleSet
-from converter.verify.run import verify_rule
+from converter.pipelines.cells import Cell
+from converter.plan.model import Draft
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
+from converter.verify.verify import verify_rule
 from tests.proof import configured, forms, fuzzed, keyed, sourced, table, typed
 from tests.proof.stream_cells import LANGUAGES
 from tests.proof.stream_rules import TYPES, Chain, random_chain

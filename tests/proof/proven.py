@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import converter
-from converter.convert import Conversion, Options
-from converter.plan import Fidelity
-from converter.rules import RuleSet
+from converter.conversion.convert import Conversion, Options
+from converter.plan.model import Fidelity
+from converter.rules.loading import RuleSet
 from converter.verify.prepared import relaxations_of
-from converter.verify.run import Checked, Stream, check, unproven
 from converter.verify.stored import StoredStreams
+from converter.verify.verify import Checked, Stream, check, unproven
 from tests.support import ROOT
 
 KEPT = ROOT / ".sigconv-proof"

@@ -34,18 +34,20 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from converter import pipelines
-from converter.cells import Cell
-from converter.convert import Conversion, Options, convert
+from converter.conversion.convert import Conversion, Options, convert
 from converter.engines import engine_for
 from converter.engines.base import Session, Stored
 from converter.errors import Refusal, SigconvError
 from converter.events import flatten
 from converter.matcher import compile_detection
 from converter.matcher.logsource import fits, identity, needs
-from converter.rule import Rule
-from converter.rules import RuleSet
-from converter.shapes import shape_for, splunk_extraction
+from converter.pipelines import cells as cells_module
+from converter.pipelines.cells import Cell
+from converter.project import stock_pipelines
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
+from converter.shapes import shape_for
+from converter.shapes.windows import splunk_extraction
 from converter.verify.alerts import alerts_of
 from converter.verify.prepared import relaxations_of
 from converter.verify.relaxations import Situation, relaxed
@@ -123,7 +125,7 @@ class Loaded:
     def __init__(self, cell: Cell, raw: Sequence[Event]) -> None:
         """Store them."""
         self.cell = cell
-        shape = shape_for(cell.source, cell.stem, pipelines.folder())
+        shape = shape_for(cell.source, cell.stem, stock_pipelines.folder())
         self.views = [shape.view(event) for event in raw]
         self.stored = [shape.store(event, number) for number, event in enumerate(shape.history(raw))]
         self._places: dict[tuple[str, str, str, str], list[int]] = defaultdict(list)
@@ -315,7 +317,7 @@ def run(
 def main(arguments: Sequence[str]) -> int:
     """Run what is asked for."""
     parser = ArgumentParser(prog="python -m tests.proof.real_events", description=__doc__)
-    stored = [source for source in SOURCES if source != pipelines.NONE]
+    stored = [source for source in SOURCES if source != cells_module.NONE]
     parser.add_argument("-s", "--source", action="append", choices=stored)
     parser.add_argument("-t", "--target", action="append", choices=TARGETS)
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only each Nth rule")

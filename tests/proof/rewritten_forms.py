@@ -21,18 +21,19 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from converter import cells, listing
-from converter.cells import Cell
-from converter.convert import Options, convert
+from converter.conversion import listing
+from converter.conversion.convert import Options, convert
 from converter.engines import engine_for
 from converter.errors import Refusal, SigconvError
 from converter.matcher import compile_detection, is_candidate
-from converter.plan import Fidelity
-from converter.rule import Rule
-from converter.rules import RuleSet
+from converter.pipelines import cells
+from converter.pipelines.cells import Cell
+from converter.plan.model import Fidelity
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
 from converter.shapes import shape_for
 from converter.witness import defaults
-from converter.witness.kinds import consistent
+from converter.witness.sysmon_kinds import consistent
 from tests.proof.ordinary import ORDINARY, SUBJECTS
 
 SOURCES = ("crowdstrike", "defender", "sysmon")

@@ -153,7 +153,7 @@ REASONS: tuple[tuple[str, str, Callable[[Change], bool]], ...] = (
     ),
     (
         "kql",
-        "the log writes quotes and apostrophes as they are: `converter/shapes/windows_xml.py`",
+        "the log writes quotes and apostrophes as they are: `converter/shapes/windows/record_xml.py`",
         _matches("function", r"&(?:[quotaps]*\[[^\]]* -> [^\]]*\])(?:[quotaps]*);"),
     ),
     (

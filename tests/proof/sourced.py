@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from converter import pipelines
-from converter.rule import Rule
-from converter.rules import RuleSet
+from converter.pipelines import cells
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
 from tests.proof.coverage import TWELVE
 
 RULES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -64,7 +64,7 @@ def tokens() -> Iterator[str]:
             yield f"sourced/{source}/{name}"
 
 
-def rules(token: str, language: str) -> tuple[RuleSet, Rule, pipelines.Cell]:
+def rules(token: str, language: str) -> tuple[RuleSet, Rule, cells.Cell]:
     """Return the rule loaded, and its cell."""
     _, source, name = token.split("/")
     category, detection = RULES[name]
@@ -75,4 +75,4 @@ def rules(token: str, language: str) -> tuple[RuleSet, Rule, pipelines.Cell]:
         "detection": detection,
     }
     rule = Rule(doc, "t.yml", Path("t.yml"), "t.yml", 0)
-    return RuleSet([rule]), rule, pipelines.cell(source, language)
+    return RuleSet([rule]), rule, cells.cell(source, language)

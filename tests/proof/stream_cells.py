@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from converter.cells import Cell
-from converter.columns import Column
 from converter.engines.base import Stored
+from converter.pipelines.cells import Cell
+from converter.plan.columns import Column
 
 LANGUAGES = ("kql", "spl", "eql", "lucene")
 TABLES = ("one", "two", "three")

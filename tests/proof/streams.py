@@ -19,15 +19,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from converter.convert import Conversion, Options, convert
+from converter.conversion.convert import Conversion, Options, convert
 from converter.engines import engine_for
 from converter.engines.base import Result
 from converter.errors import Refusal
-from converter.filters import apply
 from converter.matcher import Matcher
-from converter.plan import CorrelationPlan, Fidelity
-from converter.rule import Rule
-from converter.rules import RuleSet
+from converter.plan.model import CorrelationPlan, Fidelity
+from converter.rules.filters import apply
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
 from converter.verify.alerts import alerts_of
 from converter.verify.judge import Mark, Verdict
 from tests.proof.stream_cells import LANGUAGES, store, stream_cell, tables, view

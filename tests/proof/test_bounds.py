@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from converter import pipelines
-from converter.rule import Rule
-from converter.rules import RuleSet
+from converter.pipelines import cells as cells_module
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
 from tests.proof import bounds, bounds_page, everything
 from tests.proof.bounds import Measured
 from tests.proof.logs import Kind, kinds, plain, windows_logs
@@ -31,7 +31,7 @@ def measured(value: str, level: str) -> Measured:
     logsource = {"product": "windows", "category": "ps_script"}
     doc = {"title": "t", "name": "t", "level": level, "logsource": logsource, "detection": detection}
     rule = Rule(doc, "t.yml", Path("t.yml"), "t.yml", 0)
-    days = bounds.Days(pipelines.cell("crowdstrike", "lucene"), small())
+    days = bounds.Days(cells_module.cell("crowdstrike", "lucene"), small())
     found = bounds.measured(days, RuleSet([rule]), rule, "t.yml")
     assert found is not None
     return found

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from converter import pipelines, rules
-from converter.convert import Options, convert
-from converter.rule import Rule
-from converter.rules import RuleSet
-from converter.verify.run import streams_of, verify_rule
+from converter.conversion.convert import Options, convert
+from converter.pipelines import cells as cells_module
+from converter.rules import loading
+from converter.rules.loading import RuleSet
+from converter.rules.rule import Rule
 from converter.verify.stored import StoredStreams
+from converter.verify.verify import streams_of, verify_rule
 from tests.proof import covering, everything, real_events
 from tests.proof.proven import Proven
 from tests.support import ROOT, SHARED, shared
@@ -71,7 +72,7 @@ def test_a_sample_agrees() -> None:
 @pytest.mark.parametrize("language", ["eql", "lucene", "spl", "kql"])
 def test_a_sample_selects_the_same_real_events(language: str) -> None:
     rules = public()
-    cells = [one for one in everything.cells() if one.target == language and one.source != pipelines.NONE]
+    cells = [one for one in everything.cells() if one.target == language and one.source != cells_module.NONE]
     loaded = {id(cell): real_events.Loaded(cell, events()) for cell in cells}
     found = [
         real_events.outcome(loaded[id(cell)], rules, rule, rule.relative)
@@ -97,15 +98,15 @@ def test_every_rule_in_every_cell_agrees() -> None:
 @pytest.mark.proof
 def test_every_rule_selects_the_same_real_events() -> None:
     shared("corpus")
-    names = [everything.name_of(one) for one in everything.cells() if one.source != pipelines.NONE]
+    names = [everything.name_of(one) for one in everything.cells() if one.source != cells_module.NONE]
     assert [one for one in real_events.run(names) if one.status in ("differs", "error")] == []
 
 
 def test_what_is_proven_is_not_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as the query is the same; a line that was cut off counts for nothing."""
-    found = rules.load([ROOT / "sigma"])
+    found = loading.load([ROOT / "sigma"])
     rule = next(one for one in found.emitted() if one.kind == "rule")
-    conversion = convert(found, rule, pipelines.cell("sysmon", "spl"), Options("any"))
+    conversion = convert(found, rule, cells_module.cell("sysmon", "spl"), Options("any"))
     streams = streams_of(found, rule, ROOT / "tests" / "rules")
     first = Proven(tmp_path).check(found, conversion, streams, Options("any"), StoredStreams())
     assert first.status == "agrees"

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from converter import pipelines, rules
-from converter.convert import Options, convert
-from converter.verify.run import streams_of
+from converter.conversion.convert import Options, convert
+from converter.pipelines import cells
+from converter.rules import loading
+from converter.verify.verify import streams_of
 from tests.proof import changed_queries_page as page
 from tests.proof import mutated_queries
 from tests.proof.alternatives import alternatives_at, covers
@@ -143,9 +144,9 @@ def test_lucene_and_between_two_others_may_be_or() -> None:
 def test_each_change_of_a_small_rule_is_noticed(tmp_path: Path, language: str) -> None:
     file = tmp_path / "r.yml"
     file.write_text(RULE, encoding="utf-8")
-    found = rules.load([file], tmp_path)
+    found = loading.load([file], tmp_path)
     (rule,) = found.emitted()
-    cell = pipelines.cell("sysmon", language)
+    cell = cells.cell("sysmon", language)
     conversion = convert(found, rule, cell, Options("broader"))
     judge = mutated_queries.Judge(
         found, conversion, streams_of(found, rule, tmp_path / "tests", Options("broader"))

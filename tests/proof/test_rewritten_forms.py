@@ -2,7 +2,7 @@
 
 import pytest
 
-from converter import cells
+from converter.pipelines import cells
 from tests.proof.rewritten_forms import SOURCES, TARGETS, outcome, outcomes, rewritten, sample
 
 CELLS = [

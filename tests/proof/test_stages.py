@@ -18,10 +18,10 @@ import pytest
 
 pytest.importorskip("jpype", reason="the engines need sigconv[verify]")
 
-from converter.convert import Conversion
+from converter.conversion.convert import Conversion
 from converter.engines import engine_for
 from converter.errors import EngineError
-from converter.plan import CorrelationPlan
+from converter.plan.model import CorrelationPlan
 from converter.verify.alerts import alerts_of
 from converter.verify.judge import Verdict
 from tests.proof.stream_cells import LANGUAGES, store, tables

@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("jpype", reason="the engines need sigconv[verify]")
 
-from converter.convert import Conversion
+from converter.conversion.convert import Conversion
 from converter.errors import Refusal
 from tests.proof.stream_cells import LANGUAGES
 from tests.proof.stream_rules import TYPES, random_chain

@@ -14,14 +14,14 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from converter.backends import backend_for
-from converter.columns import Column
 from converter.engines import engine_for
 from converter.engines.base import Session, Stored
 from converter.errors import EngineError, Refusal
-from converter.inference import infer_columns
 from converter.matcher import compile_detection
-from converter.plan import BaseRule, Draft
-from converter.shapes import none as none_shape
+from converter.pipelines.inferred_columns import infer_columns
+from converter.plan.columns import Column
+from converter.plan.model import BaseRule, Draft
+from converter.shapes import inferred as none_shape
 from tests.proof.judged import disagreement, label_lines
 from tests.proof.typed_patterns import TEXTS
 from tests.proof.typed_rules import DETECTIONS, NOT_STORABLE, OPERATIONS, VALUES, WIDTHS, WORLDS

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from converter.columns import Column
+from converter.plan.columns import Column
 from tests.proof.typed_patterns import PATTERNS
 
 _TEXTS = (

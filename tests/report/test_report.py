@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from converter import rules as loader
 from converter.cli import main
-from converter.pipelines import cell
+from converter.pipelines.cells import cell
 from converter.report import model, navigator, page
 from converter.report.highlight import highlight
+from converter.rules import loading as loader
 from tests.report import project
 from tests.support import ROOT
 

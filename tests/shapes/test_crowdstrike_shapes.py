@@ -9,14 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from converter.pipelines import cell
-from converter.shapes import (
-    crowdstrike_elastic,
-    crowdstrike_events,
-    crowdstrike_sentinel,
-    crowdstrike_splunk,
-    shape_for,
-)
+from converter.pipelines.cells import cell
+from converter.shapes import shape_for
+from converter.shapes.crowdstrike import elastic, sensor, sentinel, splunk
 from tests.support import ROOT, shared
 
 PAIRS = yaml.safe_load((Path(__file__).parent / "data" / "crowdstrike_elastic.yml").read_text())
@@ -39,7 +34,7 @@ TIME = 1714979289123
 
 @pytest.mark.parametrize("pair", PAIRS, ids=[pair["source"] for pair in PAIRS])
 def test_a_published_event_becomes_its_document(pair):
-    doc = crowdstrike_elastic.document(pair["raw"])
+    doc = elastic.document(pair["raw"])
     assert {name: doc.get(name) for name in pair["stored"]} == pair["stored"]
     assert [name for name in pair["absent"] if name in doc] == []
 
@@ -97,7 +92,7 @@ def test_every_mapped_column_is_in_a_published_document_or_of_a_named_processor(
 
 
 def test_the_event_of_a_new_process():
-    made = crowdstrike_events.event_of(PROCESS)
+    made = sensor.event_of(PROCESS)
     assert made["event_simpleName"] == "ProcessRollup2"
     assert made["ImageFileName"] == r"\Device\HarddiskVolume3\Windows\System32\Notepad.exe"
     assert (made["ParentBaseFileName"], made["UserSid"]) == ("Explorer.EXE", "S-1-5-18")
@@ -119,7 +114,7 @@ def test_the_event_of_a_new_process():
     ],
 )
 def test_paths(sysmon, kernel):
-    assert crowdstrike_events.path(sysmon) == kernel
+    assert sensor.path(sysmon) == kernel
 
 
 @pytest.mark.parametrize(
@@ -136,19 +131,19 @@ def test_paths(sysmon, kernel):
 )
 def test_what_fdr_cannot_tell_apart_is_one_record(written, seen):
     for name in ("Image", "TargetFilename", "ImageLoaded"):
-        assert crowdstrike_events.plausible({"EventID": 1, name: written})[name] == seen
+        assert sensor.plausible({"EventID": 1, name: written})[name] == seen
 
 
 def test_an_accepted_connections_local_end_is_its_destination():
     ends = {"SourceIp": "10.0.0.9", "SourcePort": 5, "DestinationIp": "10.0.0.1", "DestinationPort": 445}
-    made = crowdstrike_events.event_of({"EventID": 3, "Initiated": "false"} | ends)
+    made = sensor.event_of({"EventID": 3, "Initiated": "false"} | ends)
     assert (made["event_simpleName"], made["ConnectionDirection"]) == ("NetworkReceiveAcceptIP4", "1")
     assert (made["LocalAddressIP4"], made["LocalPort"], made["RemoteAddressIP4"]) == (
         "10.0.0.1",
         "445",
         "10.0.0.9",
     )
-    doc = crowdstrike_elastic.document(made)
+    doc = elastic.document(made)
     assert (doc["source.ip"], doc["destination.ip"], doc["destination.port"]) == ("10.0.0.9", "10.0.0.1", 445)
     assert doc["network.direction"] == "inbound"
 
@@ -166,7 +161,7 @@ def test_an_accepted_connections_local_end_is_its_destination():
     ],
 )
 def test_registry_values(sysmon, key, value):
-    made = crowdstrike_events.event_of({"EventID": 13, "EventType": "SetValue", "TargetObject": sysmon})
+    made = sensor.event_of({"EventID": 13, "EventType": "SetValue", "TargetObject": sysmon})
     assert (made["RegObjectName"], made["RegValueName"], made["RegOperationType"]) == (key, value, "1")
 
 
@@ -182,7 +177,7 @@ def test_registry_values(sysmon, key, value):
 )
 def test_registry_data(sysmon, kept):
     event = {"EventID": 13, "EventType": "SetValue", "TargetObject": r"HKLM\A\B", "Details": sysmon}
-    made = crowdstrike_events.event_of(event)
+    made = sensor.event_of(event)
     assert kept.items() <= made.items()
 
 
@@ -198,7 +193,7 @@ def test_sentinel_has_typed_columns_and_a_table_for_each_kind():
         "DestinationPort": 445,
         "Image": r"C:\x.exe",
     }
-    table, row = crowdstrike_sentinel.row(crowdstrike_events.event_of(ports))
+    table, row = sentinel.row(sensor.event_of(ports))
     assert (table, row["RemotePort"]) == ("CrowdStrike_Network_Events_CL", 445)
     assert "ContextBaseFileName" not in row  # The table has no such column.
 
@@ -227,7 +222,7 @@ def test_what_fdr_does_not_report_is_no_event_of_a_category():
         {"EventID": 1, "Provider_Name": "Other", "Channel": "Security"},
         {"EventID": 17, "PipeName": r"\x"},
     ):
-        assert crowdstrike_events.event_of(raw)["event_simpleName"] == crowdstrike_events.OTHER
+        assert sensor.event_of(raw)["event_simpleName"] == sensor.OTHER
 
 
 @pytest.mark.shared
@@ -242,17 +237,14 @@ def test_public_fdr_lines_have_the_properties_that_our_events_have():
     starts = [line for line in starts if line.get("event_platform") == "Win" and "ImageFileName" in line]
     assert len(starts) >= 5
     held = set().union(*starts)
-    made = set(crowdstrike_events.event_of(PROCESS))
+    made = set(sensor.event_of(PROCESS))
     assert made - held - {"cid", "name", "ContextTimeStamp"} == set()
     for line in starts:
         assert line["ImageFileName"].startswith("\\Device\\HarddiskVolume")
         assert "\\" not in line["ParentBaseFileName"]
-        doc = crowdstrike_elastic.document({**line, "timestamp": "1682368414719"})
+        doc = elastic.document({**line, "timestamp": "1682368414719"})
         assert doc["process.executable"] == line["ImageFileName"]
         assert doc["process.parent.name"] == line["ParentBaseFileName"]
-        table, row = crowdstrike_sentinel.row({**line, "timestamp": "1682368414719"})
+        table, row = sentinel.row({**line, "timestamp": "1682368414719"})
         assert (table, row["ImageFileName"]) == ("CrowdStrike_Process_Events_CL", line["ImageFileName"])
-        assert (
-            crowdstrike_splunk.fields({**line, "timestamp": "1682368414719"})["CommandLine"]
-            == line["CommandLine"]
-        )
+        assert splunk.fields({**line, "timestamp": "1682368414719"})["CommandLine"] == line["CommandLine"]

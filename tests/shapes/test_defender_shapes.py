@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from converter import assumptions
-from converter.pipelines import cell
-from converter.shapes import defender_elastic, defender_rows, shape_for
+from converter.pipelines import assumptions
+from converter.pipelines.cells import cell
+from converter.shapes import shape_for
+from converter.shapes.defender import elastic
+from converter.shapes.defender import rows as defender_rows
 from tests.support import ROOT
 
 PAIRS = yaml.safe_load((Path(__file__).parent / "data" / "defender_elastic.yml").read_text())
@@ -20,7 +22,7 @@ GUID = "{FA4A0DE6-E8A8-5D2F-0000-001094619900}"
 
 @pytest.mark.parametrize("pair", PAIRS, ids=[pair["source"] for pair in PAIRS])
 def test_a_published_record_becomes_its_document(pair):
-    doc = defender_elastic.document(pair["category"], pair["properties"])
+    doc = elastic.document(pair["category"], pair["properties"])
     wanted = pair["stored"] | pair["later"]
     assert {name: doc.get(name) for name in wanted} == wanted
     assert [name for name in pair["absent"] if name in doc] == []
@@ -74,26 +76,26 @@ def test_an_api_call_and_a_driver_join_folder_and_file():
         "FileName": "lsass.exe",
     }
     more = json.dumps({"DesiredAccess": 5136})
-    doc = defender_elastic.document("AdvancedHunting-DeviceEvents", given | {"AdditionalFields": more})
+    doc = elastic.document("AdvancedHunting-DeviceEvents", given | {"AdditionalFields": more})
     assert doc["Target.process.executable"] == r"C:\Windows\System32\lsass.exe"
     assert doc["process.Ext.api.parameters.desired_access_numeric"] == 5136
     assert (doc["event.category"], doc["event.action"]) == (["api"], "openprocessapicall")
     assert "process.executable" not in doc
-    doc = defender_elastic.document("AdvancedHunting-DeviceEvents", given | {"ActionType": "DriverLoad"})
+    doc = elastic.document("AdvancedHunting-DeviceEvents", given | {"ActionType": "DriverLoad"})
     assert (doc["dll.path"], doc["event.action"]) == (r"C:\Windows\System32\lsass.exe", "load")
 
 
 def test_a_dns_query_seen_on_the_network():
     more = {"direction": "Out", "query": "host.example", "rcode_name": "NOERROR"}
     given = {"ActionType": "DnsConnectionInspected", "AdditionalFields": more, "Protocol": "Udp"}
-    doc = defender_elastic.document("AdvancedHunting-DeviceNetworkEvents", given)
+    doc = elastic.document("AdvancedHunting-DeviceNetworkEvents", given)
     assert (doc["dns.question.name"], doc["network.protocol"]) == ("host.example", "dns")
 
 
 def test_only_value_changes_have_a_registry_path():
     key = r"HKEY_LOCAL_MACHINE\SOFTWARE\A"
     of = "AdvancedHunting-DeviceRegistryEvents"
-    created = defender_elastic.document(of, {"ActionType": "RegistryKeyCreated", "RegistryKey": key})
+    created = elastic.document(of, {"ActionType": "RegistryKeyCreated", "RegistryKey": key})
     assert "registry.path" not in created
     assert (created["registry.hive"], created["registry.key"]) == ("HKLM", r"SOFTWARE\A")
     gone = {
@@ -101,15 +103,15 @@ def test_only_value_changes_have_a_registry_path():
         "PreviousRegistryKey": key,
         "PreviousRegistryValueName": "V",
     }
-    assert defender_elastic.document(of, gone)["registry.path"] == r"HKLM\SOFTWARE\A\V"
+    assert elastic.document(of, gone)["registry.path"] == r"HKLM\SOFTWARE\A\V"
     users = {"RegistryKey": r"HKEY_USERS\.DEFAULT\A", "RegistryValueName": "V"}
-    assert defender_elastic.document(of, users)["registry.path"] == r"HKU\HKEY_USERS\.DEFAULT\A\V"
+    assert elastic.document(of, users)["registry.path"] == r"HKU\HKEY_USERS\.DEFAULT\A\V"
 
 
 def test_former_data_stands_beside_the_new():
     given = {"RegistryKey": r"HKEY_LOCAL_MACHINE\A", "RegistryValueName": "V", "RegistryValueData": "2"}
     of = "AdvancedHunting-DeviceRegistryEvents"
-    doc = defender_elastic.document(of, given | {"PreviousRegistryValueData": "1"})
+    doc = elastic.document(of, given | {"PreviousRegistryValueData": "1"})
     assert doc["registry.data.strings"] == ["2", "1"]
 
 

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
-from converter.pipelines import cell
-from converter.shapes import crowdstrike_events, crowdstrike_sentinel, crowdstrike_splunk, shape_for
+from converter.pipelines.cells import cell
+from converter.shapes import shape_for
+from converter.shapes.crowdstrike import sensor, sentinel, splunk
 
 DATA = Path(__file__).parent / "data"
 SYSMON = yaml.safe_load((DATA / "splunk.yml").read_text())
@@ -79,7 +80,7 @@ def test_a_process_start_of_fdr_as_splunk_publishes_it() -> None:
         "LogonId": "0x28bbbb",
         "ProcessId": "5012",
     }
-    doc = dict(crowdstrike_splunk.store(of_sysmon, 0).doc)
+    doc = dict(splunk.store(of_sysmon, 0).doc)
     doc["ImageFileName"] = doc["ImageFileName"].replace("HarddiskVolume3", "HarddiskVolume1")
     wanted = {name: value for name, value in ROLLUP.items() if name != "SHA1HashData"}
     assert {name: doc.get(name) for name in wanted} == wanted
@@ -95,9 +96,9 @@ def test_published_events_of_fdr_through_microsofts_connector(pair: dict[str, An
     """
     raw = {name: value for name, value in pair["raw"].items() if value != ""}
     ((table, flow),) = [one for one in FLOWS.items() if raw["event_simpleName"] in one[1]["events"]]
-    made = crowdstrike_sentinel.row(raw)
+    made = sentinel.row(raw)
     columns = cell("crowdstrike", "kql").columns
-    held = {*crowdstrike_sentinel.COLUMNS[table].split(), "event_simpleName", "event_platform", "aid", "cid"}
+    held = {*sentinel.COLUMNS[table].split(), "event_simpleName", "event_platform", "aid", "cid"}
     wanted: dict[str, Any] = {
         name: int(raw[name]) if flow["casts"].get(name) == "int" else raw[name]
         for name in held & set(raw) & set(columns)
@@ -112,7 +113,7 @@ def test_published_events_of_fdr_through_microsofts_connector(pair: dict[str, An
 def test_the_tables_of_fdr_are_those_of_microsofts_data_flows() -> None:
     for table, flow in FLOWS.items():
         for action in flow["events"]:
-            assert crowdstrike_sentinel.row({"event_simpleName": action, "timestamp": "0"})[0] == table
+            assert sentinel.row({"event_simpleName": action, "timestamp": "0"})[0] == table
 
 
 # Azure/Azure-Sentinel, Sample Data/ASIM/CrowdStrike_Falcon Data Replicator_RegistryEvent_IngestedLogs.csv at
@@ -155,7 +156,7 @@ def test_registry_values_of_fdr_as_microsoft_publishes_them(
     event: dict[str, Any] = {"EventID": 13, "EventType": "SetValue", "TargetObject": path, "Details": details}
     if not details:
         event = {"EventID": 12, "EventType": "DeleteValue", "TargetObject": path}
-    table, doc = crowdstrike_sentinel.row(crowdstrike_events.event_of(event))
+    table, doc = sentinel.row(sensor.event_of(event))
     assert table == "CrowdStrike_Registry_Events_CL"
     found = (*(doc.get(name) for name in COLUMNS), doc.get("RegNumericValue_int"))
     assert found == row

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from converter.pipelines import cell, folder
+from converter.pipelines.cells import cell
+from converter.project import stock_pipelines
 from converter.shapes import shape_for
-from converter.shapes.command_line import split_arguments
+from converter.shapes.windows.command_line import split_arguments
 
 PAIRS = yaml.safe_load((Path(__file__).parent / "data" / "sysmon_elastic.yml").read_text())
 
@@ -27,7 +28,7 @@ SECURITY = yaml.safe_load((Path(__file__).parent / "data" / "security_elastic.ym
 def test_a_published_pair_of_the_security_log(pair):
     """Every column of ours is what the published document has, and none is there that it has not."""
     columns = cell("windows-security", "lucene").columns
-    doc = shape_for("windows-security", "elastic", folder()).store(pair["raw"], 7).doc
+    doc = shape_for("windows-security", "elastic", stock_pipelines.folder()).store(pair["raw"], 7).doc
     given = {name for name in pair["stored"] if name != "@timestamp"}
     assert {name: doc.get(name) for name in pair["stored"]} == pair["stored"]
     assert {name for name in doc if name in columns} - {"@timestamp"} == given

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from converter import pipelines
-from converter.backends.kql.query import XML_FIELD, XML_TEXT
+from converter.backends.kql.event_query import XML_FIELD, XML_TEXT
 from converter.engines.base import Stored
 from converter.engines.kql import KqlEngine
+from converter.pipelines import cells
+from converter.project import stock_pipelines
 from converter.shapes import shape_for
 
 PUBLISHED = yaml.safe_load((Path(__file__).parent / "data" / "microsoft.yml").read_text(encoding="utf-8"))
@@ -28,13 +29,13 @@ def test_a_row_of_defender_as_it_is_published(pair: dict[str, Any]) -> None:
     stored = shape_for("defender", "kusto").store(pair["event"], 0)
     assert stored.index == pair["table"]
     assert {name: stored.doc.get(name) for name in pair["row"]} == pair["row"]
-    assert set(pair["row"]) <= set(pipelines.cell("defender", "kql").columns)
+    assert set(pair["row"]) <= set(cells.cell("defender", "kql").columns)
 
 
 @pytest.mark.parametrize("pair", DEFENDER, ids=[pair["source"] for pair in DEFENDER])
 def test_each_computed_column_of_a_published_row_is_the_records_own_field(pair: dict[str, Any]) -> None:
     """A connection's ends, a registry value's path and a file's path, read as queries read them."""
-    columns = pipelines.cell("defender", "kql").columns
+    columns = cells.cell("defender", "kql").columns
     names = {
         "DeviceNetworkEvents": ("SourceIp", "SourcePort", "DestinationIp", "DestinationPort"),
         "DeviceRegistryEvents": ("SysmonRegistryPath",),
@@ -51,14 +52,14 @@ def test_each_computed_column_of_a_published_row_is_the_records_own_field(pair: 
 @pytest.mark.parametrize("pair", SECURITY, ids=[pair["source"] for pair in SECURITY])
 def test_a_row_of_security_event_as_it_is_published(pair: dict[str, Any]) -> None:
     """Each element of the record has the row's column, and EventData has none of them."""
-    shape = shape_for("windows-security", "kusto", pipelines.folder())
+    shape = shape_for("windows-security", "kusto", stock_pipelines.folder())
     record = {"Channel": "Security", "Provider_Name": "Microsoft-Windows-Security-Auditing"}
     stored = shape.store(record | pair["header"] | pair["elements"], 0)
     wanted = pair["header"] | pair["elements"] | pair["numbers"]
     wanted |= {"Channel": "Security", "EventSourceName": record["Provider_Name"]}
     made = {name: value for name, value in stored.doc.items() if name != "TimeGenerated"}
     assert (stored.index, made) == ("SecurityEvent", wanted)
-    columns = pipelines.cell("windows-security", "kql").columns
+    columns = cells.cell("windows-security", "kql").columns
     assert set(wanted) <= set(columns)
     # A keyword is looked for in each of these columns.
     text = KqlEngine().load([Stored(0, "SecurityEvent", made)], {"SecurityEvent": columns})
@@ -79,7 +80,7 @@ def test_a_row_of_the_table_event_as_it_is_published() -> None:
 def test_each_field_is_read_from_the_published_event_data() -> None:
     """Every element that the pipeline maps for a network connection, out of the row as it is published."""
     row = {"EventData": EVENT["frame"].replace("{}", xml(EVENT["elements"]))}
-    columns = pipelines.cell("sysmon", "kql").columns
+    columns = cells.cell("sysmon", "kql").columns
     session = KqlEngine().load([Stored(0, "Event", row)], {"Event": columns})
     names = [name for name, _ in EVENT["elements"]]
     assert {columns[name].via for name in names} == {"eventdata_xml"}

@@ -14,7 +14,7 @@ from converter.errors import RuleError
 from converter.events import time_of
 from converter.matcher import Matcher, compile_detection
 from converter.witness import defaults, witnesses
-from converter.witness.kinds import consistent
+from converter.witness.sysmon_kinds import consistent
 from tests.support import ROOT, shared
 
 SYSMON = {"product": "windows", "category": "process_creation"}

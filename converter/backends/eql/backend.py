@@ -24,16 +24,16 @@ from sigma.types import (
     SpecialChars,
 )
 
+from converter.backends.common.numbers import numeral, whole
 from converter.backends.dispatch import ByType
+from converter.backends.elastic.networks import CANONICAL
 from converter.backends.eql import correlation, regex, text
 from converter.backends.eql.expression import Leaf, Node, Values, both, either, guarded, negation, query
 from converter.backends.eql.fields import Scope
-from converter.backends.lucene_networks import CANONICAL
-from converter.backends.numbers import numeral, whole
 from converter.errors import Refusal
-from converter.inference import leaves
-from converter.plan import BaseRule, CorrelationPlan, Draft, Fidelity, Reason
-from converter.volume_paths import VolumePath
+from converter.pipelines.inferred_columns import leaves
+from converter.plan.model import BaseRule, CorrelationPlan, Draft, Fidelity, Reason
+from converter.plan.volume_paths import VolumePath
 
 MAX_KEYWORD_FIELDS = 100
 """Keywords are looked for in each declared string field; past this a query is no longer one to run."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import combinations, permutations
 
 from converter.backends.eql.expression import either
-from converter.backends.eql.items import (
+from converter.backends.eql.sequence_items import (
     Item,
     Maker,
     chain,
@@ -20,7 +20,7 @@ from converter.backends.eql.items import (
     together,
 )
 from converter.errors import Refusal
-from converter.plan import BaseRule, CorrelationPlan, Draft, Fidelity, Reason, Threshold
+from converter.plan.model import BaseRule, CorrelationPlan, Draft, Fidelity, Reason, Threshold
 
 MAX_RUNS = 100
 """Elasticsearch's limit of ``with runs``."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from converter.backends import common
+from converter.backends.common import factored as common
 from converter.backends.eql import text
 
 WIDTH = 100

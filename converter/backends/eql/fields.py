@@ -9,14 +9,14 @@ from typing import Any
 
 from sigma.types import SigmaRegularExpression, SigmaString
 
-from converter.backends import long
-from converter.backends.eql import addresses, text
+from converter.backends.common.numbers import numeral, whole
+from converter.backends.elastic import addresses, long_values
+from converter.backends.elastic.networks import v6_regex
+from converter.backends.eql import text
 from converter.backends.eql.expression import Leaf, Node, Values, either
-from converter.backends.lucene_networks import v6_regex
-from converter.backends.numbers import numeral, whole
-from converter.columns import Column, Columns
 from converter.errors import Refusal
-from converter.plan import Fidelity, Reason
+from converter.plan.columns import Column, Columns
+from converter.plan.model import Fidelity, Reason
 
 _FAMILIES = {
     **dict.fromkeys(("keyword", "wildcard", "constant_keyword"), "string"),
@@ -85,7 +85,9 @@ class Scope:
         limit = column.cut(self._category)
         if limit is not None:
             fidelity = Fidelity.BROADER if self.negated else Fidelity.NARROWER
-            self.lose(fidelity, long.missing(name, limit), long.missing_as(name, limit, absent=True))
+            self.lose(
+                fidelity, long_values.missing(name, limit), long_values.missing_as(name, limit, absent=True)
+            )
 
 
 class Target:
@@ -126,12 +128,12 @@ class Target:
 
     def compared(self, value: SigmaString) -> None:
         """Note what a comparison with a string does not find."""
-        if long.possible(value, self._column.ignore_above):
+        if long_values.possible(value, self._column.ignore_above):
             self.cut()
 
     def found(self, value: SigmaRegularExpression) -> None:
         """Note what a search for a regular expression does not find."""
-        if self._column.long and long.matched(value, self._column.ignore_above):
+        if self._column.long and long_values.matched(value, self._column.ignore_above):
             self.cut()
 
     def cut(self) -> None:

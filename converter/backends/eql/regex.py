@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sigma.types import SigmaRegularExpression, SigmaRegularExpressionFlag, SigmaString, SpecialChars
 
+from converter.backends.common.regex_syntax import EVERY, Chars, Node, Repeat, Seq
+from converter.backends.elastic.determinize_effort import too_complex
+from converter.backends.elastic.regex import tree_of, write
 from converter.backends.eql import text
 from converter.backends.eql.expression import Values
-from converter.backends.lucene_effort import too_complex
-from converter.backends.lucene_regex import tree_of, write
-from converter.backends.regex_syntax import EVERY, Chars, Node, Repeat, Seq
 from converter.errors import Refusal
 
 MAX_REGEX = 1000

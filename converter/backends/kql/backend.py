@@ -9,9 +9,9 @@ from typing import ClassVar
 from sigma.backends.kusto.kusto import KustoBackend
 
 from converter.backends.dispatch import ByType
+from converter.backends.kql.event_query import Writing, definitions, stages
 from converter.backends.kql.literals import comment
-from converter.backends.kql.query import Writing, definitions, stages
-from converter.plan import AlertColumns, BaseRule, CorrelationPlan, Draft, Fidelity, Reason
+from converter.plan.model import AlertColumns, BaseRule, CorrelationPlan, Draft, Fidelity, Reason
 
 SENTINEL_MAX = 10_000
 """Characters of a scheduled rule's query (Microsoft's "Create a custom analytics rule")."""
@@ -52,7 +52,7 @@ class KqlBackend(ByType, KustoBackend):
         Raises:
             Refusal: if KQL cannot say the correlation.
         """
-        from converter.backends.kql.correlation import correlate
+        from converter.backends.kql.correlation.query import correlate
 
         alert = correlate(plan)[1]
         text = self._shortest_needed(lambda writing: correlate(plan, writing)[0])

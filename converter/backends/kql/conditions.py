@@ -18,14 +18,14 @@ from sigma.conversion.state import ConversionState
 from sigma.types import SigmaCasedString, SigmaCIDRExpression, SigmaExpansion, SigmaString
 
 from converter.backends.dispatch import ByType
+from converter.backends.kql.comparisons import Leaves
 from converter.backends.kql.expression import Expr, all_of, any_of, call, negation
 from converter.backends.kql.keywords import anywhere, keyword_fields
-from converter.backends.kql.leaves import Leaves
 from converter.backends.kql.literals import has_case
-from converter.backends.kql.text import one_of, part
-from converter.columns import Columns
+from converter.backends.kql.string_comparisons import one_of, part
 from converter.errors import Refusal
-from converter.plan import OPERATORS, Tree
+from converter.plan.columns import Columns
+from converter.plan.model import OPERATORS, Tree
 
 Leaf = ConditionFieldEqualsValueExpression
 

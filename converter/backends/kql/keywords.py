@@ -8,8 +8,8 @@ from typing import Any
 
 from sigma.types import SigmaBool, SigmaNumber, SigmaRegularExpression, SigmaString, SpecialChars
 
-from converter.columns import Columns
 from converter.errors import Refusal
+from converter.plan.columns import Columns
 
 _XML = ("EventData", "ParameterXml")
 """Columns of table Event that hold the record's elements as XML: the same values, once more.

@@ -14,9 +14,9 @@ from typing import Any
 from sigma.conditions import ConditionAND, ConditionFieldEqualsValueExpression, ConditionNOT, ConditionOR
 from sigma.types import SigmaCasedString, SigmaExpansion, SigmaNumber, SigmaString
 
-from converter.backends.kql.text import plain
-from converter.columns import Columns
-from converter.plan import Tree
+from converter.backends.kql.string_comparisons import plain
+from converter.plan.columns import Columns
+from converter.plan.model import Tree
 
 _WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
 Leaf = ConditionFieldEqualsValueExpression

@@ -36,11 +36,11 @@ from sigma.types import SigmaExpansion, SigmaString
 from converter.backends.kql.common_terms import COMMON, EVERYWHERE
 from converter.backends.kql.expression import WIDTH, Expr, any_of, atom, call
 from converter.backends.kql.literals import name, string
-from converter.backends.kql.text import plain
+from converter.backends.kql.string_comparisons import plain
 from converter.backends.kql.text_sources import Source, sources
-from converter.columns import Columns
-from converter.plan import Tree
-from converter.volume_paths import VolumePath
+from converter.plan.columns import Columns
+from converter.plan.model import Tree
+from converter.plan.volume_paths import VolumePath
 
 TERMS_MAX = 128
 """Of one filter. Beyond that Kusto does not use its index ("has_any operator", Performance tips)."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from converter.columns import Column, Columns
+from converter.plan.columns import Column, Columns
 
 _TOKEN = re.compile(r"""\s*(@"(?:[^"]|"")*"|"(?:[^"\\]|\\.)*"|[A-Za-z_]\w*|.)""", re.ASCII | re.DOTALL)
 _JSON_VALUE = re.compile(r"tostring\(parse_json\(([A-Za-z_]\w*)\)(?:\.[A-Za-z_]\w*)+\)", re.ASCII)

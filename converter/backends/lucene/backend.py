@@ -22,14 +22,14 @@ from sigma.types import (
     SigmaString,
 )
 
+from converter.backends.common.numbers import numeral
 from converter.backends.dispatch import ByType
-from converter.backends.lucene import bound, correlation, dsl, keywords
+from converter.backends.lucene import bound, dsl, keywords, threshold_rules
 from converter.backends.lucene.expression import ANY, Node, Part, both, either, negation
 from converter.backends.lucene.fields import Case, Scope, parts_of, shown
 from converter.backends.lucene.query import query
-from converter.backends.numbers import numeral
 from converter.errors import Refusal
-from converter.plan import BaseRule, CorrelationPlan, Draft, Reason
+from converter.plan.model import BaseRule, CorrelationPlan, Draft, Reason
 
 _OPERATORS = {"LT": "<", "LTE": "<=", "GT": ">", "GTE": ">="}
 
@@ -80,7 +80,7 @@ class LuceneBackend(ByType, UpstreamLuceneBackend):
         Raises:
             Refusal: if no threshold says it.
         """
-        return [correlation.draft(plan, self.condition)]
+        return [threshold_rules.draft(plan, self.condition)]
 
     def comment(self, lines: Sequence[str]) -> str:
         """Return nothing: query_string has no comments."""

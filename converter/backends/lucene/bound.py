@@ -16,7 +16,7 @@ from sigma.rule import SigmaDetection, SigmaDetectionItem
 from sigma.types import SigmaExpansion
 
 from converter.backends.lucene.expression import Node, Phrase, Text
-from converter.plan import BaseRule
+from converter.plan.model import BaseRule
 
 
 def apart(found: Collection[Node]) -> bool:

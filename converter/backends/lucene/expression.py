@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sigma.types import SpecialChars
 
-from converter.backends import common
+from converter.backends.common import factored as common
 
 Part = str | SpecialChars
 """Literal text, ``WILDCARD_MULTI`` or ``WILDCARD_SINGLE``."""

@@ -10,8 +10,10 @@ from typing import Literal
 
 from sigma.types import SigmaRegularExpression, SigmaRegularExpressionFlag, SigmaString
 
-from converter.backends import long
-from converter.backends.eql import addresses
+from converter.backends.common.numbers import numeral, whole
+from converter.backends.elastic import addresses, long_values
+from converter.backends.elastic.networks import CANONICAL, v6_regex
+from converter.backends.elastic.regex import ANYTHING, to_lucene, tree_of
 from converter.backends.lucene import bound, limits, words
 from converter.backends.lucene.expression import (
     ANY,
@@ -27,12 +29,9 @@ from converter.backends.lucene.expression import (
     either,
     has_letters,
 )
-from converter.backends.lucene_networks import CANONICAL, v6_regex
-from converter.backends.lucene_regex import ANYTHING, to_lucene, tree_of
-from converter.backends.numbers import numeral, whole
-from converter.columns import Column, Columns
 from converter.errors import Refusal
-from converter.plan import Fidelity, Reason
+from converter.plan.columns import Column, Columns
+from converter.plan.model import Fidelity, Reason
 
 Case = Literal["exact", "as-is"]
 _FAMILIES = {
@@ -165,10 +164,16 @@ class Target:
         self.scope.cut.setdefault(self.name, set()).add(negated)
         if negated or self.name in self.scope.as_missing:
             self.scope.lose(
-                Fidelity.NARROWER, long.missing(self.name, limit), long.missing_as(self.name, limit)
+                Fidelity.NARROWER,
+                long_values.missing(self.name, limit),
+                long_values.missing_as(self.name, limit),
             )
             return node
-        self.scope.lose(Fidelity.BROADER, long.matching(self.name, limit), long.matching_as(self.name, limit))
+        self.scope.lose(
+            Fidelity.BROADER,
+            long_values.matching(self.name, limit),
+            long_values.matching_as(self.name, limit),
+        )
         return either([node, self._ignored()])
 
     def string(self, value: SigmaString, cased: bool) -> Node:
@@ -179,7 +184,11 @@ class Target:
         match self.family:
             case "string":
                 node = self._string(parts, cased)
-                return self._within_limit(node) if long.possible(value, self.column.ignore_above) else node
+                return (
+                    self._within_limit(node)
+                    if long_values.possible(value, self.column.ignore_above)
+                    else node
+                )
             case "flattened":
                 return self._flattened(parts, cased)
             case "analysed":
@@ -297,7 +306,7 @@ class Target:
         if self.family != "string":
             raise self.refused("a regular expression")
         node = self.scope.regex(self.name, value)
-        return self._within_limit(node) if long.matched(value, self.column.ignore_above) else node
+        return self._within_limit(node) if long_values.matched(value, self.column.ignore_above) else node
 
 
 def parts_of(value: SigmaString) -> tuple[Part, ...]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from converter.backends.lucene.fields import Scope
-from converter.plan import Fidelity
+from converter.plan.model import Fidelity
 
 
 def note(scope: Scope, keyword: str | None) -> None:

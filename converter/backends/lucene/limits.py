@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from converter.backends.common.regex_syntax import EVERY, Chars, Node, Seq
+from converter.backends.elastic.determinize_effort import too_complex
+from converter.backends.elastic.regex import ANYTHING
 from converter.backends.lucene.expression import ANY, Part
-from converter.backends.lucene_effort import too_complex
-from converter.backends.lucene_regex import ANYTHING
-from converter.backends.regex_syntax import EVERY, Chars, Node, Seq
 from converter.errors import Refusal
 
 _SHORT = 300

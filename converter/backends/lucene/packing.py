@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from converter.backends.common.regex_syntax import Alt, Seq
+from converter.backends.elastic.determinize_effort import too_complex
+from converter.backends.elastic.regex import ANYTHING, either_case, literal
 from converter.backends.lucene import limits, text
 from converter.backends.lucene.expression import (
     ANY,
@@ -18,9 +21,6 @@ from converter.backends.lucene.expression import (
     either,
     negation,
 )
-from converter.backends.lucene_effort import too_complex
-from converter.backends.lucene_regex import ANYTHING, either_case, literal
-from converter.backends.regex_syntax import Alt, Seq
 
 
 def packed(node: Node) -> Node:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from converter.backends.elastic.regex import either_case
 from converter.backends.lucene import text
 from converter.backends.lucene.expression import (
     ANY,
@@ -25,7 +26,6 @@ from converter.backends.lucene.expression import (
 )
 from converter.backends.lucene.packing import packed
 from converter.backends.lucene.text import MAX_REGEX
-from converter.backends.lucene_regex import either_case
 from converter.errors import Refusal
 
 MAX_CLAUSES = 1024

@@ -8,9 +8,10 @@ from typing import ClassVar
 from sigma.backends.splunk.splunk import SplunkBackend
 
 from converter.backends.dispatch import ByType
-from converter.backends.spl import condition, correlation
+from converter.backends.spl import condition
+from converter.backends.spl.correlation import search
 from converter.backends.spl.keywords import keyword_reasons
-from converter.plan import BaseRule, CorrelationPlan, Draft
+from converter.plan.model import BaseRule, CorrelationPlan, Draft
 
 
 class SplBackend(ByType, SplunkBackend):
@@ -40,7 +41,7 @@ class SplBackend(ByType, SplunkBackend):
         Raises:
             Refusal: as `event`; SC203, SC205.
         """
-        return [correlation.draft(plan)]
+        return [search.draft(plan)]
 
     def comment(self, lines: Sequence[str]) -> str:
         """Return each line as a comment between triple backticks; backticks in it become apostrophes."""

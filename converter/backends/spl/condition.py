@@ -10,15 +10,15 @@ from typing import Any
 from sigma.conditions import ConditionAND, ConditionItem, ConditionNOT, ConditionOR, ConditionValueExpression
 from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
 
-from converter.backends.spl import expressions, repeats, searching
-from converter.backends.spl.leaves import leaf
+from converter.backends.spl import repeats, search_text, where_text
+from converter.backends.spl.comparisons import leaf
 from converter.backends.spl.nodes import Junction, Leaf, Node, join, negate
 from converter.backends.spl.raw import keyword
 from converter.backends.spl.text import is_term, word
 from converter.backends.spl.tidy import conjuncts, tidy
-from converter.columns import Columns
 from converter.errors import Refusal
-from converter.plan import Tree
+from converter.plan.columns import Columns
+from converter.plan.model import Tree
 
 _MACRO = re.compile(r"[A-Za-z_][\w-]*(\([\w.*:/, -]*\))?", re.ASCII)
 _PLAIN_INDEX = re.compile(r"[A-Za-z0-9_.*-]+", re.ASCII)
@@ -70,7 +70,7 @@ class Split:
 def split(node: Node, state: Mapping[str, Any]) -> Split:
     """Return the search of a condition, within the index that the pipeline's state names."""
     asked = conjuncts(node)
-    rest = [item for item in asked if not searching.exact(item)]
+    rest = [item for item in asked if not search_text.exact(item)]
     terms = narrowed(node, state)
     if not rest:
         return Split(terms, ())
@@ -78,8 +78,8 @@ def split(node: Node, state: Mapping[str, Any]) -> Split:
     if len(regexes) == len(rest):
         return Split(terms, tuple(f"regex {field}={regex}" for field, regex in regexes))
     if len(rest) == 1:
-        return Split(terms, tuple(repeats.once("where " + expressions.render(rest[0]), terms)))
-    where = "where " + " AND ".join(map(expressions.conjunct, rest))
+        return Split(terms, tuple(repeats.once("where " + where_text.render(rest[0]), terms)))
+    where = "where " + " AND ".join(map(where_text.conjunct, rest))
     return Split(terms, tuple(repeats.once(where, terms)))
 
 
@@ -90,14 +90,14 @@ def narrowed(node: Node, state: Mapping[str, Any]) -> str:
     faster than the number of an EventCode, which is a term of most events.
     """
     index = index_term(state)
-    found = searching.bound(node)
+    found = search_text.bound(node)
     items = [*([Leaf("", "", search=index)] if index else []), *(_needed(conjuncts(found)) if found else [])]
     # Where to look comes first.
     items.sort(key=_later)
     if (term := str(state.get("term") or "")) and is_term(term):
         at = next((at for at, item in enumerate(items, 1) if _field(item) == "EventCode"), len(items))
         items.insert(at, Leaf("", "", search=term))
-    return searching.render(join("and", items)) if items else "*"
+    return search_text.render(join("and", items)) if items else "*"
 
 
 def _later(item: Node) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from sigma.types import SpecialChars
 
 from converter.backends.spl.text import eval_field, search_field
-from converter.columns import Columns
+from converter.plan.columns import Columns
 
 Parts = tuple[str | SpecialChars, ...]
 _ANY, _ONE = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
@@ -35,7 +35,7 @@ class Held:
     text: str
     """The expression of its text as the rule means it."""
     stored: str
-    """``""``, ``xml``, ``quoted`` or ``json`` (`converter.columns.Column`)."""
+    """``""``, ``xml``, ``quoted`` or ``json`` (`converter.plan.columns.Column`)."""
 
 
 def held(name: str, columns: Columns) -> Held:

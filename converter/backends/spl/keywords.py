@@ -6,8 +6,8 @@ from sigma.conditions import ConditionItem, ConditionNOT, ConditionValueExpressi
 from sigma.types import SigmaString, SpecialChars
 
 from converter.backends.spl.raw import in_xml
-from converter.columns import Columns
-from converter.plan import Fidelity, Reason, Tree
+from converter.plan.columns import Columns
+from converter.plan.model import Fidelity, Reason, Tree
 
 KEYWORDS = Reason(
     Fidelity.EXACT,

@@ -20,13 +20,13 @@ from sigma.types import (
     SpecialChars,
 )
 
-from converter.backends.spl.expressions import match
+from converter.backends.spl.comparisons import value_parts
 from converter.backends.spl.held import Parts, encoded
-from converter.backends.spl.leaves import value_parts
 from converter.backends.spl.nodes import Leaf, Node, join
 from converter.backends.spl.text import literal, pattern, pcre
-from converter.columns import Columns
+from converter.backends.spl.where_text import match
 from converter.errors import Refusal
+from converter.plan.columns import Columns
 
 _ANY, _ONE = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
 # What `search` can look for in raw text without knowing how the text was cut into terms.

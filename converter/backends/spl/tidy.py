@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from converter.backends import common
-from converter.backends.spl import searching
+from converter.backends.common import factored as common
+from converter.backends.spl import search_text
 from converter.backends.spl.nodes import Junction, Leaf, Node, Not, join, negate
 
 
@@ -77,7 +77,7 @@ def _parts(item: Node, top: bool) -> list[Node]:
         return [item]
     asked = [one.item for one in item.item.items if isinstance(one, Not)]
     others = [one for one in item.item.items if not isinstance(one, Not)]
-    said = [one for one in others if top and searching.exact(one)]
+    said = [one for one in others if top and search_text.exact(one)]
     left = [one for one in others if one not in said]
     return [*asked, *(negate(_any(some)) for some in (said, left) if some)]
 
@@ -93,6 +93,6 @@ def _barred(item: Node) -> object:
     leaves = _options(item.item)
     if not all(isinstance(leaf, Leaf) for leaf in leaves):
         return None
-    said = searching.exact(item)
+    said = search_text.exact(item)
     fields = {(leaf.field if said else leaf.subject) for leaf in leaves if isinstance(leaf, Leaf)}
     return (said, *fields) if len(fields) == 1 and None not in fields else None

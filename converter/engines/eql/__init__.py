@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from converter.columns import Columns
 from converter.engines.base import Result, Stored
 from converter.engines.eql.evaluate import event_test
 from converter.engines.eql.nodes import EventQuery, Query, fields
@@ -22,6 +21,7 @@ from converter.engines.eql.schema import Schema, milliseconds
 from converter.engines.eql.sequence import Hit, find
 from converter.engines.eql.syntax import parse
 from converter.errors import EngineError
+from converter.plan.columns import Columns
 
 __all__ = ["EqlEngine", "EqlSession"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from converter.engines import jvm
+from converter.engines import lucene_jvm
 
 _LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 """Elasticsearch's case_insensitive queries fold ASCII letters only."""
@@ -32,7 +32,7 @@ def like(pattern: str, insensitive: bool) -> Test:
     """
     if "*" not in pattern and "?" not in pattern:
         return equal(pattern, insensitive)
-    return jvm.wildcard(pattern.replace("\\", "\\\\"), insensitive)
+    return lucene_jvm.wildcard(pattern.replace("\\", "\\\\"), insensitive)
 
 
 def regex(pattern: str, insensitive: bool) -> Test:
@@ -41,4 +41,4 @@ def regex(pattern: str, insensitive: bool) -> Test:
     Raises:
         EngineError: SC402 if Lucene rejects it.
     """
-    return jvm.regexp(pattern, insensitive)
+    return lucene_jvm.regexp(pattern, insensitive)

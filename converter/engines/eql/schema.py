@@ -7,9 +7,9 @@ from collections.abc import Container, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from converter.columns import Columns
 from converter.engines.eql.nodes import Field
 from converter.engines.eql.syntax import invalid
+from converter.plan.columns import Columns
 
 _NUMBERS = (
     "long",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from converter import installed
-from converter.columns import Columns
+from converter import install_hint
 from converter.engines.base import Session, Stored
 from converter.errors import EngineError
+from converter.plan.columns import Columns
 
 if TYPE_CHECKING:
     from converter.engines.kql.session import KqlSession
@@ -40,6 +40,6 @@ def _session() -> type[KqlSession]:
     try:
         from converter.engines.kql.session import KqlSession
     except ModuleNotFoundError as error:
-        hint = installed.with_engines()
+        hint = install_hint.with_engines()
         raise EngineError("SC401", f"the KQL engine needs {error.name}", hint=hint) from None
     return KqlSession

@@ -15,13 +15,13 @@ import duckdb_kql
 from duckdb_kql.lower import lower
 from duckdb_kql.translate import to_sql
 
-from converter.columns import Columns
 from converter.engines.base import Result, Stored
 from converter.engines.kql import functions
 from converter.engines.kql.literals import respelled
 from converter.engines.kql.rewrite import EVENT, HIDDEN, rewrite
 from converter.engines.kql.tables import real_columns
 from converter.errors import EngineError
+from converter.plan.columns import Columns
 
 _TYPES = {
     # Kusto's strings have no null.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from converter.columns import Columns
+from converter.plan.columns import Columns
 
 _CONTAINERS = {"eventdata_xml": "string", "eventdata_dynamic": "dynamic"}
 

@@ -12,11 +12,11 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from converter import installed
-from converter.columns import Columns
+from converter import install_hint
 from converter.engines.kql.literals import literals
 from converter.engines.kql.tables import real_columns
 from converter.errors import EngineError
+from converter.plan.columns import Columns
 
 HOME = Path(__file__).parent.parent / "kusto_analyser"
 """Holds package.json, its lock and the script; `make` installs node_modules here."""
@@ -120,7 +120,7 @@ def _analyser() -> Analyser:
     with _starting:
         if _running is None:
             if not is_installed():
-                hint = installed.with_analyser()
+                hint = install_hint.with_analyser()
                 raise EngineError("SC401", "Microsoft's analyser of KQL is not installed", hint=hint)
             _running = Analyser(_home())
             atexit.register(_running.close)

@@ -6,8 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from converter.columns import Columns
-from converter.engines import jvm
+from converter.engines import lucene_jvm
 from converter.engines.base import Result, Stored
 from converter.engines.lucene.dsl import dsl_query
 from converter.engines.lucene.index import Fields, build
@@ -16,6 +15,7 @@ from converter.engines.lucene.query_string import fields_of, query_of
 from converter.engines.lucene.syntax import parse
 from converter.engines.lucene.threshold import Rule, alerts
 from converter.errors import EngineError
+from converter.plan.columns import Columns
 
 
 class LuceneEngine:
@@ -33,10 +33,10 @@ class LuceneEngine:
         *,
         lenient: bool = False,
         ignore_above: int | None = None,
-        max_regex_length: int = jvm.MAX_REGEX_LENGTH,
+        max_regex_length: int = lucene_jvm.MAX_REGEX_LENGTH,
     ) -> None:
         # Says at once which package is missing.
-        jvm.start()
+        lucene_jvm.start()
         self.lenient = lenient
         self.ignore_above = ignore_above
         self.max_regex_length = max_regex_length
@@ -93,7 +93,7 @@ def _accepted_by_lucene(query: str) -> None:
     parser = jpype.JClass("org.apache.lucene.queryparser.classic.QueryParser")(" default", analyzer)
     parser.setAllowLeadingWildcard(True)
     try:
-        parser.parse(jvm.java_string(query))
+        parser.parse(lucene_jvm.java_string(query))
     except jpype.JException as error:
         raise EngineError("SC402", f"Lucene: {error.getMessage()}") from error
 

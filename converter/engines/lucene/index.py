@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from converter.columns import Columns
-from converter.engines import jvm
+from converter.engines import lucene_jvm
 from converter.engines.base import Stored
+from converter.plan.columns import Columns
 
 WHOLE = frozenset({"keyword", "wildcard", "constant_keyword", "flattened"})
 ANALYSED = frozenset({"text", "match_only_text"})
@@ -93,18 +93,20 @@ def analyzer(separators: tuple[tuple[str, str], ...]) -> Any:
     """
     import jpype
 
-    jvm.start()
+    lucene_jvm.start()
     package = "org.apache.lucene.analysis."
     standard = jpype.JClass(package + "standard.StandardAnalyzer")()
     own = jpype.JClass("java.util.HashMap")()
     for name, pattern in separators:
         settings = jpype.JClass("java.util.HashMap")()
-        settings.put(jvm.java_string("pattern"), jvm.java_string(pattern))
-        settings.put(jvm.java_string("group"), jvm.java_string("-1"))
+        settings.put(lucene_jvm.java_string("pattern"), lucene_jvm.java_string(pattern))
+        settings.put(lucene_jvm.java_string("group"), lucene_jvm.java_string("-1"))
         builder = jpype.JClass(package + "custom.CustomAnalyzer").builder()
-        builder = builder.withTokenizer(jvm.java_string("pattern"), settings)
-        made = builder.addTokenFilter(jvm.java_string("lowercase"), jpype.JClass("java.util.HashMap")())
-        own.put(jvm.java_string(name), made.build())
+        builder = builder.withTokenizer(lucene_jvm.java_string("pattern"), settings)
+        made = builder.addTokenFilter(
+            lucene_jvm.java_string("lowercase"), jpype.JClass("java.util.HashMap")()
+        )
+        own.put(lucene_jvm.java_string(name), made.build())
     return jpype.JClass(package + "miscellaneous.PerFieldAnalyzerWrapper")(standard, own)
 
 
@@ -124,7 +126,7 @@ def build(events: Sequence[Stored], fields: Fields, ignore_above: int | None) ->
     """
     import jpype
 
-    jvm.start()
+    lucene_jvm.start()
     java = jpype.JClass
     directory = java("org.apache.lucene.store.ByteBuffersDirectory")()
     config = java("org.apache.lucene.index.IndexWriterConfig")(fields.analyzer())
@@ -198,12 +200,12 @@ class _Maker:
 
     def name(self, name: str) -> Any:
         if name not in self.names:
-            self.names[name] = self.string(EXISTS, jvm.java_string(name), self.no)
+            self.names[name] = self.string(EXISTS, lucene_jvm.java_string(name), self.no)
         return self.names[name]
 
     def ignored(self, name: str) -> Any:
         """Return the entry of a field whose value is not indexed."""
-        return self.string(IGNORED, jvm.java_string(name), self.no)
+        return self.string(IGNORED, lucene_jvm.java_string(name), self.no)
 
     def field(self, name: str, kind: str, value: Any) -> Any:
         if not isinstance(value, (str, int, float)):
@@ -214,7 +216,7 @@ class _Maker:
         return self.fields[key]
 
     def _made(self, name: str, kind: str, value: Any) -> Any:
-        java_name = jvm.java_string(name)
+        java_name = lucene_jvm.java_string(name)
         if kind in WHOLE:
             text = text_of(value)
             limit = self.limits.get(name, self.ignore_above)
@@ -222,9 +224,9 @@ class _Maker:
                 return None
             if len(text.encode("utf-8", "replace")) > MAX_TERM_BYTES:
                 raise ValueError("longer than a term can be")
-            return self.string(java_name, jvm.java_string(text), self.no)
+            return self.string(java_name, lucene_jvm.java_string(text), self.no)
         if kind in ANALYSED:
-            return self.text(java_name, jvm.java_string(text_of(value)), self.no)
+            return self.text(java_name, lucene_jvm.java_string(text_of(value)), self.no)
         if kind in INTEGERS:
             return self.long(java_name, [self.jlong(whole_number(value))])
         if kind in FLOATS:
@@ -232,7 +234,7 @@ class _Maker:
         if kind == "date":
             return self.long(java_name, [self.jlong(milliseconds(value))])
         if kind == "boolean":
-            return self.string(java_name, jvm.java_string(boolean(value)), self.no)
+            return self.string(java_name, lucene_jvm.java_string(boolean(value)), self.no)
         if kind == "ip":
             return self.ip(java_name, address(value))
         raise ValueError(f"no type {kind}")

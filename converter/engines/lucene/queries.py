@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from fnmatch import translate
 from typing import Any
 
-from converter.engines import jvm
+from converter.engines import lucene_jvm
 from converter.engines.lucene.index import (
     ANALYSED,
     EXISTS,
@@ -40,7 +40,7 @@ class Maker:
     def __init__(self, fields: Fields, max_regex_length: int) -> None:
         import jpype
 
-        jvm.start()
+        lucene_jvm.start()
         self.fields = fields
         self.max_regex_length = max_regex_length
         java = jpype.JClass
@@ -116,11 +116,11 @@ class Maker:
         kind = self.fields.types[field]
         if kind in WHOLE:
             if fold:
-                return self._automaton(field, jvm.wildcard_automaton(_literal(text), True))
+                return self._automaton(field, lucene_jvm.wildcard_automaton(_literal(text), True))
             return self._term_query(self._make(field, self.fields.normalized(field, text)))
         if kind in ANALYSED:
             make = self._analysed.createPhraseQuery if quoted else self._analysed.createBooleanQuery
-            return make(jvm.java_string(field), jvm.java_string(text)) or self._none()
+            return make(lucene_jvm.java_string(field), lucene_jvm.java_string(text)) or self._none()
         if kind == "ip" and "/" in text:
             return self._typed(field, kind, text, self._network)
         if kind == "boolean":
@@ -130,7 +130,7 @@ class Maker:
     def _network(self, field: str, text: str) -> Any:
         network = ipaddress.ip_network(text, strict=False)
         return self._ip.newPrefixQuery(
-            jvm.java_string(field), address(network.network_address), network.prefixlen
+            lucene_jvm.java_string(field), address(network.network_address), network.prefixlen
         )
 
     def _typed(self, field: str, kind: str, text: str | None, make: Callable[..., Any]) -> Any:
@@ -154,7 +154,7 @@ class Maker:
             if kind == "date":
                 # A bound without all its parts is rounded by Elasticsearch; here it must have them.
                 return self._long.newRangeQuery(
-                    jvm.java_string(field),
+                    lucene_jvm.java_string(field),
                     milliseconds(low) + (not has_low) if low is not None else -(2**63),
                     milliseconds(high) - (not has_high) if high is not None else 2**63 - 1,
                 )
@@ -162,7 +162,7 @@ class Maker:
                 first = float(low) if low is not None else float("-inf")
                 last = float(high) if high is not None else float("inf")
                 return self._double.newRangeQuery(
-                    jvm.java_string(field),
+                    lucene_jvm.java_string(field),
                     first if has_low or low is None else self._double.nextUp(first),
                     last if has_high or high is None else self._double.nextDown(last),
                 )
@@ -170,7 +170,7 @@ class Maker:
                 first_ip = address(low) if low is not None else self._ip.MIN_VALUE
                 last_ip = address(high) if high is not None else self._ip.MAX_VALUE
                 return self._ip.newRangeQuery(
-                    jvm.java_string(field),
+                    lucene_jvm.java_string(field),
                     first_ip if has_low or low is None else self._ip.nextUp(first_ip),
                     last_ip if has_high or high is None else self._ip.nextDown(last_ip),
                 )
@@ -182,8 +182,8 @@ class Maker:
             raise EngineError("SC402", f"field '{field}' is a boolean: no ranges")
         bounds = [bound if bound is None else self._normal(field, bound) for bound in (low, high)]
         return self._range_query.newStringRange(
-            jvm.java_string(field),
-            *(bound if bound is None else jvm.java_string(bound) for bound in bounds),
+            lucene_jvm.java_string(field),
+            *(bound if bound is None else lucene_jvm.java_string(bound) for bound in bounds),
             has_low,
             has_high,
         )
@@ -195,26 +195,30 @@ class Maker:
         first = -(2**63) if low is None else _bound(low, up=True, included=has_low)
         last = 2**63 - 1 if high is None else _bound(high, up=False, included=has_high)
         return (
-            self._long.newRangeQuery(jvm.java_string(field), first, last) if first <= last else self._none()
+            self._long.newRangeQuery(lucene_jvm.java_string(field), first, last)
+            if first <= last
+            else self._none()
         )
 
     def prefix(self, field: str, text: str, fold: bool = False) -> Any:
         """Return a prefix query."""
         self._textual(field, "prefix")
         if fold:
-            return self._automaton(field, jvm.wildcard_automaton(_literal(text) + "*", True))
+            return self._automaton(field, lucene_jvm.wildcard_automaton(_literal(text) + "*", True))
         return self._prefix_query(self._make(field, self._normal(field, text)))
 
     def wildcard(self, field: str, pattern: str, fold: bool = False) -> Any:
         """Return a wildcard query."""
         self._textual(field, "wildcard")
-        return self._automaton(field, jvm.wildcard_automaton(self._normal(field, pattern), fold))
+        return self._automaton(field, lucene_jvm.wildcard_automaton(self._normal(field, pattern), fold))
 
     def regexp(self, field: str, pattern: str, fold: bool = False) -> Any:
         """Return a regexp query. A normalizer changes the regex as any text: ``\\D`` becomes ``\\d``."""
         self._textual(field, "regexp")
         pattern = self._normal(field, pattern)
-        return self._automaton(field, jvm.regexp_automaton(pattern, fold, max_length=self.max_regex_length))
+        return self._automaton(
+            field, lucene_jvm.regexp_automaton(pattern, fold, max_length=self.max_regex_length)
+        )
 
     def fuzzy(self, field: str, text: str) -> Any:
         """Return a fuzzy query."""
@@ -237,10 +241,10 @@ class Maker:
         )
 
     def _make(self, field: str, text: str) -> Any:
-        return self._term(jvm.java_string(field), jvm.java_string(text))
+        return self._term(lucene_jvm.java_string(field), lucene_jvm.java_string(text))
 
     def _automaton(self, field: str, automaton: Any) -> Any:
-        return self._automaton_query(self._make(field, ""), jvm.determinized(automaton))
+        return self._automaton_query(self._make(field, ""), lucene_jvm.determinized(automaton))
 
 
 def _literal(text: str) -> str:

@@ -11,14 +11,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from converter.attack.table import threat
 from converter.errors import Refusal
-from converter.exports.attack import threat
 from converter.exports.base import Exporter
 from converter.exports.defender import facts
 from converter.exports.identity import rule_id
 from converter.exports.item import ExportItem, ExportQuery
-from converter.exports.sentinel.entities import details, needed
-from converter.exports.sentinel.query import Rows, duration, extended, in_one_run, rows
+from converter.exports.microsoft.entities import details, needed
+from converter.exports.microsoft.query import Rows, duration, extended, in_one_run, rows
 from converter.exports.sentinel.rule import tactic_name
 from converter.exports.wording import description
 

@@ -19,13 +19,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from converter.attack.table import threat
 from converter.errors import Refusal
-from converter.exports.attack import threat
 from converter.exports.elastic import facts, texts
 from converter.exports.identity import rule_id
 from converter.exports.item import ExportItem, ExportQuery
 from converter.exports.wording import described
-from converter.plan import Fidelity
+from converter.plan.model import Fidelity
 
 _FIDELITIES = (Fidelity.EXACT, Fidelity.ASSUMED, Fidelity.BROADER, Fidelity.NARROWER)
 TARGETS = ("eql", "lucene")

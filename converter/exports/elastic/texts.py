@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from converter.exports.attack import Tactic, unknown
+from converter.attack.table import Tactic, unknown
 from converter.exports.elastic import facts
 from converter.exports.item import ExportItem, ExportQuery
 from converter.exports.wording import MEANING, bullets, described, reasons

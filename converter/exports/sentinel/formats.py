@@ -11,8 +11,8 @@ import yaml
 
 from converter.exports.base import Exporter, Part
 from converter.exports.item import ExportItem
+from converter.exports.microsoft.query import duration, span
 from converter.exports.sentinel import facts
-from converter.exports.sentinel.query import duration, span
 from converter.exports.sentinel.rule import TARGETS, Analytic, analytics
 
 _SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"

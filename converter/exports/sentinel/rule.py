@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from converter.attack.table import threat
 from converter.errors import Refusal
-from converter.exports.attack import threat
 from converter.exports.identity import rule_id
 from converter.exports.item import ExportItem, ExportQuery
+from converter.exports.microsoft.entities import Entity, details, entities, needed
+from converter.exports.microsoft.query import extended, in_one_run, rows
 from converter.exports.sentinel import facts
-from converter.exports.sentinel.entities import Entity, details, entities, needed
-from converter.exports.sentinel.query import extended, in_one_run, rows
 from converter.exports.wording import cut, description
 
 TARGETS = ("kql",)

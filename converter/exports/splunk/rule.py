@@ -19,8 +19,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
+from converter.attack.table import written
 from converter.errors import Refusal
-from converter.exports.attack import written
 from converter.exports.identity import rule_id
 from converter.exports.item import ExportItem, ExportQuery
 from converter.exports.splunk import facts

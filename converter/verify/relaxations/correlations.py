@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from converter.matcher import condition as conditions
-from converter.matcher.rules import Rules, label
-from converter.matcher.section import Section, read
+from converter.matcher.compiled_rules import Rules, label
+from converter.matcher.correlation_section import Section, read
 from converter.verify.relaxations.situation import Doc, Relaxation, Situation
 
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"))

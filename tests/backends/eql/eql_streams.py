@@ -9,10 +9,10 @@ from itertools import combinations
 from typing import Any
 
 from converter.backends.eql import EqlBackend
-from converter.columns import Column
 from converter.engines.base import Stored
 from converter.engines.eql import EqlEngine
-from converter.plan import BaseRule, CorrelationPlan, Draft, Member, Threshold
+from converter.plan.columns import Column
+from converter.plan.model import BaseRule, CorrelationPlan, Draft, Member, Threshold
 from tests.support import none_base
 
 SPAN = 10

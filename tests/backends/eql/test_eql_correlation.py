@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from converter.backends.eql import EqlBackend
-from converter.columns import Column
 from converter.engines.eql import EqlEngine
 from converter.errors import Refusal
-from converter.plan import Fidelity, Member
+from converter.plan.columns import Column
+from converter.plan.model import Fidelity, Member
 from tests.backends.eql.eql_streams import (
     COLUMNS,
     TAGGED,

@@ -12,10 +12,10 @@ pytest.importorskip("jpype", reason="the engine needs sigconv[verify]")
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from converter.backends.elastic.determinize_effort import effort
+from converter.backends.elastic.regex import tree_of, write
 from converter.backends.eql import EqlBackend
-from converter.backends.lucene_effort import effort
-from converter.backends.lucene_regex import tree_of, write
-from converter.engines import jvm
+from converter.engines import lucene_jvm
 from converter.engines.eql import EqlEngine
 from converter.errors import EngineError, Refusal
 from tests.support import none_base
@@ -32,9 +32,9 @@ def lucene_effort(pattern: str) -> int:
     """Return the least limit at which Lucene determinises the pattern, in units of its effort."""
     import jpype
 
-    jvm.start()
+    lucene_jvm.start()
     operations = jpype.JClass("org.apache.lucene.util.automaton.Operations")
-    automaton = jvm.regexp_automaton(pattern, False, max_length=None)
+    automaton = lucene_jvm.regexp_automaton(pattern, False, max_length=None)
     low, high = 1, 20_000
     while low < high:
         middle = (low + high) // 2
@@ -85,7 +85,7 @@ def test_what_is_emitted_is_never_too_complex(pieces: list[str]) -> None:
     assert rejected == "SC203"
     tree = tree_of(pattern, ignore_case=False, multiline=False, dotall=False, fold="flag")
     try:
-        jvm.regexp(write(tree))
+        lucene_jvm.regexp(write(tree))
     except EngineError:
         return
     assert lucene_effort(write(tree)) > 95_000, "refused what Lucene takes with ease"
@@ -129,4 +129,4 @@ def test_several_regexes_stay_apart() -> None:
     text = convert({"s": {"F|re": patterns}, "condition": "s"})
     assert text.count(" regex ") == len(patterns)
     with pytest.raises(EngineError, match="Determinizing"):
-        jvm.regexp("|".join(f".*{pattern}.*" for pattern in patterns))
+        lucene_jvm.regexp("|".join(f".*{pattern}.*" for pattern in patterns))

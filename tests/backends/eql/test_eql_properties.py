@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from sigma.exceptions import SigmaError
 
 from converter.backends.eql import EqlBackend
-from converter.columns import Column
 from converter.engines.base import Stored
 from converter.engines.eql import EqlEngine
 from converter.engines.eql.nodes import Compare, Field, Literal, Predicate
 from converter.engines.eql.syntax import parse
 from converter.errors import Refusal
 from converter.matcher import compile_detection
-from converter.plan import Draft
-from converter.shapes.none import store
+from converter.plan.columns import Column
+from converter.plan.model import Draft
+from converter.shapes.inferred import store
 from tests.support import none_base
 
 many = settings(max_examples=100, derandomize=True, deadline=None)

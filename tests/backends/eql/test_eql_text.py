@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from converter.backends.eql import EqlBackend
-from converter.columns import Column
 from converter.errors import Refusal
+from converter.plan.columns import Column
 from tests.support import none_base
 
 COLUMNS = {

@@ -8,11 +8,11 @@ from typing import Any
 from sigma.rule import SigmaRule
 
 from converter.backends.kql import KqlBackend
-from converter.columns import Column
 from converter.engines.base import Stored
 from converter.engines.kql import KqlEngine
 from converter.matcher import Matcher
-from converter.plan import BaseRule, CorrelationPlan, Member, Threshold
+from converter.plan.columns import Column
+from converter.plan.model import BaseRule, CorrelationPlan, Member, Threshold
 
 EPOCH = 10**12
 COLUMNS = {

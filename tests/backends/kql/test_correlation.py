@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from converter.columns import Column
 from converter.engines.kql import KqlEngine
 from converter.errors import Refusal
+from converter.plan.columns import Column
 from tests.backends.kql.streams import COLUMNS, EPOCH, base, correlation, expected, query, result, run
 
 OPERATORS = ("gte", "gt", "lt", "lte", "eq", "neq")

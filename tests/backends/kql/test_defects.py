@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from converter.backends.kql import KqlBackend
-from converter.columns import Column
 from converter.engines.base import Stored
 from converter.engines.kql import KqlEngine
 from converter.errors import Refusal
 from converter.matcher import compile_detection
-from converter.plan import BaseRule
+from converter.plan.columns import Column
+from converter.plan.model import BaseRule
 from tests.support import none_base
 
 COLUMNS = {

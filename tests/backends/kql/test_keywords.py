@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from converter import pipelines
 from converter.backends.kql import KqlBackend
 from converter.engines.kql import KqlEngine
 from converter.matcher import compile_detection
-from converter.plan import BaseRule
-from converter.shapes.sysmon_sentinel import store
+from converter.pipelines import cells
+from converter.plan.model import BaseRule
+from converter.shapes.sysmon.sentinel import store
 from tests.support import none_base
 
-_DECLARED = pipelines.cell("sysmon", "kql").columns
+_DECLARED = cells.cell("sysmon", "kql").columns
 # Some of the elements: a hundred take the engine seconds.
 COLUMNS = {
     name: column

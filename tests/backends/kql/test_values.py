@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from converter.backends.kql import KqlBackend
 from converter.backends.kql.literals import comment, name, string
-from converter.columns import Column
 from converter.engines.base import Stored
 from converter.engines.kql import KqlEngine
 from converter.engines.kql.literals import literals
 from converter.errors import Refusal
 from converter.matcher import compile_detection
-from converter.shapes.none import store
+from converter.plan.columns import Column
+from converter.shapes.inferred import store
 from tests.support import none_base
 
 # Characters that mean something to Sigma, KQL, regular expressions, comments or terminals.

@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from converter.backends.lucene import LuceneBackend
-from converter.columns import Column
 from converter.engines.base import Stored
 from converter.engines.lucene import LuceneEngine
 from converter.errors import Refusal
 from converter.matcher import Matcher
-from converter.plan import BaseRule, CorrelationPlan, Fidelity, Member, Threshold
+from converter.plan.columns import Column
+from converter.plan.model import BaseRule, CorrelationPlan, Fidelity, Member, Threshold
 from tests.support import none_base
 
 COLUMNS = {

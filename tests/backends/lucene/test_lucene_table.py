@@ -10,8 +10,8 @@ from converter.backends.lucene import LuceneBackend
 from converter.engines.lucene import LuceneEngine
 from converter.errors import Refusal
 from converter.matcher import compile_detection
-from converter.plan import Fidelity
-from converter.shapes.none import store, view
+from converter.plan.model import Fidelity
+from converter.shapes.inferred import store, view
 from tests.language_table import Case, cases
 from tests.support import none_base
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from converter.backends.lucene import LuceneBackend
-from converter.columns import Column
 from converter.errors import Refusal
-from converter.plan import BaseRule, Fidelity, Reason
+from converter.plan.columns import Column
+from converter.plan.model import BaseRule, Fidelity, Reason
 from tests.support import none_base
 
 COLUMNS = {

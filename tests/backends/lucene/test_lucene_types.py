@@ -10,10 +10,10 @@ import pytest
 pytest.importorskip("jpype", reason="the engine needs sigconv[verify]")
 
 from converter.backends.lucene import LuceneBackend
-from converter.columns import Column
 from converter.engines.base import Stored
 from converter.engines.lucene import LuceneEngine
-from converter.plan import BaseRule, Fidelity
+from converter.plan.columns import Column
+from converter.plan.model import BaseRule, Fidelity
 from tests.support import none_base
 
 COLUMNS = {

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from converter.backends.lucene_regex import either_case, literal, to_lucene
-from converter.engines.jvm import regexp
+from converter.backends.elastic.regex import either_case, literal, to_lucene
+from converter.engines.lucene_jvm import regexp
 from converter.errors import Refusal
 
 _FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}

@@ -14,7 +14,7 @@ import pytest
 from converter.backends.spl import SplBackend
 from converter.engines.spl import SplEngine
 from converter.errors import Refusal
-from converter.plan import BaseRule
+from converter.plan.model import BaseRule
 from tests.support import none_base
 
 A = {"F|re": "fo+"}

@@ -10,11 +10,11 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from converter.backends.spl import SplBackend
-from converter.columns import Column
 from converter.engines.base import Stored
 from converter.engines.spl import SplEngine, split
 from converter.errors import Refusal
 from converter.matcher import compile_detection
+from converter.plan.columns import Column
 from tests.support import none_base
 
 # What SPL, its regular expressions and Sigma give a meaning; letters whose case folds; digits; a subnet.

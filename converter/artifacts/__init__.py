@@ -1,0 +1,1 @@
+"""What a build leaves behind: manifest, archive, and how two outputs differ."""

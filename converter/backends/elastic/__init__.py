@@ -1,0 +1,1 @@
+"""What both languages of Elasticsearch share: EQL and Lucene."""

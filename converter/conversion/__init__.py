@@ -1,0 +1,1 @@
+"""One rule in one cell, converted, explained and listed."""

@@ -1,0 +1,1 @@
+"""What Sentinel's and Defender's import formats share."""

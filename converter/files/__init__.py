@@ -1,0 +1,1 @@
+"""Files of a project: read with places, replaced whole or not at all."""

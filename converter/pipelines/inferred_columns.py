@@ -1,0 +1,98 @@
+"""The source `none`: columns worked out from the rule's own values, for fields that no pipeline maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sigma.conditions import ConditionFieldEqualsValueExpression
+from sigma.types import (
+    SigmaBool,
+    SigmaCIDRExpression,
+    SigmaCompareExpression,
+    SigmaExists,
+    SigmaExpansion,
+    SigmaFieldReference,
+    SigmaNull,
+    SigmaNumber,
+    SigmaTimestampPart,
+    SigmaType,
+)
+
+from converter.plan.columns import Column, Columns
+from converter.plan.model import OPERATORS, Tree
+
+# What a field is, from the values that the rule compares it with; Elastic's and Kusto's name for it.
+_TYPES = {
+    "string": ("keyword", "string"),
+    "integer": ("long", "long"),
+    "float": ("double", "real"),
+    "boolean": ("boolean", "bool"),
+    "ip": ("ip", "string"),
+    "time": ("date", "datetime"),
+}
+
+
+def leaves(tree: Tree) -> Iterator[ConditionFieldEqualsValueExpression]:
+    """Yield the field comparisons of a parsed condition, left to right."""
+    stack: list[Any] = [tree]
+    while stack:
+        node = stack.pop()
+        if type(node) is ConditionFieldEqualsValueExpression:
+            yield node
+        elif type(node) in OPERATORS:
+            stack.extend(arg for arg in reversed(node.args) if arg is not None)
+
+
+def infer_columns(tree: Tree, language: str) -> Columns:
+    """Return a column for each field of the tree, typed from the values that it is compared with.
+
+    A field compared with strings and with anything else is a string. ``language`` is eql, lucene,
+    spl or kql; every Elastic field is optional (nothing is known about the indices).
+    """
+    kinds: dict[str, set[str]] = {}
+    same: list[tuple[str, str]] = []
+    for leaf in leaves(tree):
+        kinds.setdefault(leaf.field, set()).update(_kinds(leaf.value))
+        if isinstance(leaf.value, SigmaFieldReference):
+            kinds.setdefault(leaf.value.field, set())
+            same.append((leaf.field, leaf.value.field))
+    for one, other in same + same[::-1]:  # Fields that are compared with each other have one type.
+        kinds[one] = kinds[other] = kinds[one] | kinds[other]
+    return {field: _column(_kind(found), language) for field, found in kinds.items()}
+
+
+def unknown(language: str) -> Column:
+    """Return the column of a field that a rule only groups by or counts: a text."""
+    return _column("string", language)
+
+
+def _kinds(value: SigmaType) -> set[str]:
+    if isinstance(value, SigmaExpansion):
+        return {kind for one in value.values for kind in _kinds(one)}
+    if isinstance(value, SigmaCompareExpression):
+        value = value.number
+    if isinstance(value, SigmaTimestampPart):  # A SigmaNumber too.
+        return {"time"}
+    if isinstance(value, SigmaNumber):
+        return {"integer" if isinstance(value.number, int) else "float"}
+    if isinstance(value, SigmaBool):
+        return {"boolean"}
+    if isinstance(value, SigmaCIDRExpression):
+        return {"ip"}
+    if isinstance(value, SigmaNull | SigmaExists | SigmaFieldReference):
+        return set()
+    return {"string"}
+
+
+def _kind(found: set[str]) -> str:
+    if len(found) == 1:
+        return next(iter(found))
+    return "float" if found == {"integer", "float"} else "string"
+
+
+def _column(kind: str, language: str) -> Column:
+    elastic, kusto = _TYPES[kind]
+    if language == "spl":
+        return Column("string")
+    return Column(kusto) if language == "kql" else Column(elastic, optional=True)

@@ -1,0 +1,1 @@
+"""The transformations that pipeline files may name, by subject."""

@@ -1,0 +1,1 @@
+"""The project's settings, and what counts as one id in it."""

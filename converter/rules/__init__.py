@@ -1,0 +1,1 @@
+"""Rules: found, loaded, checked, filtered and selected."""

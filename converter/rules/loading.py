@@ -1,0 +1,445 @@
+"""Load rules from files and folders, and resolve references between them."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from converter.errors import RuleError, Said
+from converter.files import yaml_source
+from converter.files.yaml_source import Documents
+from converter.project import ids
+from converter.rules import duplicates, failed, filters
+from converter.rules.correlation_section import generates, referenced
+from converter.rules.discovery import rule_files
+from converter.rules.rule import Rule
+from converter.rules.validity import problems
+
+ROOT_NAMES = ("sigma", "rules")
+"""Folders whose name says that they hold all rules."""
+
+
+@dataclass(slots=True)
+class RuleSet:
+    """Rules in file order, what was wrong with others, and the rules that references may reach."""
+
+    rules: list[Rule] = field(default_factory=list)
+    """The rules asked for."""
+    errors: list[RuleError] = field(default_factory=list)
+    failed_files: list[str] = field(default_factory=list)
+    """Files with an error, as paths below the rules root: what they gave before is kept."""
+    library: list[Rule] = field(default_factory=list)
+    """Further rules of the rules root: only for references."""
+    documents: list[Rule] = field(default_factory=list)
+    """Everything asked for that was read, also what is wrong, as it was before filters: for `check`."""
+    ahead: dict[int, Any] = field(default_factory=dict)
+    """What was worked out of rules while they were read, by the `id()` of their documents."""
+    served: frozenset[str] = frozenset()
+    """Names and ids that correlations with an error refer to: such rules are not converted on their own."""
+    _index: dict[str, Rule] | None = None
+
+    def resolve(self, reference: str) -> Rule | None:
+        """Return the rule of that name or id, or None."""
+        if self._index is None:
+            self._index = {}
+            for rule in [*self.library, *self.rules]:
+                for key in (rule.doc.get("id"), rule.doc.get("name")):
+                    if key:
+                        self._index[str(key)] = rule
+        return self._index.get(ids.canonical(str(reference)))
+
+    def references(self, rule: Rule) -> list[str]:
+        """Return what a correlation refers to, in order (names or ids)."""
+        return referenced(rule) if rule.kind == "correlation" else []
+
+    def closure(self, rule: Rule) -> list[Rule]:
+        """Return the rule and every rule it refers to, at any depth, base rules first.
+
+        Raises:
+            RuleError: SC111 for a reference to no rule, SC112 for a circle.
+        """
+        done: list[Rule] = []
+        self._visit(rule, done, [])
+        return done
+
+    def _visit(self, rule: Rule, done: list[Rule], above: list[Rule]) -> None:
+        if rule in above:
+            raise rule.error("SC112", "the correlation refers to itself", "correlation", "rules")
+        if rule in done:
+            return
+        for position, reference in enumerate(self.references(rule)):
+            found = self.resolve(reference)
+            if found is None:
+                place = ("correlation", "rules", position)
+                raise rule.error("SC111", f"no rule has the name or id '{reference}'", *place)
+            self._visit(found, done, [*above, rule])
+        done.append(rule)
+
+    def emitted(self) -> list[Rule]:
+        """Return the rules that are converted: all but filters and base rules that only serve a correlation.
+
+        A base rule is converted on its own too if a correlation that refers to it says ``generate: true``
+        (Sigma correlation specification 2.1, "generate").
+        """
+        silent: set[int] = set()
+        for rule in [*self.library, *self.rules]:
+            if rule.kind == "correlation" and not generates(rule):
+                silent.update(id(found) for name in self.references(rule) if (found := self.resolve(name)))
+        return [
+            rule
+            for rule in self.rules
+            if rule.kind != "filter" and id(rule) not in silent and not self.serves_broken(rule)
+        ]
+
+    def serves_broken(self, rule: Rule) -> bool:
+        """Tell whether a correlation with an error refers to the rule."""
+        return bool(self.served) and not self.served.isdisjoint(failed.names(rule))
+
+
+def load(
+    paths: Sequence[Path],
+    root: Path | None = None,
+    whole: bool = False,
+    known: Documents | None = None,
+    workers: int = 1,
+    ahead: Ahead | None = None,
+    filtered: bool = False,
+) -> RuleSet:
+    """Load every rule of the files and folders.
+
+    Args:
+        paths: files, or folders that are searched for ``*.yml`` and ``*.yaml``.
+        root: the rules root that output paths are relative to and that references resolve over;
+            default: the nearest folder named ``sigma`` or ``rules`` above, else the folder given.
+        whole: compare ids and names with those of the whole rules root, where there is one of such a name.
+        known: documents that need not be read again.
+        workers: how many processes may read.
+        ahead: what to work out of good rules on the way, where one stands alone in its file.
+        filtered: filters elsewhere in the rules root apply, too: what a rule becomes is not to depend on how
+            many are asked for.
+
+    Raises:
+        RuleError: only for a path that does not exist (SC107); what is wrong with a rule is in ``errors``.
+    """
+    result = RuleSet()
+    seen: set[str] = set()
+    folders: dict[Path, str] = {}
+
+    def real_path(file: Path) -> str:
+        if file.is_symlink():
+            return os.path.realpath(file)
+        if file.parent not in folders:
+            folders[file.parent] = os.path.realpath(file.parent)
+        return f"{folders[file.parent]}/{file.name}"
+
+    def new(base: Path, files: Iterator[Path]) -> Iterator[tuple[Path, str]]:
+        for file in files:
+            if (real := real_path(file)) not in seen:
+                seen.add(real)
+                yield file, _relative(file, base)
+
+    roots: dict[Path, None] = {}
+    asked: list[tuple[Path, str]] = []
+    for given in paths:
+        if not given.exists():
+            raise RuleError("SC107", "does not exist", file=given.as_posix())
+        base = root or rules_root(given)
+        roots[base] = None
+        asked += new(base, rule_files(given))
+    for file, found in zip(asked, _read(asked, known, workers, ahead), strict=True):
+        result.ahead |= found.ahead
+        result.documents += found.all
+        result.rules += found.good
+        if found.errors:
+            result.errors += found.errors
+            result.failed_files.append(file[1])
+    if filtered:
+        _add_filters(result, list(_beside(roots, root, paths, new)), known)
+    wanted = [ref for rule in result.rules for ref in result.references(rule)]
+    missing = any(result.resolve(ref) is None for ref in wanted)
+    for base in roots:
+        if missing or (whole and (base == root or base.name in ROOT_NAMES)):
+            others = list(new(base, rule_files(base)))
+            for found in _read(others, known, workers):
+                result.library += found.good
+    result._index = None
+    duplicates.check_duplicates(result, result.library if whole else ())
+    _check_circles(result)
+    result.served = failed.served(result)
+    result.failed_files += [rule.relative for rule in result.rules if result.serves_broken(rule)]
+    duplicates.check_files(result)
+    _apply_filters(result)
+    return result
+
+
+def rules_root(path: Path) -> Path:
+    """Return the folder that output paths are relative to, for a rule file or folder."""
+    start = path if path.is_dir() else path.parent
+    for folder in (start.absolute(), *start.absolute().parents):
+        if folder.name in ROOT_NAMES:
+            return folder
+    return start
+
+
+def _relative(file: Path, root: Path) -> str:
+    # Strings and not paths here and in `rule_files`: of thousands of files it is felt.
+    above, name = f"{os.path.abspath(root)}{os.sep}", os.path.abspath(file)  # noqa: PTH100
+    return name.removeprefix(above).replace(os.sep, "/") if name.startswith(above) else file.name
+
+
+@dataclass(slots=True)
+class _Found:
+    """What is in a file."""
+
+    good: list[Rule] = field(default_factory=list)
+    errors: list[RuleError] = field(default_factory=list)
+    all: list[Rule] = field(default_factory=list)
+    ahead: dict[int, Any] = field(default_factory=dict)
+
+
+class Ahead(Protocol):
+    """What is worked out of rules while they are read (`ahead.Ahead`)."""
+
+    @property
+    def convert(self) -> Callable[[Rule], Any]:
+        """Called in the process that read the rule, so it and what it returns can be pickled."""
+
+    @property
+    def steps(self) -> int:
+        """How many times the work of reading a file it is."""
+
+    def expect(self, files: int) -> None:
+        """Make ready for so many files."""
+
+    def done(self, files: int) -> None:
+        """Hear that so many files more were read."""
+
+
+_BATCH = 200
+"""Files that are looked for at once among those that are known."""
+_PART = 16
+_ENOUGH = 200
+"""Files, or conversions of them, that there must be for each process."""
+MANY = 100
+"""Files to read from which on rules are worked on ahead. Of fewer, the cache may know what they became: a
+comment that changed is no other rule."""
+
+
+def _read(
+    files: Sequence[tuple[Path, str]], known: Documents | None, workers: int, ahead: Ahead | None = None
+) -> Iterator[_Found]:
+    """Yield what is in each file: given are its path, and the same below the rules root."""
+    from converter.workers import shared_out
+
+    documents: dict[int, _Examined] = {}
+    fresh: list[_File] = []
+    for start in range(0, len(files), _BATCH):
+        batch = range(start, min(start + _BATCH, len(files)))
+        if known is None:
+            fresh += [(number, None, *files[number]) for number in batch]
+        else:
+            _look_up(files, batch, known, documents, fresh)
+    parts = [fresh[start : start + _PART] for start in range(0, len(fresh), _PART)]
+    if len(fresh) < MANY:
+        ahead = None
+    if ahead is not None:
+        ahead.expect(len(fresh))
+    each = 1 if ahead is None else ahead.steps
+    read: dict[int, _Examined] = {}
+    processes = min(workers, each * len(fresh) // _ENOUGH)
+    examine = _Examine(ahead.convert if ahead is not None else None, processes > 1)
+    for _, some in shared_out(examine, parts, processes):
+        read |= some
+        if ahead is not None:
+            ahead.done(len(some))
+    for number, (file, relative) in enumerate(files):
+        one = read.pop(number) if number in read else documents.pop(number)
+        one.unpack()
+        found = _rules(file, relative, one)
+        if known is not None and one.digest and not found.errors:
+            known.keep(one.digest, one.documents)
+        if one.ahead is not None:
+            found.ahead[id(one.documents[0])] = one.ahead
+        yield found
+
+
+_File = tuple[int, str | None, Path, str]
+"""A file's number, its text if it cannot be read twice (a pipe), its path, and the path below the root."""
+
+
+@dataclass(slots=True)
+class _Examined:
+    """What is in a file."""
+
+    documents: list[Any] = field(default_factory=list)
+    wrong: list[tuple[int, Said]] = field(default_factory=list)
+    """With which of them, or -1, and the error."""
+    digest: str = ""
+    """Of the text that was read, where it was not known."""
+    ahead: Any = None
+    packed: bytes = b""
+    """The documents, while other processes work and memory is shared with them."""
+
+    def pack(self) -> None:
+        """Let the documents wait in a tenth of their size."""
+        self.packed, self.documents = zlib.compress(pickle.dumps(self.documents), 1), []
+
+    def unpack(self) -> None:
+        """Have the documents again."""
+        if self.packed:
+            self.documents, self.packed = pickle.loads(zlib.decompress(self.packed)), b""
+
+
+def _look_up(
+    files: Sequence[tuple[Path, str]],
+    batch: Iterable[int],
+    known: Documents,
+    documents: dict[int, _Examined],
+    fresh: list[_File],
+) -> None:
+    """Take the documents of some files from those that are known; the others are to be read."""
+    read: list[tuple[_File, str]] = []
+    for number in batch:
+        file, relative = files[number]
+        try:
+            text = yaml_source.read_text(file, file.as_posix())
+        except RuleError as error:
+            documents[number] = _Examined([], [(-1, error.said())])
+            continue
+        # Texts are not kept: of thousands of files they are megabytes.
+        read.append(((number, None if file.is_file() else text, file, relative), yaml_source.digest(text)))
+    known.expect(digest for _, digest in read)
+    for one, digest in read:
+        if (good := known.get(digest)) is not None:
+            documents[one[0]] = _Examined(good)
+        else:
+            fresh.append(one)
+
+
+class _Examine:
+    """Reads files and says what is wrong with them; can be sent to another process."""
+
+    def __init__(self, ahead: Callable[[Rule], Any] | None, pack: bool) -> None:
+        self._ahead, self._pack = ahead, pack
+
+    def __call__(self, part: Sequence[_File]) -> dict[int, _Examined]:
+        """Return what is in the files, by their numbers."""
+        return {number: self._one(text, file, relative) for number, text, file, relative in part}
+
+    def _one(self, text: str | None, file: Path, relative: str) -> _Examined:
+        name = file.as_posix()
+        found = _Examined()
+        try:
+            text = yaml_source.read_text(file, name) if text is None else text
+            found.digest = yaml_source.digest(text)
+            found.documents = yaml_source.parse(text, name)
+            for document in found.documents:
+                if isinstance(document, dict):
+                    ids.normalise(document)
+        except RuleError as error:
+            found.wrong = [(-1, error.said())]
+            return found
+        rules = [
+            Rule(document, name, file, relative, position)
+            for position, document in enumerate(found.documents)
+            if isinstance(document, dict)
+        ]
+        found.wrong = [(rule.document, error.said()) for rule in rules for error in problems(rule)]
+        if self._ahead is not None and len(found.documents) == 1 and rules and not found.wrong:
+            found.ahead = self._ahead(rules[0])
+        if self._pack:
+            found.pack()
+        return found
+
+
+def _rules(file: Path, relative: str, examined: _Examined) -> _Found:
+    """Return the good rules of a file, what is wrong with the others, and all of them."""
+    name = file.as_posix()
+    errors: dict[int, list[RuleError]] = {}
+    for position, said in examined.wrong:
+        errors.setdefault(position, []).append(RuleError.of(said))
+    found = _Found(errors=errors.get(-1, []))
+    if found.errors:
+        return found
+    for number, document in enumerate(examined.documents):
+        if isinstance(document, dict):
+            rule = Rule(document, name, file, relative, number)
+            found.all.append(rule)
+            if number in errors:
+                found.errors += errors[number]
+            else:
+                found.good.append(rule)
+        elif document is not None:
+            found.errors.append(
+                RuleError("SC106", "a rule is a mapping of keys to values", file=name, line=1)
+            )
+    if not found.good and not found.errors:
+        found.errors.append(RuleError("SC106", "holds no rule", file=name))
+    return found
+
+
+def _beside(
+    roots: Iterable[Path],
+    root: Path | None,
+    paths: Sequence[Path],
+    new: Callable[[Path, Iterator[Path]], Iterator[tuple[Path, str]]],
+) -> Iterator[tuple[Path, str]]:
+    """Yield the files of rules roots that were not asked for and have a filter."""
+    for base in roots:
+        whole = any(path.resolve() == base.resolve() for path in paths)
+        if not whole and (base == root or base.name in ROOT_NAMES):
+            yield from new(base, filters.files(base))
+
+
+def _add_filters(result: RuleSet, files: Sequence[tuple[Path, str]], known: Documents | None) -> None:
+    for found in _read(files, known, 1):
+        result.rules += [rule for rule in found.good if rule.kind == "filter"]
+        result.documents += [rule for rule in found.all if rule.kind == "filter"]
+        result.errors += found.errors
+
+
+def _apply_filters(result: RuleSet) -> None:
+    """Filters of the rules asked for, and of the library where it was loaded, change the rules in place."""
+    given: list[Rule] = []
+    wrong: list[Rule] = []
+    for rule in [*result.library, *result.rules]:
+        if rule.kind == "filter":
+            try:
+                filters.check(rule)
+            except RuleError as error:
+                result.errors.append(error)
+                wrong.append(rule)
+            else:
+                given.append(rule)
+    for file, held in failed.unfiltered(result, wrong).items():
+        result.failed_files += [rule.relative for rule in held]
+        without = {id(rule) for rule in held}
+        result.rules = [rule for rule in result.rules if id(rule) not in without]
+        shown = ", ".join(rule.file for rule in held[:3]) + (", ..." if len(held) > 3 else "")
+        text = f"rules that it concerns are left out: {shown} ({len(held)} in all)"
+        result.errors.append(RuleError("SC111", text, file=file, hint="mend the filter"))
+    if given:
+        result.rules = filters.apply(result.rules, given)
+        result.library = filters.apply(result.library, given)
+    result._index = None
+
+
+def _check_circles(result: RuleSet) -> None:
+    """Correlations in a circle each only serve another one: none would be converted, nor missed."""
+    circular = []
+    for rule in result.rules:
+        try:
+            result.closure(rule)
+        except RuleError as error:
+            if error.code == "SC112":
+                circular.append(id(rule))
+                result.errors.append(error)
+                result.failed_files.append(rule.relative)
+    if circular:
+        result.rules = [rule for rule in result.rules if id(rule) not in circular]
+        result._index = None

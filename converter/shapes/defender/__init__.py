@@ -1,0 +1,1 @@
+"""How platforms store what Microsoft Defender reports."""

@@ -1,0 +1,1 @@
+"""How platforms store records of Windows' event logs."""
