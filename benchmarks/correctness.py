@@ -28,7 +28,7 @@ from converter.pipelines import cells
 from converter.pipelines import prepare as pipelines
 from converter.plan.columns import Columns
 from converter.plan.model import BaseRule
-from converter.rules.loading import RuleSet
+from converter.rules.ruleset import RuleSet
 from converter.shapes import inferred as none_shape
 
 LANGUAGES = ("eql", "lucene", "spl", "kql")

@@ -28,12 +28,13 @@ from pathlib import Path
 from typing import Any
 
 from converter.conversion.convert import Options, convert
-from converter.engines.base import Stored
 from converter.engines.kql import KqlEngine
 from converter.errors import EngineError, SigconvError
 from converter.events import flatten, read_events
+from converter.events.stored import Stored
 from converter.pipelines import cells
 from converter.rules import loading
+from converter.rules.emitted import emitted_rules
 from converter.shapes import shape_for
 from converter.verify.stored import tables_of
 
@@ -60,7 +61,7 @@ def pairs(folder: Path, source: str, every: int) -> tuple[list[Pair], dict[str, 
     cell = cells.cell(source, "kql")
     found: list[Pair] = []
     tables: dict[str, Any] = {}
-    for rule in loaded.emitted()[::every]:
+    for rule in emitted_rules(loaded)[::every]:
         with suppress(SigconvError):
             ways = [
                 convert(loaded, rule, cell, Options("any", {"kql": {"filters": way}}))

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from converter.artifacts import manifest as manifest_module
 from converter.build import cache as caches
 from converter.build import convert_rules
 from converter.build.cache import Cache
 from converter.build.cached_documents import Documents
 from converter.cli import main
-from converter.files import atomic
 from tests.support import ROOT
 
 FILTER = """\
@@ -315,7 +315,7 @@ def test_manifest_text_is_what_json_writes() -> None:
         {**manifest["entries"][0], "more": [{}]},
     ]
     for entries in (manifest["entries"], odd, []):
-        text = atomic.manifest_data(entries, [], {"a": "b"}, "1").decode()
-        ordered = sorted(entries, key=atomic.entry_key)
+        text = manifest_module.manifest_data(entries, [], {"a": "b"}, "1").decode()
+        ordered = sorted(entries, key=manifest_module.entry_key)
         whole = {"schema_version": 1, "sigconv": "1", "pipelines": {"a": "b"}, "entries": ordered}
         assert text == json.dumps(whole, indent=2, ensure_ascii=False) + "\n"

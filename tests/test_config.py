@@ -14,6 +14,7 @@ from converter.cli import main
 from converter.errors import UsageError
 from converter.pipelines.cells import cell
 from converter.project import config
+from converter.rules.emitted import emitted_rules
 from tests.support import ROOT
 
 RULE = """title: t
@@ -173,7 +174,7 @@ def test_locations_change_nothing_but_the_location():
     ):
         where = cell("sysmon", target, settings=said)
         assert where.proof is not None
-        for rule in rules.emitted():
+        for rule in emitted_rules(rules):
             if rule.doc.get("logsource", {}).get("service"):
                 continue
             mine = convert(rules, rule, where).queries
@@ -331,7 +332,7 @@ def test_an_odd_field_name_is_quoted_or_refused(tmp_path, name):
 
 def _convert(where, selection):
     from converter.conversion.convert import convert
-    from converter.rules import loading as loader
+    from converter.rules import ruleset
     from converter.rules.rule import Rule
 
     doc = {
@@ -340,4 +341,4 @@ def _convert(where, selection):
         "detection": {"sel": selection, "condition": "sel"},
     }  # fmt: skip
     rule = Rule(doc, "t.yml", Path("t.yml"), "t.yml", 0)
-    return convert(loader.RuleSet([rule]), rule, where).queries[0].text
+    return convert(ruleset.RuleSet([rule]), rule, where).queries[0].text

@@ -17,14 +17,14 @@ from click.testing import CliRunner
 from converter.backends.eql import EqlBackend
 from converter.cli import main
 from converter.conversion.convert import Options, convert
-from converter.engines.base import Stored
 from converter.engines.eql import EqlEngine
 from converter.errors import EngineError, Refusal
+from converter.events.stored import Stored
 from converter.pipelines import cells
 from converter.plan.columns import Column
 from converter.plan.model import Fidelity
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.verify.verify import verify
 from tests.language_expected import LANGUAGES, expected
 from tests.support import ROOT, none_base, shared

@@ -13,8 +13,9 @@ import yaml
 
 from converter.conversion.convert import convert
 from converter.pipelines.cells import cell
-from converter.rules.loading import RuleSet
+from converter.rules.emitted import emitted_rules
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from tests.support import ROOT, shared
 
 INDEX: dict[str, dict[str, Any]] = yaml.safe_load(
@@ -63,7 +64,7 @@ def test_generate_gives_the_base_rule_a_query_of_its_own(language: str) -> None:
     section = {"type": "event_count", "rules": ["base"], "timespan": "5m", "generate": True}
     top = {"title": "top", "name": "top", "correlation": {**section, "condition": {"gte": 3}}}
     rules = [Rule(doc, "t.yml", Path("t.yml"), "t.yml", at) for at, doc in enumerate((base, top))]
-    emitted = RuleSet(rules).emitted()
+    emitted = emitted_rules(RuleSet(rules))
     assert [rule.name for rule in emitted] == ["base", "top"]
     alone = convert(RuleSet(rules[:1]), rules[0], cell("none", language)).queries
     beside = convert(RuleSet(rules), rules[0], cell("none", language)).queries

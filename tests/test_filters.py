@@ -11,6 +11,7 @@ from converter.engines import engine_for
 from converter.matcher import Matcher
 from converter.pipelines import cells
 from converter.rules import loading
+from converter.rules.emitted import emitted_rules
 from converter.shapes import inferred as none_shape
 from converter.verify.alerts import alerts_of
 from converter.verify.stored import tables_of
@@ -67,7 +68,7 @@ def test_filter(body: str, logsource: str, expected: list[int], target: str, tmp
     (tmp_path / "filter.yml").write_text(filter_text(body, logsource))
     loaded = loading.load([tmp_path])
     assert loaded.errors == []
-    (rule,) = loaded.emitted()
+    (rule,) = emitted_rules(loaded)
     conversion = convert(loaded, rule, cells.cell(cells.NONE, target))
     columns = conversion.plan.columns  # type: ignore[union-attr]
     stored = none_shape.store(EVENTS, columns, target)
@@ -102,8 +103,8 @@ def test_filters_apply_however_many_rules_are_asked_for(tmp_path: Path, broken: 
     part = loading.load([folder / "x"], filtered=True)
     assert [str(error) for error in part.errors] == [str(error) for error in whole.errors]
     assert bool(part.errors) == broken
-    assert [rule.doc for rule in part.emitted()] == [
-        r.doc for r in whole.emitted() if r.doc["name"] == "rule"
+    assert [rule.doc for rule in emitted_rules(part)] == [
+        r.doc for r in emitted_rules(whole) if r.doc["name"] == "rule"
     ]
     assert ("_filter0_selection" in str([rule.doc for rule in part.rules])) != broken
     assert len(loading.load([folder / "x"]).rules) == 1

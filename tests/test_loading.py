@@ -10,6 +10,7 @@ import pytest
 from converter.errors import RuleError
 from converter.files import yaml_source
 from converter.rules import loading
+from converter.rules.emitted import emitted_rules
 
 GOOD = """\
 title: Good
@@ -201,17 +202,17 @@ def test_base_rules_are_found_in_the_root_and_not_emitted(tmp_path: Path) -> Non
     (root / "a" / "base.yml").write_text(GOOD + "name: base\n")
     (root / "b" / "many.yml").write_text(CORRELATION)
     loaded = loading.load([root / "b" / "many.yml"])
-    assert [rule.title for rule in loaded.emitted()] == ["Many"]
+    assert [rule.title for rule in emitted_rules(loaded)] == ["Many"]
     assert [rule.title for rule in loaded.closure(loaded.rules[0])] == ["Good", "Many"]
     assert loaded.rules[0].relative == "b/many.yml"
-    assert [rule.title for rule in loading.load([root]).emitted()] == ["Many"]
+    assert [rule.title for rule in emitted_rules(loading.load([root]))] == ["Many"]
     # pySigma reads it inside `correlation`, the specification's schema has it beside.
     for text in (
         CORRELATION.replace("rules: [base]", "rules: [base]\n    generate: true"),
         CORRELATION + "generate: true\n",
     ):
         (root / "b" / "many.yml").write_text(text)
-        assert sorted(rule.title for rule in loading.load([root]).emitted()) == ["Good", "Many"]
+        assert sorted(rule.title for rule in emitted_rules(loading.load([root]))) == ["Good", "Many"]
 
 
 def test_reference_to_nothing_and_in_a_circle(tmp_path: Path) -> None:
@@ -234,7 +235,7 @@ def test_a_circle_of_two_is_an_error_of_both(tmp_path: Path) -> None:
     loaded = loading.load([tmp_path])
     assert {error.code for error in loaded.errors} == {"SC112"}
     assert loaded.failed_files == ["a.yml", "b.yml"]
-    assert [rule.title for rule in loaded.emitted()] == ["Good"]
+    assert [rule.title for rule in emitted_rules(loaded)] == ["Good"]
 
 
 OTHER = GOOD.replace("11111111-", "22222222-")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from converter.artifacts import manifest
 from converter.build import patch
 from converter.cli import main
-from converter.files import atomic
 from tests.support import ROOT
 
 LATERAL = "sigma/windows/lateral_movement"
@@ -212,7 +212,7 @@ def test_what_is_no_build_of_all_is_no_patch(
     build()
     shutil.rmtree(project / "fresh", ignore_errors=True)
     build("--no-cache", "-o", "fresh")
-    entries, whole = (atomic.read_manifest(project / name)["entries"] for name in ("output", "fresh"))
+    entries, whole = (manifest.read_manifest(project / name)["entries"] for name in ("output", "fresh"))
     assert entries == whole
 
 

@@ -17,6 +17,8 @@ from converter.errors import Refusal
 from converter.events import flatten
 from converter.pipelines import cells
 from converter.rules import loading
+from converter.rules import ruleset as ruleset_module
+from converter.rules.emitted import emitted_rules
 from converter.shapes import shape_for
 from converter.verify.alerts import alerts_of
 from converter.verify.stored import tables_of
@@ -58,7 +60,7 @@ def log(name: str) -> list[dict[str, Any]]:
 
 
 @cache
-def ruleset() -> loading.RuleSet:
+def ruleset() -> ruleset_module.RuleSet:
     return loading.load([ROOT / "sigma"])
 
 
@@ -74,7 +76,7 @@ def test_log(name: str, target: str) -> None:
     stored = [shape.store(event, position) for position, event in enumerate(events)]
     views = [shape.view(event) for event in events]
     conversions = {}
-    for rule in ruleset().emitted():
+    for rule in emitted_rules(ruleset()):
         with suppress(Refusal):  # pyproject.toml says of each why it may be.
             conversions[rule.title] = convert(ruleset(), rule, cell)
     assert len(conversions) >= 10

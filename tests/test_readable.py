@@ -17,8 +17,8 @@ from converter.backends.spl.repeats import once
 from converter.conversion.convert import Options, convert
 from converter.pipelines import cells
 from converter.plan.volume_paths import VolumePath
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from tests.support import none_base
 
 

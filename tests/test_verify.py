@@ -18,6 +18,7 @@ from converter.conversion.convert import Options, convert
 from converter.pipelines import cells as cells_module
 from converter.plan.model import Fidelity, Reason
 from converter.rules import loading
+from converter.rules.emitted import emitted_rules
 from converter.verify import verify as run
 from tests.support import ROOT
 
@@ -133,7 +134,7 @@ def test_readme_shows_this_table(report: tuple[dict[str, list[dict[str, object]]
 def _check(relative: str, target: str, change: object) -> run.Checked:
     """Verify one rule whose conversion was changed on purpose."""
     found = loading.load([ROOT / "sigma"])
-    rule = next(one for one in found.emitted() if one.relative == relative + ".yml")
+    rule = next(one for one in emitted_rules(found) if one.relative == relative + ".yml")
     conversion = convert(found, rule, cells_module.cell("sysmon", target), Options("any"))
     streams = run.streams_of(found, rule, ROOT / "tests" / "rules")
     return run.check(found, change(conversion), streams)  # type: ignore[operator]

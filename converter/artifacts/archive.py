@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from converter.artifacts import manifest as manifest_module
 from converter.errors import UsageError
 from converter.files import atomic
 from converter.rules.rule import Rule
@@ -42,7 +43,7 @@ def members(
         UsageError: SC608 if a file that the manifest names is missing, changed or outside of the folder.
     """
     found = {path: atomic.data_of(text) for path, text in files.items()}
-    for path, digest in _named(json.loads(found[atomic.MANIFEST])):
+    for path, digest in _named(json.loads(found[manifest_module.MANIFEST])):
         if path not in found:
             found[path] = _kept(folder, path, digest)
     return found | dict(notices)

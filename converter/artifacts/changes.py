@@ -12,11 +12,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from converter.artifacts import manifest as manifest_module
 from converter.errors import UsageError
 from converter.files import atomic
 from converter.project.config import Config
 from converter.rules import loading
-from converter.rules.loading import RuleSet
+from converter.rules.ruleset import RuleSet
 
 Key = tuple[str, str, str]
 """Rule (id, else name), source, target."""
@@ -96,14 +97,16 @@ def side(name: str, config: Config, scratch: Path) -> Side:
     """
     path = Path(name)
     if path.is_dir():
-        if not (path / atomic.MANIFEST).is_file():
-            raise UsageError("SC613", f"holds no {atomic.MANIFEST}", file=name, hint="run 'sigconv build'")
+        if not (path / manifest_module.MANIFEST).is_file():
+            raise UsageError(
+                "SC613", f"holds no {manifest_module.MANIFEST}", file=name, hint="run 'sigconv build'"
+            )
         return _read(name, path, config.rules, config.tests)
     if path.is_file():
         _unpack(path.read_bytes(), name, scratch)
-        manifests = sorted(scratch.rglob(atomic.MANIFEST))
+        manifests = sorted(scratch.rglob(manifest_module.MANIFEST))
         if not manifests:
-            raise UsageError("SC613", f"holds no {atomic.MANIFEST}", file=name)
+            raise UsageError("SC613", f"holds no {manifest_module.MANIFEST}", file=name)
         return _read(name, manifests[0].parent, config.rules, config.tests)
     return _revision(name, config, scratch)
 
@@ -116,7 +119,7 @@ def planned(folder: Path, files: Mapping[str, atomic.Content]) -> tuple[Side, Si
         files: what the build would write (`build.plan_write`), with the manifest.
     """
     before = _read(str(folder), folder, None, None)
-    entries = _by_key(json.loads(atomic.data_of(files[atomic.MANIFEST])))
+    entries = _by_key(json.loads(atomic.data_of(files[manifest_module.MANIFEST])))
     return before, Side(str(folder), entries, folder, planned=files)
 
 
@@ -156,7 +159,7 @@ def _unpack(data: bytes, name: str, folder: Path) -> None:
 
 
 def _read(name: str, folder: Path, rules_root: Path | None, tests: Path | None) -> Side:
-    return Side(name, _by_key(atomic.read_manifest(folder)), folder, rules_root, tests)
+    return Side(name, _by_key(manifest_module.read_manifest(folder)), folder, rules_root, tests)
 
 
 def _by_key(manifest: Mapping[str, Any]) -> dict[Key, dict[str, Any]]:

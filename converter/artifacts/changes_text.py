@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from converter.artifacts import changes as diff
+from converter.artifacts import manifest as manifest_module
 from converter.artifacts.changes import Change
 from converter.files import atomic
 
@@ -73,7 +74,10 @@ def of_build(folder: Path, files: Mapping[str, atomic.Content], problems: Iterab
         problems: lines about rules that could not be converted.
     """
     changes = list(diff.changes(*diff.planned(folder, files)))
-    before, after = atomic.read_manifest(folder), json.loads(atomic.data_of(files[atomic.MANIFEST]))
+    before, after = (
+        manifest_module.read_manifest(folder),
+        json.loads(atomic.data_of(files[manifest_module.MANIFEST])),
+    )
     return "\n".join([markdown(changes, problems), *_imports(before, after)])
 
 

@@ -13,12 +13,12 @@ from converter.build.convert_rules import Progress
 from converter.build.records import Ready, identified, lasting, packed, work_out
 from converter.conversion.convert import Options
 from converter.pipelines.cells import Cell
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 
 
 class Ahead:
-    """What `rules.load` needs to convert on the way."""
+    """What `loading.load` needs to convert on the way."""
 
     def __init__(
         self,

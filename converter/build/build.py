@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from converter import __version__
+from converter.artifacts import manifest
 from converter.build.cache import Cache
 from converter.build.convert_rules import Progress, work
 from converter.build.import_files import Exports, export_item, plan_exports
@@ -21,9 +22,10 @@ from converter.files import atomic
 from converter.files.atomic import Content
 from converter.pipelines.cells import Cell
 from converter.project.config import Accepted
-from converter.rules.failed import in_file
-from converter.rules.loading import RuleSet
+from converter.rules.duplicates import in_file
+from converter.rules.emitted import emitted_rules
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 
 
 @dataclass(slots=True)
@@ -78,7 +80,7 @@ def outcomes(
     Raises:
         InternalError: SC900 if a worker process dies.
     """
-    emitted = rules.emitted()
+    emitted = emitted_rules(rules)
     per_file = in_file(rules)
     tasks = []
     for rule in filter(takes, emitted):
@@ -146,9 +148,9 @@ def plan_write(
     Raises:
         UsageError: SC605 if an import file of an earlier run, which another one needs, is not as it was.
     """
-    old = atomic.read_manifest(folder)
+    old = manifest.read_manifest(folder)
     ran = {(cell.source, cell.target) for cell in cells}
-    made = {atomic.entry_key(outcome.entry): outcome for outcome in found}
+    made = {manifest.entry_key(outcome.entry): outcome for outcome in found}
     failing = {(one.entry["file"], one.entry["rule"]) for one in found if one.broken}
     mine = {(one.entry["file"], one.entry["rule"]) for one in found}
     looked_at = {one.entry["file"] for one in found}
@@ -164,7 +166,7 @@ def plan_write(
     entries: list[dict[str, Any]] = []
     stale: list[str] = []
     for entry in old["entries"]:
-        name = atomic.entry_key(entry)
+        name = manifest.entry_key(entry)
         new = made.get(name)
         if new is not None and new.broken and entry.get("queries"):
             del made[name]
@@ -185,12 +187,12 @@ def plan_write(
     versions = dict(old.get("pipelines", {})) | {str(cell): cell.version for cell in cells}
     files |= more
     kept |= {entry["file"] for entry in exported}
-    files[atomic.MANIFEST] = atomic.manifest_data(entries, exported, versions, __version__)
+    files[manifest.MANIFEST] = manifest.manifest_data(entries, exported, versions, __version__)
     return files, sorted({*stale, *left_over, *atomic.read_pending(folder)} - kept)
 
 
 def write(folder: Path, files: Mapping[str, Content], stale: Sequence[str]) -> Written:
-    """Write the files, the manifest last, and remove what is stale; to be called under `output.locked`.
+    """Write the files, the manifest last, and remove what is stale; to be called under `atomic.locked`.
 
     Killed at any moment each file is the old or the new one; the next run does the rest. The paths that
     are new are written down first, because until the end no manifest knows them.
@@ -204,16 +206,16 @@ def write(folder: Path, files: Mapping[str, Content], stale: Sequence[str]) -> W
         known = sorted({*new, *atomic.read_pending(folder)})
         atomic.write(pending, json.dumps(known, indent=0) + "\n", folder)
     for path in wrong:
-        if path != atomic.MANIFEST:
+        if path != manifest.MANIFEST:
             atomic.replace(f"{folder}/{path}", files[path], os.fspath(folder))
             result.changed.append(path)
     for path in stale:
-        if path != atomic.MANIFEST and _inside(folder, path) and (folder / path).is_file():
+        if path != manifest.MANIFEST and _inside(folder, path) and (folder / path).is_file():
             atomic.remove(folder / path)
             result.removed.append(path)
-    if atomic.MANIFEST in wrong:
-        atomic.write(folder / atomic.MANIFEST, files[atomic.MANIFEST], folder)
-        result.changed.append(atomic.MANIFEST)
+    if manifest.MANIFEST in wrong:
+        atomic.write(folder / manifest.MANIFEST, files[manifest.MANIFEST], folder)
+        result.changed.append(manifest.MANIFEST)
     if pending.exists():
         atomic.remove(pending)
     return result

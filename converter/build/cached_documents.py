@@ -34,7 +34,7 @@ class Documents:
         """Return the documents of a file if it was found good; else None.
 
         Args:
-            digest: of its text (`yamlfile.digest`).
+            digest: of its text (`yaml_source.digest`).
         """
         name = self._key(digest)
         known = self._known.pop(name) if name in self._known else self._cache.get_texts([name]).get(name)

@@ -27,7 +27,7 @@ from converter.build.records import (
 )
 from converter.conversion.convert import Options
 from converter.pipelines.cells import Cell
-from converter.rules.loading import RuleSet
+from converter.rules.ruleset import RuleSet
 from converter.workers import shared_out
 
 Progress = Callable[[int], Callable[[int], None]]

@@ -18,13 +18,14 @@ from converter.exports.usual_fields import usual_fields
 from converter.files import atomic
 from converter.pipelines import prepare
 from converter.pipelines.cells import Cell
-from converter.pipelines.inferred_columns import leaves
+from converter.plan import query_paths
 from converter.plan.columns import Column
+from converter.plan.comparisons import leaves
 from converter.plan.model import AlertColumns, BaseRule, CorrelationPlan, Fidelity, Reason
 from converter.plan.schedule import schedule
 from converter.project.config import Wishes
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 
 NO_WISHES = Wishes()
 Key = tuple[str, str]
@@ -240,7 +241,7 @@ def make(
                 )
             else:
                 for suffix, text in ({"": made} if isinstance(made, str) else made).items():
-                    path = atomic.query_path(
+                    path = query_paths.query_path(
                         f"exports/{name}", f"{source}/rules", file, maker.extension, own[0].suffix, suffix
                     )
                     result.parts[name, source].append(Part(rule, file, path, text))

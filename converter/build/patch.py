@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from converter.artifacts import manifest as manifest_module
 from converter.build import build
 from converter.build.build import Outcome, Written
 from converter.build.cache import Cache
@@ -19,7 +20,9 @@ from converter.conversion.convert import Options
 from converter.files import atomic
 from converter.pipelines.cells import Cell
 from converter.project.config import Config
-from converter.rules.loading import RuleSet, load
+from converter.rules.emitted import emitted_rules
+from converter.rules.loading import load
+from converter.rules.ruleset import RuleSet
 
 MOST = 50
 """Rules that a patch changes at most; a whole build of more takes several processes."""
@@ -55,7 +58,7 @@ def parts_of(
     # What is broken is tried again, and what it gave before is kept.
     if rules.errors or rules.library or any(one.broken for one in found):
         return None
-    emitted = {id(rule) for rule in rules.emitted()}
+    emitted = {id(rule) for rule in emitted_rules(rules)}
     parts: dict[str, Part] = {}
     by_relative: dict[str, Part] = {}
     for rule in rules.rules:
@@ -133,15 +136,15 @@ def apply(
         new = {path: part for path, part in new.items() if path in changed}
         if not _fit(new, changed, parts):
             return None
-        manifest = (folder / atomic.MANIFEST).read_bytes()
+        manifest = (folder / manifest_module.MANIFEST).read_bytes()
         for file in dict.fromkeys(one.entry["file"] for one in found):
             entries = [one.entry for one in found if one.entry["file"] == file]
-            manifest = atomic.spliced(manifest, file, entries)
+            manifest = manifest_module.spliced(manifest, file, entries)
         files: dict[str, atomic.Content] = {path: text for one in found for path, text in one.files.items()}
         stale = {path for name in changed for path, _ in parts[name].files}
         parts |= new
         stale -= {path for part in parts.values() for path, _ in part.files}
-        written = build.write(folder, files | {atomic.MANIFEST: manifest}, sorted(stale))
+        written = build.write(folder, files | {manifest_module.MANIFEST: manifest}, sorted(stale))
     return Patched(parts, changed, written, manifest)
 
 

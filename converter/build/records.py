@@ -18,9 +18,10 @@ from converter.errors import Refusal, SigconvError
 from converter.files import atomic
 from converter.files.atomic import Packed
 from converter.pipelines.cells import Cell
+from converter.plan import query_paths
 from converter.plan.schedule import schedule
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 
 Record = dict[str, Any]
 """``entry`` (its part of the manifest's entry), ``files`` (path -> text) and, where import formats are made,
@@ -123,7 +124,9 @@ def converted(conversion: Conversion, suffix: str | None) -> Record:
     queries = []
     when = schedule(conversion.plan)
     for query in conversion.queries:
-        path = atomic.query_path(cell.target, cell.source, rule.relative, query.extension, suffix, query.name)
+        path = query_paths.query_path(
+            cell.target, cell.source, rule.relative, query.extension, suffix, query.name
+        )
         files[path] = query.text
         queries.append({"name": query.name, "file": path, "sha256": atomic.digest(query.text)})
     entry = {

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from converter.artifacts import manifest as manifest_module
 from converter.build.cache import Cache, environment, key
 from converter.files import atomic
 from converter.project import stock_pipelines
@@ -151,7 +152,7 @@ class Replay:
     ) -> None:
         """Remember the same of a build that put some parts in the place of others."""
         if self._rest_signed() == self._rest and all(_hash(path) == self._rules[path] for path in changed):
-            self._put([(atomic.MANIFEST, atomic.digest(manifest))], said, parts)
+            self._put([(manifest_module.MANIFEST, atomic.digest(manifest))], said, parts)
 
     def _put(self, files: Sequence[tuple[str, str]], said: Said, parts: Mapping[str, Part] | None) -> None:
         count = len(files) + sum(len(part.files) for part in (parts or {}).values())

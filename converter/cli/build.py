@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from converter.files.atomic import Content
     from converter.pipelines.cells import Cell
     from converter.project.config import Config
-    from converter.rules.loading import RuleSet
+    from converter.rules.ruleset import RuleSet
 
 
 _SAME_RESULT = ("check", "form", "jobs", "no_cache", "archive", "summary", "output_name", "paths")
@@ -167,6 +167,7 @@ def build(
       2  a wrong option, path or configuration, or a file that cannot be written
       3  a defect of sigconv
     """
+    from converter.artifacts import manifest as manifest_module
     from converter.build.cache import FOLDER, Cache
     from converter.build.units import Replay, Said, possible
     from converter.files import atomic
@@ -200,6 +201,7 @@ def build(
     from converter.build.cached_documents import Documents
     from converter.build.import_files import make, takers
     from converter.build.patch import parts_of
+    from converter.rules.emitted import emitted_rules
     from converter.rules.selection import Selection
 
     documents = Documents(cache, "rules") if cache is not None else None
@@ -230,7 +232,7 @@ def build(
             read.save()
     problems = "".join(f"{error}\n" for error in rules.errors)
     click.echo(problems, err=True, nl=False)
-    emitted = rules.emitted()
+    emitted = emitted_rules(rules)
     selection.check(emitted)
     with _progress() as progress:
         found = list(
@@ -275,9 +277,13 @@ def build(
     code = ExitCode.FAILED if rules.errors or failures else ExitCode.OK
     if replay is not None and not stale:
         queries = sum(len(outcome.files) for outcome in found)
-        has_exports = atomic.has_exports(plan[0])
+        has_exports = manifest_module.has_exports(plan[0])
         said = Said(problems + refusals, _overview(found), queries, has_exports, code)
-        alone = alone and not has_exports and atomic.entries_in(plan[0][atomic.MANIFEST]) == len(found)
+        alone = (
+            alone
+            and not has_exports
+            and manifest_module.entries_in(plan[0][manifest_module.MANIFEST]) == len(found)
+        )
         parts = parts_of(rules, found, len(cells), build_text.refusal, build_text.word) if alone else None
         files = [(path, atomic.digest(text)) for path, text in plan[0].items()]
         del rules, found, items, exports, plan  # What is kept takes their room.
@@ -373,8 +379,8 @@ def _write(
     form: str,
 ) -> bool:
     """Write the output folder, or with ``check`` compare it; return whether it is stale."""
+    from converter.artifacts import manifest as manifest_module
     from converter.build import build as builder
-    from converter.files import atomic
 
     if check:
         wrong = builder.differences(folder, files, stale)
@@ -389,7 +395,7 @@ def _write(
         click.echo(_overview(found), err=True, nl=False)
         if not check:
             queries = sum(len(outcome.files) for outcome in found)
-            has_exports = atomic.has_exports(files)
+            has_exports = manifest_module.has_exports(files)
             changes = len(written.changed), len(written.removed)
             click.echo(build_text.done(folder, queries, has_exports, *changes), err=True)
         elif not wrong:

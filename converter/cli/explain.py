@@ -24,7 +24,8 @@ from converter.cli.options import (
 from converter.errors import ExitCode
 
 if TYPE_CHECKING:
-    from converter.conversion.explain import Comparison, Explanation, Item
+    from converter.conversion.explain import Explanation
+    from converter.pipelines.trace import Comparison, Item
 
 
 @click.command()
@@ -65,12 +66,13 @@ def explain(
       3  a defect of sigconv
     """
     from converter.conversion.explain import explain as run
+    from converter.rules.emitted import emitted_rules
 
     options = chosen(fidelity, lucene_case, lucene_form, placeholders)
     _, rules, cells = inputs((rule_file,), targets, source_names, pipeline_files, variant_names)
     for error in rules.errors:
         click.echo(str(error), err=True)
-    found = [run(rules, rule, cell, options) for rule in rules.emitted() for cell in cells]
+    found = [run(rules, rule, cell, options) for rule in emitted_rules(rules) for cell in cells]
     if form == "json":
         click.echo(json.dumps([one.as_json() for one in found], indent=2, ensure_ascii=False))
     else:

@@ -83,6 +83,7 @@ def match(
     from converter.cli.options import load_rules, placeholder_values
     from converter.events import flatten, read_events
     from converter.matcher import Matcher
+    from converter.rules.emitted import emitted_rules
 
     _, rules = load_rules(paths)
     for error in rules.errors:
@@ -90,7 +91,7 @@ def match(
     values = placeholder_values(placeholders)
     docs = [rule.doc for rule in [*rules.library, *rules.rules]]
     matcher = Matcher(docs, placeholders=values, lateness_ms=lateness_ms)
-    shown = {rule.id or rule.name: rule for rule in rules.emitted()}
+    shown = {rule.id or rule.name: rule for rule in emitted_rules(rules)}
     count = alerts = 0
     sizes = [Path(file).stat().st_size for file in files if file != "-" and Path(file).is_file()]
     bad: list[EventsError] = []

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from converter.files.yaml_source import Documents
     from converter.pipelines.cells import Cell
     from converter.project.config import Config
-    from converter.rules.loading import Ahead, RuleSet
+    from converter.rules.loading import Ahead
+    from converter.rules.ruleset import RuleSet
 
 TARGETS = ("eql", "lucene", "spl", "kql")
 PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))

@@ -17,8 +17,8 @@ from converter.pipelines.cells import Cell
 from converter.plan import fidelity
 from converter.plan.model import AlertColumns, BaseRule, CorrelationPlan, Draft, Fidelity, Member, Reason
 from converter.rules import correlation_section
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,12 @@ import itertools
 import json
 import os
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
 from converter.errors import UsageError
-
-MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,44 +43,9 @@ def text_of(content: Content) -> str:
     return content if isinstance(content, str) else data_of(content).decode()
 
 
-_quoted = json.encoder.encode_basestring
-_LITERAL = {True: "true", False: "false"}
 PENDING = ".sigconv-pending.json"
 """Paths that a build is about to add: there only while it writes, or after it was killed."""
 _PREFIX, _SUFFIX = ".sigconv-", ".tmp"
-SCHEMA_VERSION = 1
-"""Of the manifest; raised when a key changes its meaning or goes (converter/schemas)."""
-
-
-def query_path(
-    target: str, source: str, relative: str, extension: str, rule: str | None, query: str | None
-) -> str:
-    """Return the path of a query below the output folder.
-
-    Args:
-        target: language.
-        source: telemetry source.
-        relative: the rule file's path below the rules root.
-        extension: without the dot.
-        rule: the rule's name where its file holds several emitted rules, else None.
-        query: the query's name where the rule needs several, else None.
-    """
-    return f"{target}/{source}/{query_stem(relative, rule, query)}.{extension}"
-
-
-def query_stem(relative: str, rule: str | None, query: str | None) -> str:
-    """Return the path of a query below the folder of its cell, without the extension."""
-    return _stem(relative) + "".join(f".{_safe(part)}" for part in (rule, query) if part)
-
-
-@lru_cache(maxsize=16)  # A rule is converted for all cells in turn.
-def _stem(relative: str) -> str:
-    return str(PurePosixPath(relative).with_suffix(""))
-
-
-def _safe(name: str) -> str:
-    """Return a name that is a file name everywhere: other characters become ``_``."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in name)[:80]
 
 
 def digest(text: Content) -> str:
@@ -244,140 +205,5 @@ def read_pending(folder: Path) -> list[str]:
     return [str(path) for path in found] if isinstance(found, list) else []
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Return the folder's manifest; an empty one if it is missing, broken or of another schema."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {"entries": []}
-    if not isinstance(manifest, dict) or manifest.get("schema_version") != SCHEMA_VERSION:
-        return {"entries": []}
-    entries = manifest.get("entries")
-    if not isinstance(entries, list) or not all(map(_is_entry, entries)):
-        return {"entries": []}
-    return manifest
-
-
-def _is_entry(entry: object) -> bool:
-    return isinstance(entry, dict) and all(
-        isinstance(entry.get(name), str) for name in ("file", "rule", "target", "source")
-    )
-
-
-def manifest_data(
-    entries: Sequence[Mapping[str, Any]],
-    exports: Sequence[Mapping[str, Any]],
-    pipelines: Mapping[str, str],
-    version: str,
-) -> bytes:
-    """Return the manifest: sorted, without a clock, so that equal input gives equal bytes."""
-    manifest: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "sigconv": version,
-        "pipelines": dict(sorted(pipelines.items())),
-        "entries": sorted(entries, key=entry_key),
-    }
-    if exports:
-        manifest["exports"] = list(exports)
-    entries_at = "\0entries\0"
-    around = json.dumps(manifest | {"entries": entries_at}, indent=2, ensure_ascii=False)
-    before, _, after = around.partition(json.dumps(entries_at))
-    if not entries:
-        return f"{before}[]{after}\n".encode()
-    # Bytes of all its parts, and no other copy: there may be tens of megabytes.
-    data = bytearray(f"{before}[\n    ".encode())
-    for number, entry in enumerate(manifest["entries"]):
-        if number:
-            data += b",\n    "
-        data += _entry_text(entry).encode()
-    data += f"\n  ]{after}\n".encode()
-    return bytes(data)
-
-
 _ENTRY, _END = b"\n    {\n", b"\n    }"
 """What an entry begins and ends with. No string of JSON holds a line's end."""
-
-
-def entries_in(manifest: Content) -> int:
-    """Return how many entries a manifest has (`manifest_data`)."""
-    return data_of(manifest).count(b'\n      "source_sha256": ')
-
-
-def spliced(manifest: bytes, file: str, entries: Sequence[Mapping[str, Any]]) -> bytes:
-    """Return a manifest with other entries of a rule file in the place of those that it has.
-
-    Args:
-        manifest: as `manifest_data` makes it: sorted, so those of a file stand together.
-        file: the rule file, below the rules root; the manifest has entries of it.
-        entries: one or more.
-    """
-    said = f'\n      "file": {_quoted(file)},\n'.encode()
-    start = manifest.rindex(_ENTRY, 0, manifest.index(said) + 1) + 1
-    end = manifest.index(_END, manifest.rindex(said)) + len(_END)
-    texts = [f"    {_entry_text(entry)}" for entry in sorted(entries, key=entry_key)]
-    return b"".join((manifest[:start], ",\n".join(texts).encode(), manifest[end:]))
-
-
-def has_exports(files: Mapping[str, Content]) -> bool:
-    """Tell whether files to write have import files among them, as their manifest lists (`manifest_data`)."""
-    return b'\n  "exports": [' in data_of(files[MANIFEST])
-
-
-_HEAD = ("rule", "title", "file", "source_sha256", "target", "source", "status")
-_REFUSED = ((*_HEAD, "refusal"), ("code", "message", "accepted"))
-_CONVERTED = (*_HEAD, "fidelity", "reasons", "schedule", "queries")
-_QUERY = ("name", "file", "sha256")
-_REASON = ("fidelity", "text")
-
-
-def _entry_text(entry: Mapping[str, Any]) -> str:
-    """Return an entry as `json.dumps` indents it: there are thousands, and this takes a third of its time."""
-    try:
-        body = _refused(entry) or _converted(entry)
-    except (AttributeError, KeyError, TypeError):  # Of a manifest that someone edited.
-        body = None
-    if body is None:
-        return json.dumps(entry, indent=2, ensure_ascii=False).replace("\n", "\n    ")
-    head = "".join(f'      "{name}": {_quoted(entry[name])},\n' for name in _HEAD)
-    return f"{{\n{head}{body}    }}"
-
-
-def _refused(entry: Mapping[str, Any]) -> str | None:
-    if tuple(entry) != _REFUSED[0] or tuple(entry["refusal"]) != _REFUSED[1]:
-        return None
-    said = entry["refusal"]
-    return (
-        f'      "refusal": {{\n        "code": {_quoted(said["code"])},\n'
-        f'        "message": {_quoted(said["message"])},\n'
-        f'        "accepted": {_LITERAL[said["accepted"]]}\n      }}\n'
-    )
-
-
-def _converted(entry: Mapping[str, Any]) -> str | None:
-    if tuple(entry) != _CONVERTED or tuple(entry["schedule"]) != ("interval_seconds", "lookback_seconds"):
-        return None
-    when = entry["schedule"]
-    if not entry["queries"] or not all(type(seconds) is int for seconds in when.values()):
-        return None
-    parts = []
-    for name, keys in (("reasons", _REASON), ("queries", _QUERY)):
-        texts = []
-        for one in entry[name]:
-            if tuple(one) != keys:
-                return None
-            said = ",\n".join(
-                f'          "{key}": {"null" if one[key] is None else _quoted(one[key])}' for key in keys
-            )
-            texts.append(f"        {{\n{said}\n        }}")
-        listed = ",\n".join(texts)
-        parts.append(f'      "{name}": [\n{listed}\n      ]' if texts else f'      "{name}": []')
-    return (
-        f'      "fidelity": {_quoted(entry["fidelity"])},\n{parts[0]},\n      "schedule": {{\n'
-        f'        "interval_seconds": {when["interval_seconds"]},\n'
-        f'        "lookback_seconds": {when["lookback_seconds"]}\n      }},\n{parts[1]}\n'
-    )
-
-
-def entry_key(entry: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """Return what identifies an entry: file, rule, target and source."""
-    return (entry["file"], entry["rule"], entry["target"], entry["source"])

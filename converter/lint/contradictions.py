@@ -8,7 +8,7 @@ from sigma.conditions import ConditionOR
 
 from converter.errors import RuleError
 from converter.pipelines import impossible
-from converter.pipelines.contradictions import clash, dead_branches
+from converter.plan.contradictions import clash, dead_branches
 from converter.rules import parsed as fresh
 from converter.rules.rule import Rule
 

@@ -12,8 +12,8 @@ from converter.lint.catalogue import level
 from converter.lint.misread import misread
 from converter.rules import loading as loader
 from converter.rules.discovery import rule_files
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from sigma.rule import SigmaRule
 from sigma.types import SigmaString
 
 from converter.errors import Refusal
-from converter.pipelines.inferred_columns import leaves
+from converter.plan.comparisons import leaves
 
 PROBES = (
     "sigconv probe",

@@ -11,9 +11,9 @@ from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaRule
 from sigma.types import SigmaExpansion, SigmaString, SigmaType
 
 from converter.errors import Refusal
-from converter.pipelines.contradictions import Clash, Literal, clash
 from converter.pipelines.transformations.items import value_text
 from converter.plan.columns import Columns
+from converter.plan.contradictions import Clash, Literal, clash
 from converter.plan.model import Tree
 from converter.rules.rule import Rule, safe_name
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
-from sigma.conditions import ConditionFieldEqualsValueExpression
 from sigma.types import (
     SigmaBool,
     SigmaCIDRExpression,
@@ -20,7 +16,8 @@ from sigma.types import (
 )
 
 from converter.plan.columns import Column, Columns
-from converter.plan.model import OPERATORS, Tree
+from converter.plan.comparisons import leaves
+from converter.plan.model import Tree
 
 # What a field is, from the values that the rule compares it with; Elastic's and Kusto's name for it.
 _TYPES = {
@@ -31,17 +28,6 @@ _TYPES = {
     "ip": ("ip", "string"),
     "time": ("date", "datetime"),
 }
-
-
-def leaves(tree: Tree) -> Iterator[ConditionFieldEqualsValueExpression]:
-    """Yield the field comparisons of a parsed condition, left to right."""
-    stack: list[Any] = [tree]
-    while stack:
-        node = stack.pop()
-        if type(node) is ConditionFieldEqualsValueExpression:
-            yield node
-        elif type(node) in OPERATORS:
-            stack.extend(arg for arg in reversed(node.args) if arg is not None)
 
 
 def infer_columns(tree: Tree, language: str) -> Columns:

@@ -10,8 +10,8 @@ from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
 from sigma.types import SigmaExists, SigmaNumber, SigmaString
 
 from converter.matcher.logsource import Need, needs
-from converter.pipelines.contradictions import clash
 from converter.pipelines.transformations.items import string
+from converter.plan.contradictions import clash
 from converter.plan.model import Fidelity, Reason, Tree
 
 RELAXATION = "log source not looked at"

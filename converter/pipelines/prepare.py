@@ -30,10 +30,11 @@ from converter.pipelines import (
 from converter.pipelines import demanded as demands
 from converter.pipelines import items as pipeline_items
 from converter.pipelines.cells import Cell
-from converter.pipelines.inferred_columns import infer_columns, leaves
+from converter.pipelines.inferred_columns import infer_columns
 from converter.pipelines.items import names_of, relevant
 from converter.plan import fidelity
 from converter.plan.columns import Columns
+from converter.plan.comparisons import leaves
 from converter.plan.model import BaseRule, Fidelity, Reason, Tree
 from converter.rules import parsed as fresh
 from converter.rules.rule import Rule

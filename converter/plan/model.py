@@ -52,7 +52,7 @@ class Reason:
     text: str
     relaxation: str = ""
     """Of a broader or narrower one: the name of what the reference matcher does to the rule so that it means
-    just what the query selects (converter/verify/relaxations.py)."""
+    just what the query selects (converter/verify/relaxations/)."""
     unbounded: bool = False
     """A query that is broader for this reason raises alerts on a plain day that the rule does not mean, so it
     is not given by default (docs/bounds.md)."""

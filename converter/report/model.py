@@ -20,8 +20,9 @@ from converter.project.config import Accepted
 from converter.report import testevents
 from converter.report.results import Key, Verification
 from converter.report.testevents import ShownTests
-from converter.rules.loading import RuleSet
+from converter.rules.emitted import emitted_rules
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.verify import test_files
 from converter.verify.test_files import RuleTest
 
@@ -228,7 +229,7 @@ def collect(
     report = Report(title, [str(cell) for cell in cells], [], [str(error) for error in rules.errors])
     tested = _tests(tests, report.errors)
     anchors: Counter[str] = Counter()
-    emitted = rules.emitted()
+    emitted = emitted_rules(rules)
     per_file = Counter(rule.relative for rule in emitted)
     texts: dict[Path, str] = {}
     for rule in emitted:

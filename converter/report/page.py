@@ -14,8 +14,8 @@ from markupsafe import Markup
 
 from converter import __version__
 from converter.attack import table
-from converter.conversion.explain import Comparison
 from converter.files import atomic
+from converter.pipelines.trace import Comparison
 from converter.report import navigator
 from converter.report.highlight import highlight
 from converter.report.model import FIDELITIES, VERDICTS, Report, plain

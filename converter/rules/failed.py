@@ -8,20 +8,16 @@ of its file is broken.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from converter.errors import RuleError
 from converter.files import yaml_source
 from converter.rules import filters
 from converter.rules.correlation_section import generates, referenced
-
-if TYPE_CHECKING:
-    from converter.rules.loading import RuleSet
-    from converter.rules.rule import Rule
+from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 
 _CORRELATION = re.compile(r"^ *correlation *:", re.MULTILINE)
 _FILTER = re.compile(r"^ *filter *:", re.MULTILINE)
@@ -95,16 +91,4 @@ def unfiltered(rules: RuleSet, wrong: Sequence[Rule]) -> dict[str, list[Rule]]:
         seen.update(map(id, new))
         if new:
             found[file] = found.get(file, []) + new
-    return found
-
-
-def in_file(rules: RuleSet) -> Counter[str]:
-    """Return how many rules of each file are converted, or would be if they had no error."""
-    found = Counter(rule.relative for rule in rules.emitted())
-    if rules.errors:
-        wanted = {name for rule in rules.rules if not generates(rule) for name in referenced(rule)}
-        wanted |= rules.served
-        for rule in documents(rules):
-            if rule.kind != "filter" and wanted.isdisjoint(names(rule)):
-                found[rule.relative] += 1
     return found

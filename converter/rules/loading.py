@@ -6,7 +6,7 @@ import os
 import pickle
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,90 +15,14 @@ from converter.files import yaml_source
 from converter.files.yaml_source import Documents
 from converter.project import ids
 from converter.rules import duplicates, failed, filters
-from converter.rules.correlation_section import generates, referenced
 from converter.rules.discovery import rule_files
+from converter.rules.emitted import serves_failed
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.rules.validity import problems
 
 ROOT_NAMES = ("sigma", "rules")
 """Folders whose name says that they hold all rules."""
-
-
-@dataclass(slots=True)
-class RuleSet:
-    """Rules in file order, what was wrong with others, and the rules that references may reach."""
-
-    rules: list[Rule] = field(default_factory=list)
-    """The rules asked for."""
-    errors: list[RuleError] = field(default_factory=list)
-    failed_files: list[str] = field(default_factory=list)
-    """Files with an error, as paths below the rules root: what they gave before is kept."""
-    library: list[Rule] = field(default_factory=list)
-    """Further rules of the rules root: only for references."""
-    documents: list[Rule] = field(default_factory=list)
-    """Everything asked for that was read, also what is wrong, as it was before filters: for `check`."""
-    ahead: dict[int, Any] = field(default_factory=dict)
-    """What was worked out of rules while they were read, by the `id()` of their documents."""
-    served: frozenset[str] = frozenset()
-    """Names and ids that correlations with an error refer to: such rules are not converted on their own."""
-    _index: dict[str, Rule] | None = None
-
-    def resolve(self, reference: str) -> Rule | None:
-        """Return the rule of that name or id, or None."""
-        if self._index is None:
-            self._index = {}
-            for rule in [*self.library, *self.rules]:
-                for key in (rule.doc.get("id"), rule.doc.get("name")):
-                    if key:
-                        self._index[str(key)] = rule
-        return self._index.get(ids.canonical(str(reference)))
-
-    def references(self, rule: Rule) -> list[str]:
-        """Return what a correlation refers to, in order (names or ids)."""
-        return referenced(rule) if rule.kind == "correlation" else []
-
-    def closure(self, rule: Rule) -> list[Rule]:
-        """Return the rule and every rule it refers to, at any depth, base rules first.
-
-        Raises:
-            RuleError: SC111 for a reference to no rule, SC112 for a circle.
-        """
-        done: list[Rule] = []
-        self._visit(rule, done, [])
-        return done
-
-    def _visit(self, rule: Rule, done: list[Rule], above: list[Rule]) -> None:
-        if rule in above:
-            raise rule.error("SC112", "the correlation refers to itself", "correlation", "rules")
-        if rule in done:
-            return
-        for position, reference in enumerate(self.references(rule)):
-            found = self.resolve(reference)
-            if found is None:
-                place = ("correlation", "rules", position)
-                raise rule.error("SC111", f"no rule has the name or id '{reference}'", *place)
-            self._visit(found, done, [*above, rule])
-        done.append(rule)
-
-    def emitted(self) -> list[Rule]:
-        """Return the rules that are converted: all but filters and base rules that only serve a correlation.
-
-        A base rule is converted on its own too if a correlation that refers to it says ``generate: true``
-        (Sigma correlation specification 2.1, "generate").
-        """
-        silent: set[int] = set()
-        for rule in [*self.library, *self.rules]:
-            if rule.kind == "correlation" and not generates(rule):
-                silent.update(id(found) for name in self.references(rule) if (found := self.resolve(name)))
-        return [
-            rule
-            for rule in self.rules
-            if rule.kind != "filter" and id(rule) not in silent and not self.serves_broken(rule)
-        ]
-
-    def serves_broken(self, rule: Rule) -> bool:
-        """Tell whether a correlation with an error refers to the rule."""
-        return bool(self.served) and not self.served.isdisjoint(failed.names(rule))
 
 
 def load(
@@ -126,7 +50,6 @@ def load(
     Raises:
         RuleError: only for a path that does not exist (SC107); what is wrong with a rule is in ``errors``.
     """
-    result = RuleSet()
     seen: set[str] = set()
     folders: dict[Path, str] = {}
 
@@ -151,30 +74,38 @@ def load(
         base = root or rules_root(given)
         roots[base] = None
         asked += new(base, rule_files(given))
+    read = RuleSet()
     for file, found in zip(asked, _read(asked, known, workers, ahead), strict=True):
-        result.ahead |= found.ahead
-        result.documents += found.all
-        result.rules += found.good
+        read.ahead |= found.ahead
+        read.documents += found.all
+        read.rules += found.good
         if found.errors:
-            result.errors += found.errors
-            result.failed_files.append(file[1])
+            read.errors += found.errors
+            read.failed_files.append(file[1])
     if filtered:
-        _add_filters(result, list(_beside(roots, root, paths, new)), known)
-    wanted = [ref for rule in result.rules for ref in result.references(rule)]
-    missing = any(result.resolve(ref) is None for ref in wanted)
+        _add_filters(read, list(_beside(roots, root, paths, new)), known)
+    read = replace(read)  # With an index of the rules.
+    missing = any(read.resolve(name) is None for rule in read.rules for name in read.references(rule))
     for base in roots:
         if missing or (whole and (base == root or base.name in ROOT_NAMES)):
             others = list(new(base, rule_files(base)))
             for found in _read(others, known, workers):
-                result.library += found.good
-    result._index = None
-    duplicates.check_duplicates(result, result.library if whole else ())
-    _check_circles(result)
-    result.served = failed.served(result)
-    result.failed_files += [rule.relative for rule in result.rules if result.serves_broken(rule)]
-    duplicates.check_files(result)
-    _apply_filters(result)
-    return result
+                read.library += found.good
+    return link(replace(read), whole=whole)
+
+
+def link(read: RuleSet, *, whole: bool = False) -> RuleSet:
+    """Return the rules that can be converted, with filters applied; what is wrong is added to the errors.
+
+    Args:
+        read: what is in the files.
+        whole: a rule of the library with an id or name of a rule asked for is an error, too.
+    """
+    rules = duplicates.without_duplicates(read, read.library if whole else ())
+    rules = _without_circles(rules)
+    rules = replace(rules, served=failed.served(rules))
+    rules.failed_files += [rule.relative for rule in rules.rules if serves_failed(rules, rule)]
+    return _with_filters(duplicates.without_clashes(rules))
 
 
 def rules_root(path: Path) -> Path:
@@ -203,7 +134,7 @@ class _Found:
 
 
 class Ahead(Protocol):
-    """What is worked out of rules while they are read (`ahead.Ahead`)."""
+    """What is worked out of rules while they are read (`converter.build.ahead`)."""
 
     @property
     def convert(self) -> Callable[[Rule], Any]:
@@ -403,43 +334,49 @@ def _add_filters(result: RuleSet, files: Sequence[tuple[Path, str]], known: Docu
         result.errors += found.errors
 
 
-def _apply_filters(result: RuleSet) -> None:
-    """Filters of the rules asked for, and of the library where it was loaded, change the rules in place."""
+def _without_circles(rules: RuleSet) -> RuleSet:
+    """Return the rules without correlations in a circle.
+
+    Each of them only serves another: none would be converted, nor missed.
+    """
+    circular: set[int] = set()
+    errors, files = list(rules.errors), list(rules.failed_files)
+    for rule in rules.rules:
+        try:
+            rules.closure(rule)
+        except RuleError as error:
+            if error.code == "SC112":
+                circular.add(id(rule))
+                errors.append(error)
+                files.append(rule.relative)
+    if not circular:
+        return rules
+    kept = [rule for rule in rules.rules if id(rule) not in circular]
+    return replace(rules, rules=kept, errors=errors, failed_files=files)
+
+
+def _with_filters(rules: RuleSet) -> RuleSet:
+    """Return the rules as filters change them: those asked for, and those of the library."""
     given: list[Rule] = []
     wrong: list[Rule] = []
-    for rule in [*result.library, *result.rules]:
+    errors, files = list(rules.errors), list(rules.failed_files)
+    for rule in [*rules.library, *rules.rules]:
         if rule.kind == "filter":
             try:
                 filters.check(rule)
             except RuleError as error:
-                result.errors.append(error)
+                errors.append(error)
                 wrong.append(rule)
             else:
                 given.append(rule)
-    for file, held in failed.unfiltered(result, wrong).items():
-        result.failed_files += [rule.relative for rule in held]
-        without = {id(rule) for rule in held}
-        result.rules = [rule for rule in result.rules if id(rule) not in without]
+    without: set[int] = set()
+    for file, held in failed.unfiltered(replace(rules, errors=errors), wrong).items():
+        files += [rule.relative for rule in held]
+        without |= {id(rule) for rule in held}
         shown = ", ".join(rule.file for rule in held[:3]) + (", ..." if len(held) > 3 else "")
         text = f"rules that it concerns are left out: {shown} ({len(held)} in all)"
-        result.errors.append(RuleError("SC111", text, file=file, hint="mend the filter"))
+        errors.append(RuleError("SC111", text, file=file, hint="mend the filter"))
+    kept, library = [rule for rule in rules.rules if id(rule) not in without], rules.library
     if given:
-        result.rules = filters.apply(result.rules, given)
-        result.library = filters.apply(result.library, given)
-    result._index = None
-
-
-def _check_circles(result: RuleSet) -> None:
-    """Correlations in a circle each only serve another one: none would be converted, nor missed."""
-    circular = []
-    for rule in result.rules:
-        try:
-            result.closure(rule)
-        except RuleError as error:
-            if error.code == "SC112":
-                circular.append(id(rule))
-                result.errors.append(error)
-                result.failed_files.append(rule.relative)
-    if circular:
-        result.rules = [rule for rule in result.rules if id(rule) not in circular]
-        result._index = None
+        kept, library = filters.apply(kept, given), filters.apply(library, given)
+    return replace(rules, rules=kept, library=library, errors=errors, failed_files=files)

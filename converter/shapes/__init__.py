@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from converter.engines.base import Stored
 from converter.errors import UsageError
+from converter.events.stored import Stored
 from converter.shapes import declared
 from converter.shapes.crowdstrike import elastic as crowdstrike_elastic
 from converter.shapes.crowdstrike import sensor as crowdstrike_sensor

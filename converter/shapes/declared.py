@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from converter.engines.base import Stored
 from converter.errors import PipelineError
+from converter.events.stored import Stored
 from converter.files import yaml_source
 from converter.shapes.sysmon import sentinel
 from converter.shapes.windows import records as windows

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Any
 
-from converter.engines.base import Stored
 from converter.events import time_of
+from converter.events.stored import Stored
 from converter.plan.columns import Column, Columns
 from converter.plan.model import CorrelationPlan
 

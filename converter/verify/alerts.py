@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from converter.conversion.convert import Conversion
-from converter.engines.base import Result, Stored
+from converter.engines.base import Result
 from converter.errors import EngineError
+from converter.events.stored import Stored
 from converter.plan.model import BaseRule, CorrelationPlan
 from converter.verify.expected import milliseconds_of, texts
 from converter.verify.judge import Mark

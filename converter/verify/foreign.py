@@ -17,7 +17,7 @@ from typing import Any
 from sigma.conditions import ConditionAND, ConditionOR
 from sigma.types import SigmaNumber, SigmaString
 
-from converter.engines.base import Stored
+from converter.events.stored import Stored
 from converter.plan.model import BaseRule, CorrelationPlan, Tree
 from converter.verify.alerts import keyed
 

@@ -11,8 +11,8 @@ from converter.conversion.convert import Conversion, Options, convert
 from converter.errors import SigconvError
 from converter.pipelines.cells import Cell
 from converter.pipelines.cells import cell as cell_of
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.verify.judge import Mark
 from converter.verify.verify import Stream, selected, streams_of
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from converter.conversion.convert import Options
 from converter.pipelines.cells import Cell
-from converter.rules.loading import RuleSet
+from converter.rules.emitted import emitted_rules
+from converter.rules.ruleset import RuleSet
 from converter.verify.verify import Checked, verify_rule
 from converter.workers import shared_out
 
@@ -33,7 +34,7 @@ def verify_in_processes(
     Raises:
         InternalError: SC900 if a process dies.
     """
-    chosen = rules.emitted()
+    chosen = emitted_rules(rules)
     job = _Job(rules, cells, tests, options)
     workers = max(1, min(workers, len(chosen) * len(cells) // enough))
     ready: dict[int, list[_Result]] = {}
@@ -53,7 +54,7 @@ class _Job:
         self.rules, self.cells, self.tests, self.options = rules, cells, tests, options
 
     def run(self, position: int) -> list[_Result]:
-        rule = self.rules.emitted()[position]
+        rule = emitted_rules(self.rules)[position]
         return [
             (one.status, one.fidelity, one.events, one.hits, one.reason, one.detail)
             for one in verify_rule(self.rules, rule, self.cells, self.tests, self.options)

@@ -9,9 +9,10 @@ from typing import Any
 
 from converter.conversion.convert import DEFAULT, Conversion, Options
 from converter.engines import engine_for
-from converter.engines.base import Result, Session, Stored
+from converter.engines.base import Result, Session
+from converter.events.stored import Stored
 from converter.plan.model import BaseRule, CorrelationPlan, Fidelity
-from converter.rules.loading import RuleSet
+from converter.rules.ruleset import RuleSet
 from converter.shapes.windows import registry_names
 from converter.verify import foreign
 from converter.verify.alerts import alerts_of, shown_wrongly

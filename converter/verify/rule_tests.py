@@ -11,8 +11,9 @@ from converter.conversion.convert import DEFAULT, Conversion, Options, convert
 from converter.errors import Refusal, RuleError, SigconvError
 from converter.pipelines.cells import Cell
 from converter.plan.model import Fidelity
-from converter.rules.loading import RuleSet
+from converter.rules.emitted import emitted_rules
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.verify import test_files
 from converter.verify.junit import Case
 from converter.verify.test_files import RuleTest, RuleTestFile
@@ -123,7 +124,7 @@ def run(
         docs = [one.doc for one in rules.closure(rule)]
         for test in file.tests:
             yield Tested(file, test, MATCHER, _difference(rule, docs, test, options))
-        if rule not in rules.emitted():
+        if rule not in emitted_rules(rules):
             continue  # A base rule that only serves its correlation has no query.
         for cell in cells:
             yield from _in_cell(rules, rule, file, cell, options)

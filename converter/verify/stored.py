@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from converter.conversion.convert import Conversion
-from converter.engines.base import Stored
+from converter.events.stored import Stored
 from converter.pipelines import cells
 from converter.pipelines.cells import Cell
 from converter.plan.columns import Columns

@@ -12,8 +12,9 @@ from converter.engines import engine_for
 from converter.errors import Refusal, SigconvError
 from converter.pipelines.cells import Cell
 from converter.plan.model import Fidelity
-from converter.rules.loading import RuleSet
+from converter.rules.emitted import emitted_rules
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.verify import test_files
 from converter.verify.judge import Mark, Verdict
 from converter.verify.prepared import Prepared, relaxations_of, run_queries
@@ -62,7 +63,7 @@ def verify(
         tests: folder of the rules' own test files.
         options: what the user chose; what is not within its fidelity is refused.
     """
-    for rule in rules.emitted():
+    for rule in emitted_rules(rules):
         yield from verify_rule(rules, rule, cells, tests, options)
 
 

@@ -10,8 +10,8 @@ import pytest
 from converter.conversion.convert import Options, convert
 from converter.errors import Refusal
 from converter.pipelines import cells
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 
 APART = "may be apart"
 SYSTEM = {"ScriptBlockText|contains": "Get-System"}

@@ -18,11 +18,12 @@ from converter.lint.run import check
 from converter.matcher import compile_detection
 from converter.matcher.logsource import SYSMON_EVENT_IDS
 from converter.pipelines import cells, user_files
-from converter.pipelines.contradictions import clash, dead_branches
 from converter.pipelines.user_files import UserPipeline
+from converter.plan.contradictions import clash, dead_branches
 from converter.project import config, ids
 from converter.rules import loading
 from converter.rules import parsed as fresh
+from converter.rules.emitted import emitted_rules
 from converter.rules.rule import Rule
 from converter.rules.selection import Selection
 from converter.verify.verify import verify
@@ -390,8 +391,8 @@ def test_v6_a_correlation_refers_by_any_form(form: str, tmp_path: Path) -> None:
     doc = {"title": "C", "id": "11111111-1111-4111-8111-000000000152", "correlation": section}
     loaded = loading.load([write(tmp_path, *docs, doc)])
     assert loaded.errors == []
-    assert [rule.title for rule in loaded.emitted()] == ["C"]
-    convert(loaded, loaded.emitted()[0], cells.cell("sysmon", "kql"))
+    assert [rule.title for rule in emitted_rules(loaded)] == ["C"]
+    convert(loaded, emitted_rules(loaded)[0], cells.cell("sysmon", "kql"))
 
 
 @pytest.mark.parametrize("form", _FORMS)

@@ -24,17 +24,18 @@ from converter.backends.kql.known_values import without_repeats
 from converter.backends.kql.term_filters import terms
 from converter.backends.kql.text_sources import Source, sources
 from converter.conversion.convert import Options, convert
-from converter.engines.base import Stored
 from converter.engines.kql import KqlEngine
 from converter.errors import EngineError, Refusal, SigconvError
 from converter.events import flatten, read_events
+from converter.events.stored import Stored
 from converter.matcher import compile_detection
 from converter.pipelines import cells
 from converter.plan.columns import Column
 from converter.plan.model import BaseRule
 from converter.rules import loading
-from converter.rules.loading import RuleSet
+from converter.rules.emitted import emitted_rules
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.shapes import shape_for
 from converter.verify.stored import tables_of
 from tests.boundary import term_rows
@@ -302,7 +303,7 @@ def shipped() -> list[tuple[str, str]]:
     ruleset = loading.load([ROOT / "sigma"])
     found = []
     for source in ("sysmon", "defender", "crowdstrike"):
-        for rule in ruleset.emitted():
+        for rule in emitted_rules(ruleset):
             if "correlation" in rule.doc:
                 with suppress(Refusal):
                     emitted = convert(ruleset, rule, cells.cell(source, "kql"), Options("any"))

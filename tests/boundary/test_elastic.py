@@ -15,18 +15,19 @@ from converter.backends.lucene.expression import ANY, both
 from converter.backends.lucene.query import query
 from converter.backends.lucene.words import ANALYSERS, conditions
 from converter.conversion.convert import Conversion, Options, convert
-from converter.engines.base import Stored
 from converter.engines.eql import EqlEngine
 from converter.engines.lucene import LuceneEngine
 from converter.engines.lucene.index import Fields
 from converter.errors import Refusal
+from converter.events.stored import Stored
 from converter.pipelines import cells
 from converter.plan.columns import Column
 from converter.plan.model import BaseRule, Fidelity
 from converter.project import stock_pipelines
 from converter.rules import loading
-from converter.rules.loading import RuleSet
+from converter.rules.emitted import emitted_rules
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.shapes import shape_for
 from converter.verify.stored import tables_of
 from converter.verify.verify import compare, selected, streams_of
@@ -422,7 +423,7 @@ def test_e9_keywords_are_not_looked_for_in_the_time() -> None:
 @pytest.mark.parametrize("name", ["psexec_on_many_hosts", "remote_psexec_on_target"])
 def test_e5_a_threshold_without_its_inner_correlations_is_not_the_default(name: str) -> None:
     found = loading.load([ROOT / "sigma/windows/lateral_movement"], ROOT / "sigma")
-    rule = next(one for one in found.emitted() if one.path.stem == name)
+    rule = next(one for one in emitted_rules(found) if one.path.stem == name)
     for source in ("sysmon", "defender", "crowdstrike"):
         cell = cells.cell(source, "lucene")
         with pytest.raises(Refusal, match="without bound: the inner correlations") as raised:

@@ -13,13 +13,14 @@ import yaml
 
 from converter.conversion.convert import convert
 from converter.engines import engine_for
-from converter.engines.base import Stored
 from converter.errors import Refusal
+from converter.events.stored import Stored
 from converter.exports.elastic.formats import NDJSON
 from converter.exports.item import ExportItem
 from converter.exports.sentinel.formats import YAML
 from converter.pipelines import cells
 from converter.rules import loading
+from converter.rules.emitted import emitted_rules
 from tests.boundary.importing import analytic, mapped, sentinel_takes
 from tests.exports.making import base, correlation, here, item_of, items, simple
 from tests.exports.test_sentinel import SCHEMA, check_alert, check_document
@@ -191,7 +192,7 @@ def _public_analytics(source: str, every: int) -> Iterator[tuple[str, ExportItem
     with here():
         found = loading.load([shared("sigmahq/rules")])
         cell = cells.cell(source, "kql")
-        for rule in found.emitted()[::every]:
+        for rule in emitted_rules(found)[::every]:
             try:
                 conversion = convert(found, rule, cell)
             except Refusal:

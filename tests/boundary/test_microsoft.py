@@ -12,12 +12,12 @@ import pytest
 from converter.backends.kql.event_query import XML_FIELD
 from converter.backends.kql.let_statements import summarize
 from converter.conversion.convert import Conversion, Options, convert
-from converter.engines.base import Stored
 from converter.engines.kql import KqlEngine
+from converter.events.stored import Stored
 from converter.pipelines import cells as cells_module
 from converter.plan.columns import Column
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.shapes.sysmon import sentinel
 from converter.verify.verify import selected, verify_rule
 from tests.support import ROOT

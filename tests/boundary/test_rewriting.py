@@ -18,8 +18,8 @@ from converter.matcher import compile_detection
 from converter.pipelines import cells
 from converter.pipelines.transformations.catalogue import register
 from converter.pipelines.transformations.rewriting import Form, Rewriting, forms
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.verify.verify import compare, selected
 from converter.witness import defaults
 from converter.witness.sysmon_kinds import consistent
@@ -317,7 +317,7 @@ def test_v1_what_begins_no_path_stays_in_fdr(target, value):
 def test_k7_volumes_with_three_digits(target, number):
     """K7: `HarddiskVolume` with three digits was missed; a folder of one letter is no part of a number."""
     from converter.engines import engine_for
-    from converter.engines.base import Stored
+    from converter.events.stored import Stored
     from converter.shapes import shape_for
 
     conversion = converted("crowdstrike", target, "process_creation", {"Image": r"?:\Windows\x.exe"})

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 
 from converter.backends.spl import SplBackend
 from converter.conversion.convert import Conversion, Options, convert
-from converter.engines.base import Stored
 from converter.engines.spl import SplEngine
 from converter.errors import Refusal
+from converter.events.stored import Stored
 from converter.exports.sentinel.formats import ARM
 from converter.matcher import compile_detection
 from converter.pipelines import cells
 from converter.plan.columns import Column
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.shapes import shape_for
 from converter.shapes.sysmon import splunk
 from converter.shapes.windows import record_xml, splunk_extraction

@@ -15,6 +15,7 @@ import yaml
 from converter.conversion.convert import Options, convert
 from converter.pipelines import cells
 from converter.rules import loading
+from converter.rules.emitted import emitted_rules
 from converter.verify import verify
 from converter.witness import Stream, regexes, witnesses
 from tests.proof.mutated_queries import Judge
@@ -38,7 +39,7 @@ def says(
     file = tmp_path / "r.yml"
     file.write_text(yaml.safe_dump_all(docs, sort_keys=False))
     found = loading.load([file], tmp_path)
-    emitted = found.emitted()[-1]
+    emitted = emitted_rules(found)[-1]
     conversion = convert(found, emitted, cells.cell(source, language), Options("any"))
     judge = Judge(found, conversion, verify.streams_of(found, emitted, tmp_path / "tests", Options("any")))
     query = conversion.queries[0]
@@ -245,7 +246,7 @@ def test_v4_a_right_query_of_which_no_event_is_a_hit_is_not_proven(
     file = tmp_path / "r.yml"
     file.write_text(yaml.safe_dump(rule({"s": {"CommandLine|contains": "qzx"}})))
     found = loading.load([file], tmp_path)
-    conversion = convert(found, found.emitted()[0], cells.cell("sysmon", "spl"), Options("any"))
+    conversion = convert(found, emitted_rules(found)[0], cells.cell("sysmon", "spl"), Options("any"))
     events = [{"EventID": 1, "Image": "C:\\x.exe", "CommandLine": line} for line in lines]
     checked = verify.check(found, conversion, [Stream("given", tuple(events))])
     assert (checked.status, checked.reason) == (status, reason)
@@ -265,7 +266,7 @@ def test_v4_a_rule_that_no_event_can_satisfy_is_refused(
     file = tmp_path / "r.yml"
     file.write_text(yaml.safe_dump(rule(detection)))
     found = loading.load([file], tmp_path)
-    (checked,) = verify.verify_rule(found, found.emitted()[0], [cells.cell("sysmon", "spl")], tmp_path)
+    (checked,) = verify.verify_rule(found, emitted_rules(found)[0], [cells.cell("sysmon", "spl")], tmp_path)
     assert (checked.status, checked.reason.partition(" ")[0]) == ("refused", code)
 
 

@@ -10,8 +10,8 @@ import yaml
 
 from converter.conversion.convert import Options
 from converter.pipelines import cells as cells_module
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.verify.verify import verify_rule
 
 CASES = yaml.safe_load(Path(__file__).with_name("whole_corpus.yml").read_text())["cases"]

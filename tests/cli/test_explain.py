@@ -12,7 +12,8 @@ from converter.cli import main
 from converter.conversion.convert import convert
 from converter.conversion.explain import explain
 from converter.pipelines import cells
-from converter.rules import loading
+from converter.rules import loading, ruleset
+from converter.rules.emitted import emitted_rules
 from converter.rules.rule import Rule
 from tests.support import ROOT
 
@@ -29,7 +30,7 @@ def explained(detection, target="eql", source="sysmon", limit=None, **more):
     rule = Rule(doc | more, "t.yml", Path("t.yml"), "t.yml", 0)
     from converter.conversion.convert import Options
 
-    return explain(loading.RuleSet([rule]), rule, cells.cell(source, target), Options(limit or "broader"))
+    return explain(ruleset.RuleSet([rule]), rule, cells.cell(source, target), Options(limit or "broader"))
 
 
 def test_a_renamed_field_says_from_where_to_where_and_why():
@@ -139,7 +140,7 @@ def test_nested_lists_of_maps_keep_their_places():
 def test_every_shipped_rule_is_explained_as_it_is_converted(source):
     """The steps lead to the very comparisons of the tree that the backend gets, and to the same queries."""
     found = loading.load([ROOT / "sigma"], ROOT / "sigma")
-    for rule in found.emitted():
+    for rule in emitted_rules(found):
         for target in ("eql", "spl", "kql"):
             where = cells.cell(source, target)
             made = explain(found, rule, where)
@@ -154,7 +155,7 @@ def test_every_shipped_rule_is_explained_as_it_is_converted(source):
 
 
 def _same_leaves(made, plan):
-    from converter.pipelines.inferred_columns import leaves
+    from converter.plan.comparisons import leaves
 
     shown = {one.field for item in made.items for one in item.became}
     shown |= {one.field for part in made.filters for one in part.comparisons}
@@ -165,7 +166,7 @@ def test_a_correlation_shows_members_keys_and_window():
     found = loading.load(
         [ROOT / "sigma/windows/lateral_movement/remote_psexec_on_target.yml"], ROOT / "sigma"
     )
-    made = explain(found, found.emitted()[0], cells.cell("sysmon", "kql"))
+    made = explain(found, emitted_rules(found)[0], cells.cell("sysmon", "kql"))
     part = made.correlation
     assert part is not None
     assert (part.type, part.timespan_seconds) == ("temporal_ordered", 60)

@@ -10,7 +10,7 @@ import pytest
 from converter.conversion.convert import DEFAULT
 from converter.pipelines import cells
 from converter.rules import loading
-from converter.rules.loading import RuleSet
+from converter.rules.ruleset import RuleSet
 from converter.verify.parallel import verify_in_processes
 from converter.verify.verify import verify
 

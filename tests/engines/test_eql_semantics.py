@@ -12,9 +12,9 @@ import pytest
 
 pytest.importorskip("eql", reason="the engine needs sigconv[verify]")
 
-from converter.engines.base import Stored
 from converter.engines.eql import EqlEngine, EqlSession
 from converter.errors import EngineError
+from converter.events.stored import Stored
 from converter.plan.columns import Column
 
 COLUMNS = {

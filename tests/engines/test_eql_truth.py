@@ -12,8 +12,8 @@ pytest.importorskip("eql", reason="the engine needs sigconv[verify]")
 
 from eql.etc import get_etc_file
 
-from converter.engines.base import Stored
 from converter.engines.eql import EqlEngine, EqlSession
+from converter.events.stored import Stored
 from converter.plan.columns import Column
 
 CASES = json.loads((Path(__file__).parent / "data" / "eql-elasticsearch.json").read_text("utf-8"))["cases"]

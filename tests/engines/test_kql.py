@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from converter.engines.base import Session, Stored
+from converter.engines.base import Session
 from converter.engines.kql import KqlEngine, validator
 from converter.errors import EngineError
+from converter.events.stored import Stored
 from converter.plan.columns import Column
 
 TRUTH = json.loads(Path(__file__).with_name("kql_documented.json").read_text(encoding="utf-8"))

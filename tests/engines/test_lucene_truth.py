@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from converter.engines.base import Stored
 from converter.engines.lucene import LuceneEngine, LuceneSession
 from converter.errors import EngineError
+from converter.events.stored import Stored
 from converter.plan.columns import Column
 
 TRUTH: dict[str, Any] = json.loads(

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from converter.engines.base import Result, Stored
+from converter.engines.base import Result
 from converter.engines.spl import SplEngine
 from converter.errors import EngineError
+from converter.events.stored import Stored
 
 Docs = list[dict[str, Any]]
 

@@ -17,6 +17,8 @@ from converter.errors import Refusal
 from converter.exports.item import ExportItem
 from converter.pipelines import cells
 from converter.rules import loading
+from converter.rules import ruleset as ruleset_module
+from converter.rules.emitted import emitted_rules
 from converter.rules.rule import Rule
 from tests.support import ROOT
 
@@ -39,7 +41,7 @@ def here() -> Iterator[None]:
         os.chdir(before)
 
 
-def item_of(found: loading.RuleSet, conversion: Conversion) -> ExportItem:
+def item_of(found: ruleset_module.RuleSet, conversion: Conversion) -> ExportItem:
     """Return the item of a conversion, by way of the record that a cache holds."""
     record = json.loads(json.dumps(converted(conversion, None) | {"item": item_data(conversion)}))
     texts = list(record["files"].values())
@@ -52,7 +54,7 @@ def shipped(source: str, *targets: str) -> tuple[tuple[ExportItem, ...], ...]:
     with here():
         found = loading.load([Path("sigma")])
     made = []
-    for rule in found.emitted():
+    for rule in emitted_rules(found):
         items = []
         for target in targets:
             try:
@@ -71,7 +73,7 @@ def items(
     """Return the items of the last of the rules, which may refer to the others."""
     path = Path("made.yml")
     loaded = [Rule(doc, "made.yml", path, "made.yml", number) for number, doc in enumerate(docs)]
-    ruleset = loading.RuleSet(rules=loaded)
+    ruleset = ruleset_module.RuleSet(rules=loaded)
     return [
         item_of(ruleset, convert(ruleset, loaded[-1], cells.cell(source, target), LIMIT))
         for target in targets

@@ -13,11 +13,13 @@ from typing import Any
 
 from converter.conversion.convert import Conversion, convert
 from converter.engines import engine_for
-from converter.engines.base import Result, Stored
+from converter.engines.base import Result
 from converter.errors import Refusal
+from converter.events.stored import Stored
 from converter.exports.item import ExportItem
 from converter.pipelines import cells
 from converter.rules import loading
+from converter.rules.emitted import emitted_rules
 from converter.verify import test_files
 from converter.verify.stored import stored_events, tables_of
 from tests.exports.making import here, item_of
@@ -60,7 +62,7 @@ def cases(source: str, target: str) -> tuple[Case, ...]:
     with here():
         loaded = loading.load([Path("sigma")])
         written = [test_files.load(file) for file in test_files.files(Path("tests/rules"))]
-        for rule in loaded.emitted():
+        for rule in emitted_rules(loaded):
             tests = [file for file in written if file.id == rule.id]
             try:
                 conversion = convert(loaded, rule, cells.cell(source, target))

@@ -25,10 +25,11 @@ from converter.engines import engine_for
 from converter.errors import Refusal
 from converter.exports.base import Part
 from converter.exports.item import ExportItem
+from converter.exports.microsoft import facts as shared_facts
 from converter.exports.microsoft.query import duration, span
+from converter.exports.microsoft.tactics import tactic_name
 from converter.exports.sentinel import facts
 from converter.exports.sentinel.formats import ARM, YAML
-from converter.exports.sentinel.rule import tactic_name
 from converter.pipelines import cells
 from converter.verify.stored import tables_of
 from tests.exports.making import base, correlation, here, items, shipped, simple
@@ -206,7 +207,7 @@ def test_a_late_event_is_judged_when_it_comes_in() -> None:
 def test_the_columns_of_defenders_tables_are_in_the_list() -> None:
     with here():
         known = set(cells.cell("defender", "kql").columns)
-    assert set().union(*facts.DEVICE_COLUMNS.values()) <= known
+    assert set().union(*shared_facts.DEVICE_COLUMNS.values()) <= known
 
 
 def test_the_tactics_of_attack_have_names_in_sentinel() -> None:

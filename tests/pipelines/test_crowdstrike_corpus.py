@@ -11,12 +11,13 @@ import pytest
 from converter.backends import backend_for
 from converter.conversion.convert import Options, convert
 from converter.engines import engine_for
-from converter.engines.base import Stored
 from converter.errors import Refusal
+from converter.events.stored import Stored
 from converter.matcher import Matcher
 from converter.pipelines.cells import cell
 from converter.plan.model import Fidelity
 from converter.rules import loading
+from converter.rules.emitted import emitted_rules
 from converter.shapes.crowdstrike import elastic, sentinel, splunk
 from tests.pipelines.crowdstrike_samples import TARGETS
 from tests.support import shared
@@ -52,7 +53,7 @@ def corpus():
 def converted(target):
     """Return conversions and refusals by category."""
     made, refused = {}, {}
-    for rule in corpus().emitted():
+    for rule in emitted_rules(corpus()):
         category = (rule.doc.get("logsource") or {}).get("category")
         if not category:
             continue

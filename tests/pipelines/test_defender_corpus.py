@@ -16,6 +16,7 @@ from converter.engines import engine_for
 from converter.errors import Refusal
 from converter.pipelines.cells import cell
 from converter.rules import loading
+from converter.rules.emitted import emitted_rules
 from tests.pipelines.defender_samples import TARGETS
 from tests.support import shared
 
@@ -51,7 +52,7 @@ def converted(request):
     loaded = loading.load([shared("sigmahq/rules/windows")])
     where = cell("defender", request.param)
     made, refused = {}, {}
-    for rule in loaded.emitted():
+    for rule in emitted_rules(loaded):
         category = (rule.doc.get("logsource") or {}).get("category")
         if not category:
             continue

@@ -8,6 +8,7 @@ from converter.errors import Refusal
 from converter.pipelines.cells import cell
 from converter.pipelines.prepare import map_field
 from converter.rules import loading
+from converter.rules.emitted import emitted_rules
 from tests.pipelines.test_sysmon_fields import rule
 
 TEMPLATE = """
@@ -43,7 +44,7 @@ def made(tmp_path, source, target, key, category="file_event", counted=None):
     file.write_text(text)
     found = loading.load([file])
     assert found.errors == []
-    (correlation,) = found.emitted()
+    (correlation,) = emitted_rules(found)
     return convert(found, correlation, cell(source, target), Options("any"))
 
 

@@ -9,8 +9,8 @@ pytest.importorskip("jpype", reason="the engines need sigconv[verify]")
 
 from converter.conversion.convert import convert
 from converter.pipelines import cells
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.verify.verify import selected
 
 BOTH = {"CommandLine": "a b", "ParentCommandLine": "A B"}

@@ -13,8 +13,8 @@ from converter.conversion.convert import Options, convert
 from converter.errors import Refusal
 from converter.pipelines import cells
 from converter.pipelines.cells import Cell
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from tests.proof.coverage import TWELVE
 
 TARGETS = ("eql", "lucene", "spl", "kql")

@@ -21,6 +21,7 @@ from converter.matcher import Matcher
 from converter.pipelines import cells
 from converter.plan.model import Fidelity
 from converter.rules import loading
+from converter.rules import ruleset as ruleset_module
 from converter.shapes import shape_for
 from converter.verify.stored import tables_of
 from tests.support import shared
@@ -53,7 +54,7 @@ def events() -> list[dict[str, Any]]:
 
 
 @cache
-def ruleset() -> loading.RuleSet:
+def ruleset() -> ruleset_module.RuleSet:
     tests = json.loads(shared("corpus/sigma_regression_tests.json").read_text())
     return loading.load([shared(f"sigmahq/{test['rule_path']}") for test in tests])
 

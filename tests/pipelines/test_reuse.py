@@ -21,6 +21,7 @@ from converter.pipelines import items, prepare
 from converter.pipelines.cells import cell
 from converter.rules import loading, modifiers, rule
 from converter.rules import parsed as fresh
+from converter.rules.emitted import emitted_rules
 from tests.support import ROOT
 
 TARGETS = ("eql", "lucene", "spl", "kql")
@@ -51,7 +52,7 @@ def test_order_of_rules_and_cells_changes_nothing(forgetful: None, source: str) 
             return str(error)
         return "".join(query.text for query in conversion.queries)
 
-    pairs = [(one, where) for one in found.emitted() for where in cells]
+    pairs = [(one, where) for one in emitted_rules(found) for where in cells]
     forwards = [text(*pair) for pair in pairs]
     backwards = [text(*pair) for pair in reversed(pairs)]
     assert forwards == backwards[::-1]

@@ -56,15 +56,15 @@ def test_the_documentation_says_which_load(stock):
 def test_those_that_do_not_load_use_a_transformation_of_ours(stock):
     for path, error in stock.items():
         types = {item["type"] for item in yaml.safe_load((ROOT / path).read_text())["transformations"]}
-        assert bool(error) == bool(types & set(own._TYPES)), path
+        assert bool(error) == bool(types & set(own.TYPES)), path
 
 
 def test_every_transformation_of_ours_is_registered_and_documented():
     text = documented()[0]
     section = text.split("## Transformations of our own", 1)[1].split("\n## ", 1)[0]
-    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(own._TYPES)
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(own.TYPES)
     own.register()
-    for name, kind in own._TYPES.items():
+    for name, kind in own.TYPES.items():
         assert transformations[name] is kind
 
 
@@ -75,7 +75,7 @@ def test_each_is_used():
         for item in yaml.safe_load((ROOT / path).read_text())["transformations"]
     }
     # Splunk's and Kusto's columns read such properties by themselves; pipelines of users may need it.
-    assert set(own._TYPES) - {"json_text"} <= used
+    assert set(own.TYPES) - {"json_text"} <= used
 
 
 def test_stock_pysigma_converts_with_the_windows_security_pipelines(stock):

@@ -11,7 +11,8 @@ import yaml
 from converter.conversion.convert import convert
 from converter.errors import Refusal
 from converter.pipelines import cells
-from converter.rules import loading
+from converter.rules import loading, ruleset
+from converter.rules.emitted import emitted_rules
 from converter.rules.rule import Rule
 from converter.shapes import shape_for
 from converter.verify.verify import verify
@@ -95,7 +96,7 @@ def rule(name):
 @pytest.mark.parametrize("name", CASES)
 def test_verify_agrees_or_names_the_field_that_is_not_there(name, tmp_path):
     one, refused = rule(name)
-    found = list(verify(loading.RuleSet([one]), [cells.cell(SOURCE, target) for target in TARGETS], tmp_path))
+    found = list(verify(ruleset.RuleSet([one]), [cells.cell(SOURCE, target) for target in TARGETS], tmp_path))
     for checked in found:
         if (field := refused.get(checked.cell.target)) is not None:
             assert checked.status == "refused"
@@ -118,7 +119,7 @@ def test_the_shipped_rules_ask_for_what_4688_does_not_have(rule_file, field):
     found = loading.load([ROOT / f"sigma/windows/{rule_file}.yml"], ROOT / "sigma")
     for target in TARGETS:
         with pytest.raises(Refusal, match=f"'{field}'") as raised:
-            convert(found, found.emitted()[0], cells.cell(SOURCE, target))
+            convert(found, emitted_rules(found)[0], cells.cell(SOURCE, target))
         assert raised.value.code == "SC204"
 
 
@@ -139,7 +140,7 @@ def test_other_log_sources_are_refused():
     other = Rule(doc, "t.yml", Path("t.yml"), "t.yml", 0)
     for target in TARGETS:
         with pytest.raises(Refusal) as raised:
-            convert(loading.RuleSet([other]), other, cells.cell(SOURCE, target))
+            convert(ruleset.RuleSet([other]), other, cells.cell(SOURCE, target))
         assert raised.value.code in ("SC204", "SC207")
 
 
@@ -154,7 +155,7 @@ def test_each_wrong_column_makes_verify_disagree(tmp_path):
         swapped = text.replace(parent, "\0").replace(image, parent).replace("\0", image)
         fields = {name: getattr(where, name) for name in cells.Cell.__slots__}
         wrong = cells.Cell(**fields | {"pipeline": json.loads(swapped), "version": f"wrong {target}"})
-        (checked,) = verify(loading.RuleSet([one]), [wrong], tmp_path)
+        (checked,) = verify(ruleset.RuleSet([one]), [wrong], tmp_path)
         assert checked.status == "disagrees", target
 
 

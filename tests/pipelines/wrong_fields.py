@@ -12,8 +12,8 @@ from typing import Any
 from converter.conversion.convert import Options
 from converter.errors import SigconvError
 from converter.pipelines.cells import PLATFORMS, Cell
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.verify.verify import verify
 from converter.witness import defaults
 from tests.pipelines import crowdstrike_samples, defender_samples, sysmon_samples

@@ -30,8 +30,8 @@ from converter.pipelines import cells as cells_module
 from converter.pipelines.cells import Cell
 from converter.plan.model import Fidelity
 from converter.project import stock_pipelines
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.shapes import inferred as none_shape
 from converter.shapes import shape_for
 from converter.verify.expected import expected_marks

@@ -13,8 +13,8 @@ from typing import Any
 
 from converter.pipelines import cells
 from converter.project import source_settings
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 
 _PLATFORMS = {"eql": "elastic", "lucene": "elastic", "spl": "splunk", "kql": "kusto"}
 _EVENTS = "XmlWinEventLog:Microsoft-Windows"

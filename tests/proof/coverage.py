@@ -27,8 +27,9 @@ from converter.pipelines import cells as cells_module
 from converter.plan.model import Fidelity
 from converter.project import config
 from converter.rules import loading
-from converter.rules.loading import RuleSet
+from converter.rules.emitted import emitted_rules
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from tests.support import ROOT, SHARED
 
 TWELVE = ("sysmon", "defender", "crowdstrike")
@@ -202,7 +203,7 @@ def shipped() -> list[Shipped]:
     for source in TWELVE:
         for target in TARGETS:
             cell = cells_module.cell(source, target)
-            for rule in own.emitted():
+            for rule in emitted_rules(own):
                 try:
                     made = str(convert(own, rule, cell).fidelity)
                     found.append(Shipped(rule.title, str(cell), made))

@@ -9,8 +9,9 @@ from converter.conversion.convert import Options, convert
 from converter.errors import SigconvError
 from converter.pipelines import cells as cells_module
 from converter.pipelines.cells import Cell
-from converter.rules.loading import RuleSet
+from converter.rules.emitted import emitted_rules
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 
 _NOT_SELECTIONS = ("condition", "timeframe")
 
@@ -62,7 +63,7 @@ def cover(rules: RuleSet) -> list[Rule]:
     Each step takes the rule that brings most; of several the first.
     """
     probes = [cells_module.cell(source, "spl") for source in cells_module.sources()]
-    given = [(rule, features(rule)) for rule in rules.emitted() if rule.kind == "rule"]
+    given = [(rule, features(rule)) for rule in emitted_rules(rules) if rule.kind == "rule"]
     missing = set().union(*(some for _, some in given))
     found: list[Rule] = []
     while missing and given:

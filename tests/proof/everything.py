@@ -33,8 +33,9 @@ from converter.errors import SigconvError
 from converter.pipelines import cells as cells_module
 from converter.pipelines.cells import Cell
 from converter.rules import loading
-from converter.rules.loading import RuleSet
+from converter.rules.emitted import emitted_rules
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.verify.verify import verify_rule
 from tests.proof.proven import Proven
 from tests.support import ROOT, SHARED
@@ -118,7 +119,7 @@ def ruleset(folder: str) -> RuleSet:
 def chosen(folder: str) -> list[Rule]:
     """Return the rules of a folder that are converted, but for correlations of rules that are not there."""
     loaded = ruleset(folder)
-    return [rule for rule in loaded.emitted() if _resolves(loaded, rule)]
+    return [rule for rule in emitted_rules(loaded) if _resolves(loaded, rule)]
 
 
 def _resolves(loaded: RuleSet, rule: Rule) -> bool:

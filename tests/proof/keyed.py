@@ -19,8 +19,8 @@ from converter.matcher import Matcher
 from converter.pipelines.cells import Cell
 from converter.plan.columns import Column
 from converter.plan.model import CorrelationPlan, Fidelity
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.shapes import inferred as none_shape
 from converter.verify.alerts import alerts_of
 from converter.verify.judge import Mark, Verdict

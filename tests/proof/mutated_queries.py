@@ -27,8 +27,9 @@ from converter.engines import engine_for
 from converter.errors import SigconvError
 from converter.pipelines import cells as cells_module
 from converter.rules import loading
-from converter.rules.loading import RuleSet
+from converter.rules.emitted import emitted_rules
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.verify.judge import Verdict
 from converter.verify.prepared import Prepared
 from converter.verify.stored import StoredStreams, tables_of
@@ -67,7 +68,7 @@ def ruleset(folder: str) -> RuleSet:
 @cache
 def emitted(folder: str) -> list[Rule]:
     """Return the rules of a folder that are converted."""
-    return ruleset(folder).emitted()
+    return emitted_rules(ruleset(folder))
 
 
 def candidates(count: int) -> list[tuple[str, int]]:

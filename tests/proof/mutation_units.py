@@ -23,9 +23,10 @@ from converter.pipelines.cells import Cell
 from converter.plan import fidelity
 from converter.plan.model import BaseRule, CorrelationPlan, Draft, Fidelity
 from converter.rules import loading
+from converter.rules.emitted import emitted_rules
 from converter.rules.filters import apply
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from tests.language_expected import runnable
 from tests.language_table import Case, cases
 from tests.proof import configured, keyed, pinned, sourced
@@ -73,7 +74,7 @@ def wide_units(language: str, sources: Iterable[str] = ALL_SOURCES) -> Iterator[
     public = loading.load([SHARED / "sigmahq"])
     for source in sources:
         cell = cells.cell(source, language)
-        for rule in public.emitted():
+        for rule in emitted_rules(public):
             yield from _plan_unit(f"public/{source}/{rule.relative}", language, public, rule, cell)
 
 
@@ -110,7 +111,7 @@ def _shipped(language: str) -> list[Unit]:
     found = []
     for source in sorted({source for _, source in wanted}):
         cell = cells.cell(source, language)
-        for rule in _shipped_rules().emitted():
+        for rule in emitted_rules(_shipped_rules()):
             found += _plan_unit(f"shipped/{source}/{rule.relative}", language, _shipped_rules(), rule, cell)
     return found
 

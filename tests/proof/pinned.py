@@ -26,8 +26,8 @@ from converter.conversion.convert import Conversion, Options, convert
 from converter.errors import Refusal
 from converter.pipelines.cells import Cell
 from converter.plan.model import Draft
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.verify.verify import verify_rule
 from tests.proof import configured, forms, fuzzed, keyed, sourced, table, typed
 from tests.proof.stream_cells import LANGUAGES

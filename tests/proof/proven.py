@@ -20,7 +20,7 @@ from typing import Any
 import converter
 from converter.conversion.convert import Conversion, Options
 from converter.plan.model import Fidelity
-from converter.rules.loading import RuleSet
+from converter.rules.ruleset import RuleSet
 from converter.verify.prepared import relaxations_of
 from converter.verify.stored import StoredStreams
 from converter.verify.verify import Checked, Stream, check, unproven

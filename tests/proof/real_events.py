@@ -36,16 +36,17 @@ from typing import Any
 
 from converter.conversion.convert import Conversion, Options, convert
 from converter.engines import engine_for
-from converter.engines.base import Session, Stored
+from converter.engines.base import Session
 from converter.errors import Refusal, SigconvError
 from converter.events import flatten
+from converter.events.stored import Stored
 from converter.matcher import compile_detection
 from converter.matcher.logsource import fits, identity, needs
 from converter.pipelines import cells as cells_module
 from converter.pipelines.cells import Cell
 from converter.project import stock_pipelines
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.shapes import shape_for
 from converter.shapes.windows import splunk_extraction
 from converter.verify.alerts import alerts_of

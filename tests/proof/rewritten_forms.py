@@ -29,8 +29,8 @@ from converter.matcher import compile_detection, is_candidate
 from converter.pipelines import cells
 from converter.pipelines.cells import Cell
 from converter.plan.model import Fidelity
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.shapes import shape_for
 from converter.witness import defaults
 from converter.witness.sysmon_kinds import consistent

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from converter.pipelines import cells
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from tests.proof.coverage import TWELVE
 
 RULES: dict[str, tuple[str, dict[str, Any]]] = {

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from converter.engines.base import Stored
+from converter.events.stored import Stored
 from converter.pipelines.cells import Cell
 from converter.plan.columns import Column
 

@@ -26,8 +26,8 @@ from converter.errors import Refusal
 from converter.matcher import Matcher
 from converter.plan.model import CorrelationPlan, Fidelity
 from converter.rules.filters import apply
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.verify.alerts import alerts_of
 from converter.verify.judge import Mark, Verdict
 from tests.proof.stream_cells import LANGUAGES, store, stream_cell, tables, view

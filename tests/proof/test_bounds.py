@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from converter.pipelines import cells as cells_module
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from tests.proof import bounds, bounds_page, everything
 from tests.proof.bounds import Measured
 from tests.proof.logs import Kind, kinds, plain, windows_logs

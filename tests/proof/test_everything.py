@@ -12,8 +12,9 @@ import pytest
 from converter.conversion.convert import Options, convert
 from converter.pipelines import cells as cells_module
 from converter.rules import loading
-from converter.rules.loading import RuleSet
+from converter.rules.emitted import emitted_rules
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from converter.verify.stored import StoredStreams
 from converter.verify.verify import streams_of, verify_rule
 from tests.proof import covering, everything, real_events
@@ -105,7 +106,7 @@ def test_every_rule_selects_the_same_real_events() -> None:
 def test_what_is_proven_is_not_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as the query is the same; a line that was cut off counts for nothing."""
     found = loading.load([ROOT / "sigma"])
-    rule = next(one for one in found.emitted() if one.kind == "rule")
+    rule = next(one for one in emitted_rules(found) if one.kind == "rule")
     conversion = convert(found, rule, cells_module.cell("sysmon", "spl"), Options("any"))
     streams = streams_of(found, rule, ROOT / "tests" / "rules")
     first = Proven(tmp_path).check(found, conversion, streams, Options("any"), StoredStreams())

@@ -11,6 +11,7 @@ import pytest
 from converter.conversion.convert import Options, convert
 from converter.pipelines import cells
 from converter.rules import loading
+from converter.rules.emitted import emitted_rules
 from converter.verify.verify import streams_of
 from tests.proof import changed_queries_page as page
 from tests.proof import mutated_queries
@@ -145,7 +146,7 @@ def test_each_change_of_a_small_rule_is_noticed(tmp_path: Path, language: str) -
     file = tmp_path / "r.yml"
     file.write_text(RULE, encoding="utf-8")
     found = loading.load([file], tmp_path)
-    (rule,) = found.emitted()
+    (rule,) = emitted_rules(found)
     cell = cells.cell("sysmon", language)
     conversion = convert(found, rule, cell, Options("broader"))
     judge = mutated_queries.Judge(

@@ -15,8 +15,9 @@ from xml.sax.saxutils import escape
 
 from converter.backends import backend_for
 from converter.engines import engine_for
-from converter.engines.base import Session, Stored
+from converter.engines.base import Session
 from converter.errors import EngineError, Refusal
+from converter.events.stored import Stored
 from converter.matcher import compile_detection
 from converter.pipelines.inferred_columns import infer_columns
 from converter.plan.columns import Column

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from converter.backends.kql.event_query import XML_FIELD, XML_TEXT
-from converter.engines.base import Stored
 from converter.engines.kql import KqlEngine
+from converter.events.stored import Stored
 from converter.pipelines import cells
 from converter.project import stock_pipelines
 from converter.shapes import shape_for

@@ -31,7 +31,7 @@ from converter.backends.eql import correlation, regex, text
 from converter.backends.eql.expression import Leaf, Node, Values, both, either, guarded, negation, query
 from converter.backends.eql.fields import Scope
 from converter.errors import Refusal
-from converter.pipelines.inferred_columns import leaves
+from converter.plan.comparisons import leaves
 from converter.plan.model import BaseRule, CorrelationPlan, Draft, Fidelity, Reason
 from converter.plan.volume_paths import VolumePath
 

@@ -12,8 +12,8 @@ from converter.backends.eql import text
 from converter.backends.eql.expression import And, Leaf, Node, Or, both, either, query
 from converter.backends.eql.fields import Target, family
 from converter.errors import Refusal
-from converter.pipelines.contradictions import clash
 from converter.plan.columns import Columns
+from converter.plan.contradictions import clash
 from converter.plan.model import (
     AlertColumns,
     BaseRule,

@@ -14,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from converter.engines.base import Result, Stored
+from converter.engines.base import Result
 from converter.engines.eql.evaluate import event_test
 from converter.engines.eql.nodes import EventQuery, Query, fields
 from converter.engines.eql.schema import Schema, milliseconds
 from converter.engines.eql.sequence import Hit, find
 from converter.engines.eql.syntax import parse
 from converter.errors import EngineError
+from converter.events.stored import Stored
 from converter.plan.columns import Columns
 
 __all__ = ["EqlEngine", "EqlSession"]

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from converter import install_hint
-from converter.engines.base import Session, Stored
+from converter.engines.base import Session
 from converter.errors import EngineError
+from converter.events.stored import Stored
 from converter.plan.columns import Columns
 
 if TYPE_CHECKING:

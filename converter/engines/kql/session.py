@@ -15,12 +15,13 @@ import duckdb_kql
 from duckdb_kql.lower import lower
 from duckdb_kql.translate import to_sql
 
-from converter.engines.base import Result, Stored
+from converter.engines.base import Result
 from converter.engines.kql import functions
 from converter.engines.kql.literals import respelled
 from converter.engines.kql.rewrite import EVENT, HIDDEN, rewrite
 from converter.engines.kql.tables import real_columns
 from converter.errors import EngineError
+from converter.events.stored import Stored
 from converter.plan.columns import Columns
 
 _TYPES = {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from converter.engines import lucene_jvm
-from converter.engines.base import Result, Stored
+from converter.engines.base import Result
 from converter.engines.lucene.dsl import dsl_query
 from converter.engines.lucene.index import Fields, build
 from converter.engines.lucene.queries import Maker
@@ -15,6 +15,7 @@ from converter.engines.lucene.query_string import fields_of, query_of
 from converter.engines.lucene.syntax import parse
 from converter.engines.lucene.threshold import Rule, alerts
 from converter.errors import EngineError
+from converter.events.stored import Stored
 from converter.plan.columns import Columns
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from converter.engines import lucene_jvm
-from converter.engines.base import Stored
+from converter.events.stored import Stored
 from converter.plan.columns import Columns
 
 WHOLE = frozenset({"keyword", "wildcard", "constant_keyword", "flattened"})

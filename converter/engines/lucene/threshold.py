@@ -16,9 +16,9 @@ from fnmatch import fnmatchcase
 from itertools import product
 from typing import Any
 
-from converter.engines.base import Stored
 from converter.engines.lucene.index import milliseconds, text_of, values
 from converter.errors import EngineError
+from converter.events.stored import Stored
 
 _UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _KEYS = {

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from converter.engines.base import Result, Stored
+from converter.engines.base import Result
 from converter.engines.spl import split
 from converter.engines.spl.commands import ID, TRANSFORMING, Command, compile_command, search
 from converter.engines.spl.failures import invalid, unknown
 from converter.engines.spl.search import INDEX
 from converter.engines.spl.values import Row
+from converter.events.stored import Stored
 from converter.plan.columns import Columns
 
 

@@ -19,7 +19,7 @@ from converter.exports.identity import rule_id
 from converter.exports.item import ExportItem, ExportQuery
 from converter.exports.microsoft.entities import details, needed
 from converter.exports.microsoft.query import Rows, duration, extended, in_one_run, rows
-from converter.exports.sentinel.rule import tactic_name
+from converter.exports.microsoft.tactics import tactic_name
 from converter.exports.wording import description
 
 _STRINGS = re.compile(r"@\"(?:[^\"]|\"\")*\"|@'(?:[^']|'')*'|\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'")

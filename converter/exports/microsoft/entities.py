@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from converter.exports.item import ExportItem, ExportQuery
+from converter.exports.microsoft import facts
 from converter.exports.microsoft.query import Rows
-from converter.exports.sentinel import facts
 
 Stage = list[tuple[str, str]]
 """Columns that a stage adds, with their expressions."""

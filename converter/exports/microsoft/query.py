@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from converter.exports.item import ExportItem, ExportQuery
-from converter.exports.sentinel import facts
+from converter.exports.microsoft import facts
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 _PLAIN = re.compile(r"[A-Za-z_]\w*", re.ASCII)

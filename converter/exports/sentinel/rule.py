@@ -9,8 +9,10 @@ from converter.attack.table import threat
 from converter.errors import Refusal
 from converter.exports.identity import rule_id
 from converter.exports.item import ExportItem, ExportQuery
+from converter.exports.microsoft import facts as shared_facts
 from converter.exports.microsoft.entities import Entity, details, entities, needed
 from converter.exports.microsoft.query import extended, in_one_run, rows
+from converter.exports.microsoft.tactics import tactic_name
 from converter.exports.sentinel import facts
 from converter.exports.wording import cut, description
 
@@ -105,11 +107,6 @@ def near_real_time(item: ExportItem, query: ExportQuery) -> bool:
     return query.alert is None and len(item.tables) == 1 and "union " not in query.body
 
 
-def tactic_name(name: str) -> str:
-    """Return Microsoft's name of a tactic: CommandAndControl."""
-    return "".join(word[0].upper() + word[1:] for word in name.split())
-
-
 def _schedule(item: ExportItem, query: ExportQuery) -> tuple[int, int]:
     """Return frequency and period in seconds, whole minutes."""
     frequency = item.interval
@@ -122,5 +119,7 @@ def _schedule(item: ExportItem, query: ExportQuery) -> tuple[int, int]:
 
 
 def _period(item: ExportItem, frequency: int) -> int:
-    late = facts.LATE_FROM_DEVICES if set(item.tables) & set(facts.DEVICE_COLUMNS) else facts.LATE
+    late = (
+        facts.LATE_FROM_DEVICES if set(item.tables) & set(shared_facts.DEVICE_COLUMNS) else shared_facts.LATE
+    )
     return -(-(item.window + frequency + late) // 60) * 60

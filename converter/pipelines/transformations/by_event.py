@@ -10,7 +10,7 @@ from typing import Any
 
 from sigma.conditions import ConditionAND, ConditionItem, ConditionOR
 from sigma.correlations import SigmaCorrelationRule
-from sigma.processing.transformations.base import FieldMappingTransformationBase, Transformation
+from sigma.processing.transformations.base import FieldMappingTransformationBase
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaRule
 from sigma.types import SigmaExists, SigmaExpansion, SigmaNull, SigmaType
 
@@ -152,6 +152,3 @@ def _known(rule: SigmaRule, by: str) -> dict[int, Known]:
     for condition in rule.detection.parsed_condition:
         walk(fresh.parsed(condition), None)
     return found
-
-
-TYPES: dict[str, type[Transformation]] = {"by_event": ByEvent}

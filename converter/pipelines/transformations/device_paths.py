@@ -16,7 +16,7 @@ from typing import ClassVar
 
 from sigma.conditions import ConditionAND, ConditionItem, ConditionNOT, ConditionOR
 from sigma.correlations import SigmaCorrelationRule
-from sigma.processing.transformations.base import FieldMappingTransformationBase, Transformation
+from sigma.processing.transformations.base import FieldMappingTransformationBase
 from sigma.rule import SigmaDetectionItem, SigmaRule
 from sigma.types import (
     SigmaCasedString,
@@ -33,14 +33,11 @@ from converter.pipelines.transformations import items as common
 from converter.pipelines.transformations import patterns, regexes
 from converter.pipelines.transformations.items import Part
 from converter.pipelines.transformations.paths import finds_no_folder
+from converter.pipelines.transformations.patterns import MANY, ONE, Parts
 from converter.pipelines.transformations.rewriting import ABSENCE, PATTERNS, REGEXES, SCALARS, Form, Rewriting
 from converter.plan.volume_paths import DIGITS, VolumePath
 from converter.plan.volume_paths import VOLUME as _VOLUME
 from converter.rules import parsed as fresh
-
-_MANY = SpecialChars.WILDCARD_MULTI
-_ONE = SpecialChars.WILDCARD_SINGLE
-_Parts = list[str | SpecialChars]
 
 _REDIRECTOR = "\\Device\\Mup\\"
 _DIGITS = "0123456789"
@@ -209,21 +206,21 @@ class _Seen:
 
     def _goes_on(self, place: int) -> bool:
         """Tell whether the pattern's next token can follow a volume's number: a backslash or the end."""
-        return place == len(self.pattern) or self.pattern[place] in (_MANY, _ONE, "\\")
+        return place == len(self.pattern) or self.pattern[place] in (MANY, ONE, "\\")
 
     def _tells_drives(self) -> bool:
         return not self.stored and self.letter
 
-    def ways(self, cased: bool) -> Iterator[_Parts | VolumePath]:
+    def ways(self, cased: bool) -> Iterator[Parts | VolumePath]:
         """Yield the patterns for the path as the kernel writes it."""
         behind_drive = frozenset().union(*self.drives.values()) - self.stored
         behind_share = self.share - self.redirector
         if self._elsewhere():
             yield patterns.parts(self.pattern)
         for rest in patterns.rests(self.pattern, behind_drive):
-            if rest and rest[0] is _MANY:
+            if rest and rest[0] is MANY:
                 yield [_VOLUME, *patterns.parts(rest)]
-            elif not rest or rest[0] is _ONE or rest[0] == "\\":
+            elif not rest or rest[0] is ONE or rest[0] == "\\":
                 beyond = ["\\", *patterns.parts(rest[1:])] if rest else []
                 yield VolumePath(beyond, cased)
         for rest in patterns.rests(self.pattern, behind_share):
@@ -241,7 +238,7 @@ class _Seen:
         )
 
 
-def joined(parts: _Parts) -> Iterator[str | SpecialChars]:
+def joined(parts: Parts) -> Iterator[str | SpecialChars]:
     """Yield the parts, neighbouring texts as one."""
     yield from patterns.parts(patterns.tokens(parts))
 
@@ -304,33 +301,33 @@ def _text(value: SigmaType) -> str:
     return "".join("\0" if isinstance(part, SpecialChars) else part for part in common.parts(value))
 
 
-def _beyond_volume(value: SigmaType) -> _Parts | None:
+def _beyond_volume(value: SigmaType) -> Parts | None:
     """Return what follows the name of a volume whose number has one or two places, from the backslash on."""
     parts = common.parts(value) if isinstance(value, SigmaString) else []
     for places in (1, 2, 3):
-        if parts[: 1 + places] == [_VOLUME, *[_ONE] * places]:
+        if parts[: 1 + places] == [_VOLUME, *[ONE] * places]:
             rest = parts[1 + places :]
             return rest if rest and str(rest[0]).startswith("\\") else None
     found = re.match(r"(?i)\\Device\\HarddiskVolume[0-9]{1,3}(?=\\)", str(parts[0])) if parts else None
     return [str(parts[0])[found.end() :], *parts[1:]] if found else None
 
 
-def _drive(parts: _Parts) -> tuple[str | None, _Parts]:
+def _drive(parts: Parts) -> tuple[str | None, Parts]:
     """Return the drive that a pattern begins with, and the rest from the backslash on.
 
     The drive is a letter, ``?`` for any, a backslash for a share (the rest is then from the server on),
     or None.
     """
-    at = 1 if len(parts) > 1 and parts[0] is _MANY else 0
+    at = 1 if len(parts) > 1 and parts[0] is MANY else 0
     head, tail = (parts[at] if len(parts) > at else ""), parts[at + 1 :]
     if isinstance(head, str):
         if found := re.match(r"([A-Za-z]?):(?=\\|\Z)", head):
             letter, after = found[1], head[found.end() :]
-            if (letter or at) and (after or tail[:1] == [_MANY]):
+            if (letter or at) and (after or tail[:1] == [MANY]):
                 return letter or "?", [after, *tail] if after else tail
         if not at and head.startswith("\\\\") and re.match(r"\\\\[^?.\\]", head + "x"):
             return "\\", [head[2:], *tail]
-    elif head is _ONE and tail and isinstance(tail[0], str) and tail[0].startswith(":\\"):
+    elif head is ONE and tail and isinstance(tail[0], str) and tail[0].startswith(":\\"):
         return "?", [tail[0][1:], *tail[1:]]
     return None, parts
 
@@ -397,7 +394,7 @@ class BaseName(Rewriting, FieldMappingTransformationBase):
         if not isinstance(value, SigmaString):
             return value
         parts = common.parts(value)
-        if parts in ([], [_MANY]):
+        if parts in ([], [MANY]):
             return value
         last = max(
             (at for at, part in enumerate(parts) if isinstance(part, str) and "\\" in part), default=-1
@@ -405,10 +402,10 @@ class BaseName(Rewriting, FieldMappingTransformationBase):
         if last < 0:
             return self._without_backslash(value, parts)
         before, _, text = str(parts[last]).rpartition("\\")
-        name: _Parts = [part for part in (text, *parts[last + 1 :]) if part != ""]
-        if not name or name == [_MANY]:
+        name: Parts = [part for part in (text, *parts[last + 1 :]) if part != ""]
+        if not name or name == [MANY]:
             return None
-        whole = parts[:last] == [_MANY] and not before
+        whole = parts[:last] == [MANY] and not before
         if common.names_no_folder(name):
             exact = whole and not finds_no_folder(name)
             taken = exact or self.loss == "broader" or (self.loss == "narrower" and exact)
@@ -416,25 +413,22 @@ class BaseName(Rewriting, FieldMappingTransformationBase):
             taken = whole and self.loss == "narrower"
         return common.string(value, list(name)) if taken else None
 
-    def _without_backslash(self, value: SigmaString, parts: _Parts) -> SigmaString | None:
-        if parts[0] is _MANY:
+    def _without_backslash(self, value: SigmaString, parts: Parts) -> SigmaString | None:
+        if parts[0] is MANY:
             if common.names_no_folder(shown := _without_leading(parts)):
                 return value if shown == parts else common.string(value, list(shown))
             return value if self.loss == "narrower" else None
         # The name of a process without a folder; a drive's letter and a colon begin every path.
-        bare = not {_MANY, _ONE} & set(parts) and ":" not in "".join(map(str, parts))
+        bare = not {MANY, ONE} & set(parts) and ":" not in "".join(map(str, parts))
         return value if bare and self.loss == "broader" else None
 
 
-def _without_leading(parts: _Parts) -> _Parts:
+def _without_leading(parts: Parts) -> Parts:
     """Return a pattern that begins with a star without the single characters behind it.
 
     A drive or a server comes before every name: characters enough, and the last may be the backslash.
     """
     at = 1
-    while at < len(parts) and parts[at] is _ONE and at <= 3:
+    while at < len(parts) and parts[at] is ONE and at <= 3:
         at += 1
     return [parts[0], *parts[at:]]
-
-
-TYPES: dict[str, type[Transformation]] = {"device_path": DevicePath, "base_name": BaseName}

@@ -11,17 +11,16 @@ from typing import Any, ClassVar
 
 from sigma.conditions import ConditionAND, ConditionNOT, ConditionOR
 from sigma.correlations import SigmaCorrelationRule
-from sigma.processing.transformations.base import Transformation
 from sigma.rule import SigmaDetectionItem, SigmaRule
-from sigma.types import SigmaExpansion, SigmaString, SigmaType, SpecialChars
+from sigma.types import SigmaExpansion, SigmaString, SigmaType
 
 from converter.errors import Refusal
 from converter.pipelines.transformations.items import Part, group, linked, refuse, string
 from converter.pipelines.transformations.items import item as made_item
+from converter.pipelines.transformations.patterns import MANY
 from converter.pipelines.transformations.rewriting import PATTERNS, Form, Rewriting
 from converter.rules import parsed as fresh
 
-_MANY = SpecialChars.WILDCARD_MULTI
 _HASH = re.compile(r"(?P<algorithm>[A-Za-z0-9]+)=(?P<digits>[0-9A-Fa-f]*)")
 _BARE = re.compile(r"[0-9A-Fa-f]{8,}")
 _DIGITS = {"MD5": 32, "SHA1": 40, "SHA256": 64, "IMPHASH": 32}
@@ -86,10 +85,10 @@ class SplitHashes(Rewriting):
     def _part(self, item: SigmaDetectionItem, value: SigmaType) -> Part | None:
         if not isinstance(value, SigmaString):
             return None
-        inner = [part for part in value.s if part is not _MANY]
+        inner = [part for part in value.s if part is not MANY]
         if len(inner) != 1 or not isinstance(inner[0], str):
             return None
-        starts_open, ends_open = value.s[0] == _MANY, value.s[-1] == _MANY
+        starts_open, ends_open = value.s[0] == MANY, value.s[-1] == MANY
         if starts_open and ends_open and _BARE.fullmatch(inner[0]):
             size = len(inner[0])
             whole = {name for name, digits in _DIGITS.items() if digits == size}
@@ -97,7 +96,7 @@ class SplitHashes(Rewriting):
                 self.targets
             ):
                 return None  # It may be a part of a hash that is not stored.
-            wanted = string(value, [_MANY, inner[0].lower(), _MANY])
+            wanted = string(value, [MANY, inner[0].lower(), MANY])
             fields = [made_item(item, field, wanted) for field in self.targets.values()]
             return linked(fields, ConditionOR)
         found = _HASH.fullmatch(inner[0])
@@ -111,7 +110,7 @@ class SplitHashes(Rewriting):
             return None
         if len(digits) == size or not ends_open:
             return made_item(item, self.targets[algorithm], string(value, [digits]))
-        return made_item(item, self.targets[algorithm], string(value, [digits, _MANY] if digits else [_MANY]))
+        return made_item(item, self.targets[algorithm], string(value, [digits, MANY] if digits else [MANY]))
 
 
 def _zeros_excluded(rule: SigmaRule) -> frozenset[tuple[str, str]]:
@@ -139,13 +138,10 @@ def _barred(tree: Any) -> frozenset[tuple[str, str]]:
 
 def _algorithm_of_zeros(value: Any) -> str | None:
     """Return the algorithm if a value is a whole hash of zeros, anywhere in the list."""
-    if not isinstance(value, SigmaString) or len(value.s) != 3 or not value.s[0] == value.s[2] == _MANY:
+    if not isinstance(value, SigmaString) or len(value.s) != 3 or not value.s[0] == value.s[2] == MANY:
         return None
     found = _HASH.fullmatch(str(value.s[1]))
     if not found or found["digits"].strip("0"):
         return None
     algorithm = found["algorithm"].upper()
     return algorithm if len(found["digits"]) == _DIGITS.get(algorithm) else None
-
-
-TYPES: dict[str, type[Transformation]] = {"split_hashes": SplitHashes}

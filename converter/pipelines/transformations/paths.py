@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sigma.conditions import ConditionAND, ConditionOR
-from sigma.processing.transformations.base import FieldMappingTransformationBase, Transformation
+from sigma.processing.transformations.base import FieldMappingTransformationBase
 from sigma.rule import SigmaDetectionItem
 from sigma.types import (
     SigmaExists,
@@ -28,11 +28,9 @@ from sigma.types import (
 from converter.errors import PipelineError
 from converter.pipelines.transformations import items as common
 from converter.pipelines.transformations import patterns, regexes
+from converter.pipelines.transformations.patterns import MANY, ONE, Parts
 from converter.pipelines.transformations.rewriting import ABSENCE, PATTERNS, REGEXES, Form, Rewriting
 
-_MANY = SpecialChars.WILDCARD_MULTI
-_ONE = SpecialChars.WILDCARD_SINGLE
-_Parts = list[str | SpecialChars]
 _Pair = tuple[tuple[str | SpecialChars, ...], tuple[str | SpecialChars, ...]]
 NO_FOLDER = (
     *("System", "Registry", "MemCompression", "Secure System", "vmmem", "vmmemWSL", "Idle"),
@@ -85,7 +83,7 @@ class SplitPath(Rewriting, FieldMappingTransformationBase):
         """The field that every path has: a file's name, and of the registry's the key."""
         return self.before if self.at == "any" else self.after
 
-    def can(self, parts: _Parts) -> bool:
+    def can(self, parts: Parts) -> bool:
         """Tell whether a pattern can match a path in two fields at all."""
         return next(self._cuts(parts), None) is not None
 
@@ -108,8 +106,8 @@ class SplitPath(Rewriting, FieldMappingTransformationBase):
                 self._side(item, name, value, parts)
                 for name, parts in ((self.before, before), (self.after, after))
                 # Nothing before a name that may be any: there is a name.
-                if parts != (_MANY,) or before == ()
-            ] or [common.item(item, self._always, common.string(value, [_MANY]))]
+                if parts != (MANY,) or before == ()
+            ] or [common.item(item, self._always, common.string(value, [MANY]))]
             wanted.append(sides[0] if len(sides) == 1 else common.linked(sides, ConditionAND))
         if any(isinstance(one, SigmaDetectionItem) and _is_any(one) for one in wanted):
             return next(one for one in wanted if isinstance(one, SigmaDetectionItem) and _is_any(one))
@@ -124,26 +122,26 @@ class SplitPath(Rewriting, FieldMappingTransformationBase):
         # Nothing before or after: some platforms store that as an empty text, some as no value.
         return common.linked([here, common.item(item, name, SigmaNull())], ConditionOR)
 
-    def _cuts(self, parts: _Parts) -> Iterator[_Pair]:
+    def _cuts(self, parts: Parts) -> Iterator[_Pair]:
         for at, part in enumerate(parts):
             if isinstance(part, str):
                 for found in re.finditer(r"\\", part):
                     left, right = part[: found.start()], part[found.end() :]
                     yield from self._allowed([*parts[:at], left], [right, *parts[at + 1 :]])
-            elif part is _MANY:
+            elif part is MANY:
                 yield from self._allowed(parts[: at + 1], parts[at:])
-            elif part is _ONE:
+            elif part is ONE:
                 yield from self._allowed(parts[:at], parts[at + 1 :])
 
     @staticmethod
     def _with_folder(before: tuple[str | SpecialChars, ...], after: tuple[str | SpecialChars, ...]) -> _Pair:
         """Return two patterns, the first for some folder where the second finds a name without one."""
         pattern = patterns.tokens(after)
-        if before == (_MANY,) and any(patterns.matches(pattern, name) for name in NO_FOLDER):
-            return (_ONE, _MANY), after
+        if before == (MANY,) and any(patterns.matches(pattern, name) for name in NO_FOLDER):
+            return (ONE, MANY), after
         return before, after
 
-    def _allowed(self, before: _Parts, after: _Parts) -> Iterator[_Pair]:
+    def _allowed(self, before: Parts, after: Parts) -> Iterator[_Pair]:
         if (self.at == "last" and _has_backslash(after)) or (self.at == "first" and _has_backslash(before)):
             return
         yield clean(before), clean(after)
@@ -171,10 +169,10 @@ class FileNameOnly(Rewriting):
             return value
         parts = common.parts(value)
         match parts:
-            case [only] if only is _MANY:
+            case [only] if only is MANY:
                 return value
             case [first, str() as text, *rest] if (
-                first is _MANY
+                first is MANY
                 and text.startswith("\\")
                 and not _has_backslash([text[1:], *rest])
                 and common.names_no_folder(clean([text[1:], *rest]))
@@ -219,19 +217,19 @@ class FileWithBackslash(Rewriting):
                 )
             return [value]
         parts = common.parts(value) if isinstance(value, SigmaString) else []
-        if parts == [_MANY] or (isinstance(value, SigmaExists) and value.exists):
-            return [common.string(SigmaString(), [_ONE, _ONE, _MANY])]
+        if parts == [MANY] or (isinstance(value, SigmaExists) and value.exists):
+            return [common.string(SigmaString(), [ONE, ONE, MANY])]
         if isinstance(value, SigmaNull | SigmaExists):
             return [value, common.string(SigmaString(), ["\\"])]  # Neither folder nor name.
         if not isinstance(value, SigmaString) or not parts:
             return [value]
         if str(parts[0]).startswith("\\") and finds_no_folder([str(parts[0])[1:], *parts[1:]]):
             raise common.refuse(item, value, "no path begins so, but a name without a folder is stored so")
-        if parts[0] is not _MANY:
+        if parts[0] is not MANY:
             # The drive's letter, or the name itself.
             whole = not _has_backslash(parts)
-            begins = parts[0] is _ONE or (isinstance(parts[0], str) and not parts[0].startswith("\\"))
-            ways = [value] if not (whole and _MANY not in parts) else []
+            begins = parts[0] is ONE or (isinstance(parts[0], str) and not parts[0].startswith("\\"))
+            ways = [value] if not (whole and MANY not in parts) else []
             if whole and begins:
                 ways.append(common.string(value, ["\\", *parts]))
             return list(ways)
@@ -242,15 +240,15 @@ class FileWithBackslash(Rewriting):
             and rest[0].startswith("\\")
             and finds_no_folder([rest[0][1:], *rest[1:]])
         ):
-            return [common.string(value, [_ONE, *parts])]
+            return [common.string(value, [ONE, *parts])]
         return [value]
 
 
-def clean(parts: _Parts) -> tuple[str | SpecialChars, ...]:
+def clean(parts: Parts) -> tuple[str | SpecialChars, ...]:
     """Return the parts without empty texts and repeated ``*``."""
-    made: _Parts = []
+    made: Parts = []
     for part in parts:
-        if part != "" and not (part is _MANY and made[-1:] == [_MANY]):
+        if part != "" and not (part is MANY and made[-1:] == [MANY]):
             made.append(part)
     return tuple(made)
 
@@ -261,11 +259,4 @@ def _has_backslash(parts: Sequence[object]) -> bool:
 
 def _is_any(item: SigmaDetectionItem) -> bool:
     value = item.value[0]
-    return isinstance(value, SigmaString) and list(value.s) == [_MANY]
-
-
-TYPES: dict[str, type[Transformation]] = {
-    "split_path": SplitPath,
-    "file_name_only": FileNameOnly,
-    "file_with_backslash": FileWithBackslash,
-}
+    return isinstance(value, SigmaString) and list(value.s) == [MANY]

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sigma.conditions import ConditionAND, ConditionOR
-from sigma.processing.transformations.base import Transformation
 from sigma.rule import SigmaDetectionItem
 from sigma.types import (
     SigmaCasedString,
@@ -316,9 +315,3 @@ class RegistryValueData(_Data):
         assert isinstance(made, SigmaDetectionItem)
         made.negated = True
         return made
-
-
-TYPES: dict[str, type[Transformation]] = {
-    "registry_data": RegistryData,
-    "registry_value_data": RegistryValueData,
-}

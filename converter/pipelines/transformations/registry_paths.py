@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from sigma.conditions import ConditionAND, ConditionOR
-from sigma.processing.transformations.base import FieldMappingTransformationBase, Transformation
+from sigma.processing.transformations.base import FieldMappingTransformationBase
 from sigma.rule import SigmaDetectionItem
 from sigma.types import (
     SigmaCasedString,
@@ -360,12 +360,3 @@ def keys_of_default(parts: Parts, stored: str | None = None, cased: bool = False
             found[key] = None
     # What a pattern with a star behind it matches needs no other.
     yield from (key for key in found if not key or key[-1] is MANY or (*key, MANY) not in found)
-
-
-TYPES: dict[str, type[Transformation]] = {
-    "registry_roots": RegistryRoots,
-    "registry_classes": RegistryClasses,
-    "registry_defaults": RegistryDefaults,
-    "control_sets": ControlSets,
-    "as_sysmon": AsSysmon,
-}

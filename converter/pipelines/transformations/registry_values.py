@@ -11,18 +11,15 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from sigma.conditions import ConditionAND, ConditionOR
-from sigma.processing.transformations.base import FieldMappingTransformationBase, Transformation
+from sigma.processing.transformations.base import FieldMappingTransformationBase
 from sigma.rule import SigmaDetectionItem
-from sigma.types import SigmaCasedString, SigmaNull, SigmaString, SigmaType, SpecialChars
+from sigma.types import SigmaCasedString, SigmaNull, SigmaString, SigmaType
 
 from converter.pipelines.transformations import items as common
 from converter.pipelines.transformations.items import Part
+from converter.pipelines.transformations.patterns import MANY, ONE, Parts
 from converter.pipelines.transformations.registry_paths import keys_of_default
 from converter.pipelines.transformations.rewriting import ABSENCE, PATTERNS, SCALARS, Form, Rewriting
-
-_MANY = SpecialChars.WILDCARD_MULTI
-_ONE = SpecialChars.WILDCARD_SINGLE
-_Parts = list[str | SpecialChars]
 
 
 @dataclass
@@ -53,10 +50,10 @@ class RegistryKeyAndValue(Rewriting, FieldMappingTransformationBase):
         return common.group(item, [self._one(item, one) for one in item.value])
 
     def _one(self, item: SigmaDetectionItem, value: SigmaType) -> Part:
-        parts: _Parts = []
+        parts: Parts = []
         if isinstance(value, SigmaString):
             parts = _joined(common.parts(value))
-        if not isinstance(value, SigmaString) or parts in ([], [_MANY]):
+        if not isinstance(value, SigmaString) or parts in ([], [MANY]):
             return common.item(item, self.key, value)
         make = _Maker(self, item, value)
         ways = list(make.ways(parts))
@@ -71,8 +68,8 @@ class _Maker:
     item: SigmaDetectionItem
     value: SigmaString
 
-    def ways(self, parts: _Parts) -> Iterator[Part]:
-        open_end = parts[-1] is _MANY
+    def ways(self, parts: Parts) -> Iterator[Part]:
+        open_end = parts[-1] is MANY
         if not self.of.values:
             yield self._all(self._leaf(self.of.key, parts))
             return
@@ -87,7 +84,7 @@ class _Maker:
         defaults = [key for key in map(list, keys_of_default(parts, None, cased)) if key != parts]
         if not self.of.joined:
             for before, after in _cuts(parts):
-                whole = list(after) == [_MANY]
+                whole = list(after) == [MANY]
                 if whole and ((open_end and list(before) == parts) or list(before) in defaults):
                     continue  # Said already, or below together with the default value.
                 yield self._all(self._leaf(self.of.key, list(before)), self._name(list(after)))
@@ -96,16 +93,16 @@ class _Maker:
             only = [self._operation(self.of.values)] if self.of.keys else []
             yield self._all(self._leaf(self.of.key, key), *unnamed, *only)
 
-    def _leaf(self, name: str, parts: _Parts) -> SigmaDetectionItem | None:
+    def _leaf(self, name: str, parts: Parts) -> SigmaDetectionItem | None:
         return (
-            None if parts == [_MANY] else common.item(self.item, name, common.string(self.value, list(parts)))
+            None if parts == [MANY] else common.item(self.item, name, common.string(self.value, list(parts)))
         )
 
-    def _name(self, parts: _Parts) -> SigmaDetectionItem:
+    def _name(self, parts: Parts) -> SigmaDetectionItem:
         return self._leaf(self.of.name, parts) or self._named()
 
     def _named(self) -> SigmaDetectionItem:
-        return common.item(self.item, self.of.name, common.string(SigmaString(), [_MANY]))
+        return common.item(self.item, self.of.name, common.string(SigmaString(), [MANY]))
 
     def _unnamed(self) -> SigmaDetectionItem:
         made = common.item(self.item, self.of.name, SigmaNull())
@@ -127,14 +124,14 @@ class _Maker:
         return kept[0] if len(kept) == 1 else common.linked(kept, ConditionAND)
 
 
-def _is_cut(key: _Parts, parts: _Parts) -> bool:
+def _is_cut(key: Parts, parts: Parts) -> bool:
     """Tell whether a pattern is the other without ``\\*`` at its end: any name, or none, may follow."""
-    return parts[-1] is _MANY and _joined([*key, "\\", _MANY]) == parts
+    return parts[-1] is MANY and _joined([*key, "\\", MANY]) == parts
 
 
-def _joined(parts: _Parts) -> _Parts:
+def _joined(parts: Parts) -> Parts:
     """Return the parts without empty texts, neighbouring texts as one."""
-    made: _Parts = []
+    made: Parts = []
     for part in parts:
         if isinstance(part, str) and made and isinstance(made[-1], str):
             made[-1] = str(made[-1]) + part
@@ -143,25 +140,22 @@ def _joined(parts: _Parts) -> _Parts:
     return made
 
 
-def _cuts(parts: _Parts) -> Iterator[tuple[_Parts, _Parts]]:
+def _cuts(parts: Parts) -> Iterator[tuple[Parts, Parts]]:
     """Give each way to cut a pattern in two at a backslash, which a wildcard can stand for."""
-    seen: list[tuple[_Parts, _Parts]] = []
+    seen: list[tuple[Parts, Parts]] = []
     for at, part in enumerate(parts):
-        found: list[tuple[_Parts, _Parts]] = []
+        found: list[tuple[Parts, Parts]] = []
         if isinstance(part, str):
             found = [
                 ([*parts[:at], part[: one.start()]], [part[one.end() :], *parts[at + 1 :]])
                 for one in re.finditer(r"\\", part)
             ]
-        elif part is _MANY:
+        elif part is MANY:
             found = [(parts[: at + 1], parts[at:])]
-        elif part is _ONE:
+        elif part is ONE:
             found = [(parts[:at], parts[at + 1 :])]
         for before, after in found:
             pair = (_joined(before), _joined(after))
             if pair[0] and pair[1] and pair not in seen:
                 seen.append(pair)
                 yield pair
-
-
-TYPES: dict[str, type[Transformation]] = {"registry_key_and_value": RegistryKeyAndValue}

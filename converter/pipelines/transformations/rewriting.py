@@ -33,15 +33,13 @@ from sigma.types import (
     SigmaRegularExpressionFlag,
     SigmaString,
     SigmaType,
-    SpecialChars,
 )
 
 from converter.errors import Refusal
 from converter.pipelines.transformations import items as common
+from converter.pipelines.transformations.patterns import MANY, ONE
 
 Part = SigmaDetection | SigmaDetectionItem
-_MANY = SpecialChars.WILDCARD_MULTI
-_ONE = SpecialChars.WILDCARD_SINGLE
 
 
 class Form(StrEnum):
@@ -109,18 +107,18 @@ def _text_forms(value: SigmaString) -> Iterator[Form]:
     parts = common.parts(value)
     if isinstance(value, SigmaCasedString):
         yield Form.CASED
-    if _ONE in parts:
+    if ONE in parts:
         yield Form.SINGLE
     if not parts:
         yield Form.EMPTY
-    elif all(part is _MANY for part in parts):
+    elif all(part is MANY for part in parts):
         yield Form.ANY
-    elif _MANY in parts[1:-1]:
+    elif MANY in parts[1:-1]:
         yield Form.INSIDE
-    elif parts[0] is _MANY:
-        yield Form.PART if parts[-1] is _MANY else Form.SUFFIX
+    elif parts[0] is MANY:
+        yield Form.PART if parts[-1] is MANY else Form.SUFFIX
     else:
-        yield Form.PREFIX if parts[-1] is _MANY else Form.EQUAL
+        yield Form.PREFIX if parts[-1] is MANY else Form.EQUAL
 
 
 class Rewriting(DetectionItemTransformation):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sigma.processing.transformations.base import DetectionItemTransformation, Transformation
+from sigma.processing.transformations.base import DetectionItemTransformation
 from sigma.rule import SigmaDetectionItem
 from sigma.types import SigmaExists, SigmaNull, SigmaString, SigmaType
 
@@ -53,6 +53,3 @@ def _is_text(value: SigmaType) -> bool:
         return pattern == (patterns.MANY,)
     decimal = all(not isinstance(token, str) or token in "0123456789" for token in pattern)
     return not decimal and not any(patterns.possible(pattern, number) for number in _NUMBERS)
-
-
-TYPES: dict[str, type[Transformation]] = {"whole_text": WholeText}

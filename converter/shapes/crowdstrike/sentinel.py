@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from converter.engines.base import Stored
+from converter.events.stored import Stored
 from converter.shapes.crowdstrike import sensor
 
 EMPTY = frozenset({""})

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from converter.engines.base import Stored
+from converter.events.stored import Stored
 from converter.shapes.crowdstrike import sensor
 from converter.shapes.windows import splunk_extraction
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from converter.engines.base import Stored
+from converter.events.stored import Stored
 from converter.shapes.defender import kusto
 from converter.shapes.windows import records
 from converter.shapes.windows.command_line import split_arguments

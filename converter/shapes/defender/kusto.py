@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from converter.engines.base import Stored
+from converter.events.stored import Stored
 from converter.shapes.defender import rows
 from converter.shapes.windows import records
 

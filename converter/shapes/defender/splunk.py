@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from converter.engines.base import Stored
+from converter.events.stored import Stored
 from converter.shapes.defender import kusto
 from converter.shapes.windows import records, splunk_extraction
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from converter.engines.base import Stored
+from converter.events.stored import Stored
 from converter.shapes.windows import records
 
 EVENT = "Event"

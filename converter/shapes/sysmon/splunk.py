@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from converter.engines.base import Stored
+from converter.events.stored import Stored
 from converter.shapes.windows import record_xml, records, splunk_extraction
 
 SOURCETYPE = "XmlWinEventLog"

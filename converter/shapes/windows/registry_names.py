@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from converter.engines.base import Stored
+from converter.events.stored import Stored
 
 _COLUMNS = (
     ("RegistryKey", "RegistryValueName"),

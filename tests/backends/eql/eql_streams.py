@@ -9,8 +9,8 @@ from itertools import combinations
 from typing import Any
 
 from converter.backends.eql import EqlBackend
-from converter.engines.base import Stored
 from converter.engines.eql import EqlEngine
+from converter.events.stored import Stored
 from converter.plan.columns import Column
 from converter.plan.model import BaseRule, CorrelationPlan, Draft, Member, Threshold
 from tests.support import none_base

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from sigma.exceptions import SigmaError
 
 from converter.backends.eql import EqlBackend
-from converter.engines.base import Stored
 from converter.engines.eql import EqlEngine
 from converter.engines.eql.nodes import Compare, Field, Literal, Predicate
 from converter.engines.eql.syntax import parse
 from converter.errors import Refusal
+from converter.events.stored import Stored
 from converter.matcher import compile_detection
 from converter.plan.columns import Column
 from converter.plan.model import Draft

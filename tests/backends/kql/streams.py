@@ -8,8 +8,8 @@ from typing import Any
 from sigma.rule import SigmaRule
 
 from converter.backends.kql import KqlBackend
-from converter.engines.base import Stored
 from converter.engines.kql import KqlEngine
+from converter.events.stored import Stored
 from converter.matcher import Matcher
 from converter.plan.columns import Column
 from converter.plan.model import BaseRule, CorrelationPlan, Member, Threshold

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from converter.backends.kql import KqlBackend
-from converter.engines.base import Stored
 from converter.engines.kql import KqlEngine
 from converter.errors import Refusal
+from converter.events.stored import Stored
 from converter.matcher import compile_detection
 from converter.plan.columns import Column
 from converter.plan.model import BaseRule

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from converter.backends.kql import KqlBackend
 from converter.backends.kql.literals import comment, name, string
-from converter.engines.base import Stored
 from converter.engines.kql import KqlEngine
 from converter.engines.kql.literals import literals
 from converter.errors import Refusal
+from converter.events.stored import Stored
 from converter.matcher import compile_detection
 from converter.plan.columns import Column
 from converter.shapes.inferred import store

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from converter.backends.lucene import LuceneBackend
-from converter.engines.base import Stored
 from converter.engines.lucene import LuceneEngine
 from converter.errors import Refusal
+from converter.events.stored import Stored
 from converter.matcher import Matcher
 from converter.plan.columns import Column
 from converter.plan.model import BaseRule, CorrelationPlan, Fidelity, Member, Threshold

@@ -10,9 +10,9 @@ import pytest
 pytest.importorskip("jpype", reason="the engine needs sigconv[verify]")
 
 from converter.backends.lucene import LuceneBackend
-from converter.engines.base import Stored
 from converter.engines.lucene import LuceneEngine
 from converter.errors import EngineError, Refusal
+from converter.events.stored import Stored
 from converter.plan.columns import Column
 from tests.support import none_base
 

@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip("jpype", reason="the engine needs sigconv[verify]")
 
 from converter.backends.lucene import LuceneBackend
-from converter.engines.base import Stored
 from converter.engines.lucene import LuceneEngine
+from converter.events.stored import Stored
 from converter.plan.columns import Column
 from converter.plan.model import BaseRule, Fidelity
 from tests.support import none_base

@@ -12,10 +12,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from converter.backends.lucene import LuceneBackend
-from converter.engines.base import Stored
 from converter.engines.lucene import LuceneEngine
 from converter.engines.lucene.syntax import Bool, Node, Pattern, Range, Term, parse
 from converter.errors import Refusal
+from converter.events.stored import Stored
 from converter.matcher import compile_detection
 from tests.support import none_base
 

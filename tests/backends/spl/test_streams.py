@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 
 from converter.backends.spl import SplBackend
 from converter.conversion.convert import Options, convert
-from converter.engines.base import Stored
 from converter.engines.spl import SplEngine
 from converter.errors import EngineError
+from converter.events.stored import Stored
 from converter.matcher import Matcher
 from converter.pipelines.cells import cell
 from converter.plan.model import CorrelationPlan, Member, Threshold
-from converter.rules.loading import RuleSet
 from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 from tests.support import none_base
 
 START_MS = 1_600_000_000_000

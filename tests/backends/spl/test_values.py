@@ -10,9 +10,9 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from converter.backends.spl import SplBackend
-from converter.engines.base import Stored
 from converter.engines.spl import SplEngine, split
 from converter.errors import Refusal
+from converter.events.stored import Stored
 from converter.matcher import compile_detection
 from converter.plan.columns import Column
 from tests.support import none_base

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from converter.backends.kql.correlation import member_rows as rows
+from converter.backends.kql.correlation.member_lets import member_let
 from converter.backends.kql.correlation.member_rows import Numbered
-from converter.backends.kql.correlation.query import Scope, member_let
+from converter.backends.kql.correlation.scope import Scope
 from converter.backends.kql.expression import INDENT
 from converter.backends.kql.let_statements import piped, summarize
 from converter.backends.kql.literals import name

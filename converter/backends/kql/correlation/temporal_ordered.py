@@ -8,8 +8,9 @@ from itertools import combinations
 from sigma.conditions import ConditionNOT
 
 from converter.backends.kql.conditions import conjuncts, used_fields
+from converter.backends.kql.correlation.member_lets import member_let
 from converter.backends.kql.correlation.member_rows import Numbered
-from converter.backends.kql.correlation.query import Scope, lower_bound, member_let
+from converter.backends.kql.correlation.scope import Scope
 from converter.backends.kql.correlation.shared_events import groups, number
 from converter.backends.kql.correlation.windows import compared, latest_starts
 from converter.backends.kql.expression import INDENT
@@ -18,6 +19,7 @@ from converter.backends.kql.literals import name
 from converter.backends.kql.term_filters import KIND_COLUMNS
 from converter.errors import Refusal
 from converter.plan.model import BaseRule, Member
+from converter.plan.thresholds import lower_bound
 
 
 def ordered(scope: Scope) -> tuple[str, list[str]]:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from converter.backends.kql.correlation.query import Rows, Scope, lower_bound
+from converter.backends.kql.correlation.scope import Rows, Scope
 from converter.backends.kql.expression import INDENT, Expr, all_of, any_of, atom, negation
 from converter.backends.kql.let_statements import assignments, piped, summarize, taken
 from converter.backends.kql.literals import name, number, string
 from converter.plan.model import CorrelationPlan, Threshold
+from converter.plan.thresholds import lower_bound
 
 Summing = Callable[[list[tuple[str, str]], Sequence[str]], tuple[list[str], Expr]]
 LISTED = 100

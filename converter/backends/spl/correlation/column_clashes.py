@@ -9,7 +9,7 @@ from converter.backends.spl.correlation.stages import Stage
 from converter.errors import Refusal
 from converter.plan.model import BaseRule, Tree
 
-# What the commands of `script`, `lanes`, `counts`, `order`, `partial`, `presence` and `correlation` assign.
+# What the commands of this package assign.
 _OWN = re.compile(
     r"time_ms|stage|lane|row|role|step|together|moment|value|held|start_ms|count|left|amount|begin|change|latest|newest"
     r"|number|seen|whole|(first|last)_time|(event|rule|value)_count|value_(sum|avg|percentile|median)"

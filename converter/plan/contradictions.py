@@ -16,9 +16,9 @@ from sigma.conditions import ConditionAND, ConditionNOT
 from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
 from sigma.types import SigmaExpansion, SigmaType
 
-from converter.pipelines.value_sets import Kind, disjoint, within
 from converter.plan.columns import Column, Columns
 from converter.plan.model import OPERATORS
+from converter.plan.value_sets import Kind, disjoint, within
 
 MOST = 20_000
 """Comparisons of two values after which a condition counts as possible."""
