@@ -16,6 +16,7 @@ from converter.engines import engine_for
 from converter.errors import Refusal
 from converter.events import flatten
 from converter.pipelines import cells
+from converter.platforms import platform_of
 from converter.rules import loading
 from converter.rules import ruleset as ruleset_module
 from converter.rules.emitted import emitted_rules
@@ -70,7 +71,7 @@ def ruleset() -> ruleset_module.RuleSet:
 )
 def test_log(name: str, target: str) -> None:
     cell = cells.cell("sysmon", target)
-    shape = shape_for("sysmon", cells.PLATFORMS[target])
+    shape = shape_for("sysmon", platform_of(target).name)
     # The rules look at Sysmon's events; what other channels log never enters these indices.
     events = [event for event in log(name) if "Sysmon" in str(event.get("Channel"))]
     stored = [shape.store(event, position) for position, event in enumerate(events)]

@@ -1,18 +1,59 @@
-"""The registry of languages. To add one: a module beside this, and a line in ``BACKENDS``."""
+"""The registry of backends: what there is to know of a language that no platform says.
+
+To add a language: a package beside this, a line in ``BACKENDS``, and what `converter.platforms` asks for.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import import_module
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from converter.backends.base import LanguageBackend
+if TYPE_CHECKING:
+    from converter.backends.base import LanguageBackend
 
-# Class paths, not classes: a build for one language does not import the other three.
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A choice that a user has with a backend, as ``--<language>-<name>`` on the command line."""
+
+    name: str
+    choices: tuple[str, ...]
+    """The first is what is done if nothing is said."""
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A language of the registry."""
+
+    backend: str
+    """Module and class. Not the class: a build for one language does not import the others."""
+    colours: str
+    """The lexer of its queries: Pygments' name, or one of `converter.report.highlight`."""
+    options: tuple[Option, ...] = ()
+
+
 BACKENDS = {
-    "eql": "converter.backends.eql:EqlBackend",
-    "lucene": "converter.backends.lucene:LuceneBackend",
-    "spl": "converter.backends.spl:SplBackend",
-    "kql": "converter.backends.kql:KqlBackend",
+    "eql": Entry("converter.backends.eql:EqlBackend", colours="eql"),
+    "lucene": Entry(
+        "converter.backends.lucene:LuceneBackend",
+        colours="query_string",
+        options=(
+            Option(
+                "case",
+                ("exact", "as-is"),
+                "Lucene: spell letters out where a field is case-sensitive, or leave them (narrower).",
+            ),
+            Option(
+                "form",
+                ("query_string", "dsl"),
+                "Lucene: a query string, or event rules as JSON of the query DSL.",
+            ),
+        ),
+    ),
+    "spl": Entry("converter.backends.spl:SplBackend", colours="splunk_search"),
+    "kql": Entry("converter.backends.kql:KqlBackend", colours="kusto"),
 }
 
 
@@ -26,5 +67,5 @@ def backend_for(language: str, **options: str) -> LanguageBackend:
     Raises:
         KeyError: if the language is not in the registry.
     """
-    module, _, name = BACKENDS[language].partition(":")
-    return cast(LanguageBackend, getattr(import_module(module), name)(**options))
+    module, _, name = BACKENDS[language].backend.partition(":")
+    return cast("LanguageBackend", getattr(import_module(module), name)(**options))

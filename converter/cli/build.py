@@ -15,14 +15,13 @@ import click
 from converter.cli import build_text
 from converter.cli.options import (
     FIDELITY,
-    LUCENE_CASE,
-    LUCENE_FORM,
     PATHS,
     PIPELINES,
     PLACEHOLDERS,
     SOURCE,
     TARGET,
     VARIANTS,
+    backend_options,
     chosen,
     chosen_cells,
     collect_rarely,
@@ -58,8 +57,7 @@ _SAME_RESULT = ("check", "form", "jobs", "no_cache", "archive", "summary", "outp
     "-o", "--output", "output_name", metavar="DIR", help="Output folder, or - to print the queries."
 )
 @FIDELITY
-@LUCENE_CASE
-@LUCENE_FORM
+@backend_options
 @PLACEHOLDERS
 @PIPELINES
 @VARIANTS
@@ -114,8 +112,6 @@ def build(
     source_names: tuple[str, ...],
     output_name: str | None,
     fidelity: str,
-    lucene_case: str,
-    lucene_form: str,
     placeholders: Path | None,
     pipeline_files: tuple[Path, ...],
     variant_names: tuple[str, ...],
@@ -207,7 +203,7 @@ def build(
     documents = Documents(cache, "rules") if cache is not None else None
     known = Documents(cache, "pipelines") if cache is not None else None
     collect_rarely()
-    options = chosen(fidelity, lucene_case, lucene_form, placeholders)
+    options = chosen(fidelity, placeholders)
     cells = chosen_cells(targets, source_names, pipeline_files, variant_names, known)
     ran = [(cell.source, cell.target) for cell in cells]
     wanted = takers(ran) if everything else formats

@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
+from converter.platforms import LANGUAGES
+
 _VARIABLE = "_SIGCONV_COMPLETE"
 """The name that click gives it."""
 _TOP_LEVEL = re.compile(r"^(id|name):[ \t]*['\"]?([^\s'\"#]+)", re.MULTILINE)
@@ -50,10 +52,7 @@ def variants(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> l
     from converter.pipelines import cells
 
     found = {
-        name
-        for source in cells.sources()
-        for target in cells.PLATFORMS
-        for name in cells.variants(source, target)
+        name for source in cells.sources() for target in LANGUAGES for name in cells.variants(source, target)
     }
     return _items(sorted(found), incomplete)
 

@@ -11,13 +11,12 @@ import click
 from converter.cli.options import (
     FIDELITY,
     FORMAT,
-    LUCENE_CASE,
-    LUCENE_FORM,
     PIPELINES,
     PLACEHOLDERS,
     SOURCE,
     TARGET,
     VARIANTS,
+    backend_options,
     chosen,
     inputs,
 )
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
 @TARGET
 @SOURCE
 @FIDELITY
-@LUCENE_CASE
-@LUCENE_FORM
+@backend_options
 @PLACEHOLDERS
 @PIPELINES
 @VARIANTS
@@ -44,8 +42,6 @@ def explain(
     targets: tuple[str, ...],
     source_names: tuple[str, ...],
     fidelity: str,
-    lucene_case: str,
-    lucene_form: str,
     placeholders: Path | None,
     pipeline_files: tuple[Path, ...],
     variant_names: tuple[str, ...],
@@ -68,7 +64,7 @@ def explain(
     from converter.conversion.explain import explain as run
     from converter.rules.emitted import emitted_rules
 
-    options = chosen(fidelity, lucene_case, lucene_form, placeholders)
+    options = chosen(fidelity, placeholders)
     _, rules, cells = inputs((rule_file,), targets, source_names, pipeline_files, variant_names)
     for error in rules.errors:
         click.echo(str(error), err=True)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from converter.backends import BACKENDS
 from converter.cli import completion
+from converter.platforms import LANGUAGES, platform_of
 
 if TYPE_CHECKING:
     from converter.conversion.convert import Options
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from converter.rules.loading import Ahead
     from converter.rules.ruleset import RuleSet
 
-TARGETS = ("eql", "lucene", "spl", "kql")
+TARGETS = tuple(LANGUAGES)
 PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 TARGET = click.option(
     "-t",
@@ -45,20 +47,6 @@ FIDELITY = click.option(
     default="broader",
     show_default=True,
     help="What is acceptable: only exact queries; also those that may return more; or any.",
-)
-LUCENE_CASE = click.option(
-    "--lucene-case",
-    type=click.Choice(["exact", "as-is"]),
-    default="exact",
-    show_default=True,
-    help="Lucene: spell letters out where a field is case-sensitive, or leave them (narrower).",
-)
-LUCENE_FORM = click.option(
-    "--lucene-form",
-    type=click.Choice(["query_string", "dsl"]),
-    default="query_string",
-    show_default=True,
-    help="Lucene: a query string, or event rules as JSON of the query DSL.",
 )
 PLACEHOLDERS = click.option(
     "--placeholders",
@@ -129,12 +117,42 @@ def selecting(command: _Command) -> _Command:
     return command
 
 
-def chosen(fidelity: str, lucene_case: str, lucene_form: str, placeholders: Path | None) -> Options:
+_CHOICES = f"{__name__}.choices"
+"""Where a command's context has the options of backends."""
+
+
+def backend_options(command: _Command) -> _Command:
+    """Add the options that the languages' backends have; `chosen` reads them."""
+    for language, entry in reversed(BACKENDS.items()):
+        for choice in reversed(entry.options):
+
+            def keep(
+                context: click.Context,
+                _: click.Parameter,
+                value: str,
+                at: tuple[str, str] = (language, choice.name),
+            ) -> None:
+                context.meta.setdefault(_CHOICES, {}).setdefault(at[0], {})[at[1]] = value
+
+            option = click.option(
+                f"--{language}-{choice.name}",
+                type=click.Choice(choice.choices),
+                default=choice.choices[0],
+                show_default=True,
+                help=choice.help,
+                expose_value=False,
+                callback=keep,
+            )
+            command = option(command)
+    return command
+
+
+def chosen(fidelity: str, placeholders: Path | None) -> Options:
     """Return what the options say about queries."""
     from converter.conversion.convert import Options
 
     values = placeholder_values(placeholders) or {}
-    return Options(fidelity, {"lucene": {"case": lucene_case, "form": lucene_form}}, values)
+    return Options(fidelity, click.get_current_context().meta[_CHOICES], values)
 
 
 def placeholder_values(file: Path | None) -> Mapping[str, list[str | int | float]] | None:
@@ -196,7 +214,7 @@ def chosen_cells(
         for target in targets or config.targets or TARGETS:
             found = [name for name in reversed(wanted) if name in cells_module.variants(source, target)]
             wanted.update(dict.fromkeys(found[:1], True))
-            said = config.settings.get((source, cells_module.PLATFORMS[target]))
+            said = config.settings.get((source, platform_of(target).name))
             cells.append(
                 cells_module.cell(source, target, found[0] if found else "", said, user, read_before)
             )

@@ -9,14 +9,13 @@ import click
 
 from converter.cli.options import (
     FIDELITY,
-    LUCENE_CASE,
-    LUCENE_FORM,
     PATHS,
     PIPELINES,
     PLACEHOLDERS,
     SOURCE,
     TARGET,
     VARIANTS,
+    backend_options,
     chosen,
     inputs,
 )
@@ -48,8 +47,7 @@ from converter.errors import ExitCode
 @TARGET
 @SOURCE
 @FIDELITY
-@LUCENE_CASE
-@LUCENE_FORM
+@backend_options
 @PLACEHOLDERS
 @PIPELINES
 @VARIANTS
@@ -63,8 +61,6 @@ def report(
     targets: tuple[str, ...],
     source_names: tuple[str, ...],
     fidelity: str,
-    lucene_case: str,
-    lucene_form: str,
     placeholders: Path | None,
     pipeline_files: tuple[Path, ...],
     variant_names: tuple[str, ...],
@@ -95,7 +91,7 @@ def report(
 
     if run_verify and verify_results is not None:
         raise click.UsageError("--verify and --verify-results exclude each other")
-    options = chosen(fidelity, lucene_case, lucene_form, placeholders)
+    options = chosen(fidelity, placeholders)
     config, rules, cells = inputs(paths, targets, source_names, pipeline_files, variant_names)
     for error in rules.errors:
         click.echo(str(error), err=True)

@@ -12,11 +12,10 @@ from converter.cli.junit import JUNIT, write_junit
 from converter.cli.options import (
     FIDELITY,
     FORMAT,
-    LUCENE_CASE,
-    LUCENE_FORM,
     PLACEHOLDERS,
     SOURCE,
     TARGET,
+    backend_options,
     chosen,
     inputs,
     load_rules,
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
 @TARGET
 @SOURCE
 @FIDELITY
-@LUCENE_CASE
-@LUCENE_FORM
+@backend_options
 @PLACEHOLDERS
 @JUNIT
 @FORMAT
@@ -44,8 +42,6 @@ def test(
     targets: tuple[str, ...],
     source_names: tuple[str, ...],
     fidelity: str,
-    lucene_case: str,
-    lucene_form: str,
     placeholders: Path | None,
     junit: Path | None,
     form: str,
@@ -76,7 +72,7 @@ def test(
     for path in paths:
         if not path.exists():
             raise UsageError("SC107", "does not exist", file=path.as_posix())
-    options = chosen(fidelity, lucene_case, lucene_form, placeholders)
+    options = chosen(fidelity, placeholders)
     if engines or targets or source_names:
         config, rules, cells = inputs((), targets, source_names)
         need(cell.target for cell in cells)

@@ -14,14 +14,13 @@ from converter.cli.junit import JUNIT, write_junit
 from converter.cli.options import (
     FIDELITY,
     FORMAT,
-    LUCENE_CASE,
-    LUCENE_FORM,
     PATHS,
     PIPELINES,
     PLACEHOLDERS,
     SOURCE,
     TARGET,
     VARIANTS,
+    backend_options,
     chosen,
     inputs,
     table,
@@ -41,8 +40,7 @@ _STATUSES = ("agrees", "refused", "disagrees", "error")
 @TARGET
 @SOURCE
 @FIDELITY
-@LUCENE_CASE
-@LUCENE_FORM
+@backend_options
 @PLACEHOLDERS
 @PIPELINES
 @VARIANTS
@@ -60,8 +58,6 @@ def verify(
     targets: tuple[str, ...],
     source_names: tuple[str, ...],
     fidelity: str,
-    lucene_case: str,
-    lucene_form: str,
     placeholders: Path | None,
     pipeline_files: tuple[Path, ...],
     variant_names: tuple[str, ...],
@@ -92,7 +88,7 @@ def verify(
     from converter.engines import need
     from converter.verify.parallel import verify_in_processes
 
-    options = chosen(fidelity, lucene_case, lucene_form, placeholders)
+    options = chosen(fidelity, placeholders)
     config, rules, cells = inputs(paths, targets, source_names, pipeline_files, variant_names)
     need((cell.target for cell in cells), analyser=True)
     if any(cell.inferred and (cell.proof or cell).pipeline is not None for cell in cells):

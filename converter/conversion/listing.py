@@ -7,23 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from converter.backends import backend_for
+from converter.backends import BACKENDS, backend_for
+from converter.engines import ENGINES
 from converter.errors import PipelineError, SigconvError
 from converter.files import yaml_source
 from converter.pipelines import cells, prepare
 from converter.pipelines import items as items_module
-from converter.pipelines.cells import PLATFORMS, Cell
+from converter.pipelines.cells import Cell
+from converter.platforms import LANGUAGES, platform_of
 from converter.project import stock_pipelines
 from converter.rules.rule import Rule
 
-TARGETS = tuple(PLATFORMS)
-_ENGINES = {
-    "eql": "Elastic's EQL grammar, evaluated to Elasticsearch's documented semantics",
-    "lucene": "Lucene 10.5 in-process, with Elasticsearch's rules for query_string",
-    "spl": "an interpreter of the emitted subset of SPL, from Splunk's documentation",
-    "kql": "duckdb-kql, and Microsoft's analyser with the tables' columns",
-}
-_OPTIONS = {"lucene": ("--lucene-case exact|as-is", "--lucene-form query_string|dsl")}
+TARGETS = tuple(LANGUAGES)
 _BASE = ("source", "sourcetype")
 _SILENT = ("field_name_mapping", "require_fields", "add_condition", "convert_type")
 """Transformations that a note need not name: the columns and their types say what they do."""
@@ -79,7 +74,7 @@ def source_cells(found: list[Cell]) -> Iterator[SourceCell]:
         yield SourceCell(
             cell.source,
             cell.target,
-            PLATFORMS[cell.target],
+            platform_of(cell.target).name,
             cell.source in defaults,
             tuple(dict.fromkeys(place for item in items for place in _places(item))),
             tuple(dict.fromkeys(name for item in items for name, _ in _logsources(item))),
@@ -93,11 +88,11 @@ def target_facts() -> Iterator[TargetFacts]:
         backend = backend_for(target)
         yield TargetFacts(
             target,
-            PLATFORMS[target],
+            platform_of(target).name,
             backend.extension,
             getattr(backend, "correlation_extension", backend.extension),
-            _ENGINES[target],
-            _OPTIONS.get(target, ()),
+            ENGINES[target].about,
+            tuple(f"--{target}-{one.name} {'|'.join(one.choices)}" for one in BACKENDS[target].options),
         )
 
 

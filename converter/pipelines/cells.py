@@ -25,11 +25,10 @@ from converter.pipelines.overrides import declared, located, mapped
 from converter.pipelines.transformations import catalogue
 from converter.pipelines.user_files import UserPipeline
 from converter.plan.columns import Column, Columns
+from converter.platforms import platform_of
 from converter.project import stock_pipelines
 from converter.project.source_settings import CHECKED, Settings
 
-PLATFORMS = {"eql": "elastic", "lucene": "elastic", "spl": "splunk", "kql": "kusto"}
-"""Target language -> platform, which a pipeline is for."""
 NONE = "none"
 """The source that maps nothing."""
 OPTIONAL = "optional.yml"
@@ -94,7 +93,7 @@ def variants(source: str, target: str) -> list[str]:
     """Return the options of a cell: the names after the dash of its other pipeline files."""
     if source == NONE:
         return []
-    platform = PLATFORMS[target]
+    platform = platform_of(target).name
     files = (stock_pipelines.folder() / source).glob(f"{platform}-*.yml")
     return sorted(path.stem.removeprefix(f"{platform}-") for path in files if "." not in path.stem)
 
@@ -174,7 +173,7 @@ def _stock(source: str, target: str, variant: str, known: Documents | None) -> C
 
 
 def _stem(target: str, variant: str) -> str:
-    return PLATFORMS[target] + (f"-{variant}" if variant else "")
+    return platform_of(target).name + (f"-{variant}" if variant else "")
 
 
 def _column(value: str | Mapping[str, Any], lists: Mapping[str, Any]) -> Column:
@@ -191,7 +190,7 @@ def _column(value: str | Mapping[str, Any], lists: Mapping[str, Any]) -> Column:
 
 def _customised(stock: Cell, settings: Settings, user: Sequence[UserPipeline]) -> Cell:
     """Return the stock cell with what the user brings; its ``proof`` has all of it but the locations."""
-    where = f"source.{stock.source}.{PLATFORMS[stock.target]}"
+    where = f"source.{stock.source}.{platform_of(stock.target).name}"
     columns = declared(stock.columns, settings, where)
     base: Mapping[str, Any] = stock.pipeline or {"priority": PRIORITY}
     mapping = mapped(base, stock.columns, settings, where)
@@ -242,7 +241,7 @@ def _merged(
         stock.variant,
         tuple(origins),
         stock.own,
-        f"tool.sigconv.source.{stock.source}.{PLATFORMS[stock.target]}.fields",
+        f"tool.sigconv.source.{stock.source}.{platform_of(stock.target).name}.fields",
         stock.assumptions,
         stock.logsource_checked or settings.logsource == CHECKED,
     )

@@ -18,16 +18,7 @@ from sigma.types import (
 from converter.plan.columns import Column, Columns
 from converter.plan.comparisons import leaves
 from converter.plan.model import Tree
-
-# What a field is, from the values that the rule compares it with; Elastic's and Kusto's name for it.
-_TYPES = {
-    "string": ("keyword", "string"),
-    "integer": ("long", "long"),
-    "float": ("double", "real"),
-    "boolean": ("boolean", "bool"),
-    "ip": ("ip", "string"),
-    "time": ("date", "datetime"),
-}
+from converter.platforms import platform_of
 
 
 def infer_columns(tree: Tree, language: str) -> Columns:
@@ -36,6 +27,7 @@ def infer_columns(tree: Tree, language: str) -> Columns:
     A field compared with strings and with anything else is a string. ``language`` is eql, lucene,
     spl or kql; every Elastic field is optional (nothing is known about the indices).
     """
+    columns = platform_of(language).inferred
     kinds: dict[str, set[str]] = {}
     same: list[tuple[str, str]] = []
     for leaf in leaves(tree):
@@ -45,12 +37,12 @@ def infer_columns(tree: Tree, language: str) -> Columns:
             same.append((leaf.field, leaf.value.field))
     for one, other in same + same[::-1]:  # Fields that are compared with each other have one type.
         kinds[one] = kinds[other] = kinds[one] | kinds[other]
-    return {field: _column(_kind(found), language) for field, found in kinds.items()}
+    return {field: columns[_kind(found)] for field, found in kinds.items()}
 
 
 def unknown(language: str) -> Column:
     """Return the column of a field that a rule only groups by or counts: a text."""
-    return _column("string", language)
+    return platform_of(language).inferred["string"]
 
 
 def _kinds(value: SigmaType) -> set[str]:
@@ -75,10 +67,3 @@ def _kind(found: set[str]) -> str:
     if len(found) == 1:
         return next(iter(found))
     return "float" if found == {"integer", "float"} else "string"
-
-
-def _column(kind: str, language: str) -> Column:
-    elastic, kusto = _TYPES[kind]
-    if language == "spl":
-        return Column("string")
-    return Column(kusto) if language == "kql" else Column(elastic, optional=True)

@@ -9,6 +9,7 @@ from typing import Any
 from converter.errors import UsageError
 from converter.plan.columns import Columns
 from converter.plan.model import Verbatim
+from converter.platforms import ELASTIC, KUSTO, SPLUNK, platform_of
 from converter.project.source_settings import Renames, Settings
 
 Pipeline = Mapping[str, Any]
@@ -77,17 +78,18 @@ def located(pipeline: Pipeline, target: str, settings: Settings, where: str) -> 
             several of its places.
     """
     items = list(pipeline.get("transformations") or ())
-    if target == "spl":
-        items = _splunk(items, settings, where)
-    elif target == "kql":
-        items = _kusto(items, settings, where)
-    elif settings.index:
-        used = [name for item in _states(items, "index") for name in _listed(item["val"])]
-        if not used and set(settings.index) == {"*"}:
-            return {**pipeline, "transformations": [*items, _state("index", list(settings.index["*"]))]}
-        _check(used, settings.index, f"{where}.index", several=True)
-        items = [_renamed(item, "index", settings.index) for item in items]
-    return {**pipeline, "transformations": items}
+    place = {SPLUNK.name: _splunk, KUSTO.name: _kusto, ELASTIC.name: _elastic}[platform_of(target).name]
+    return {**pipeline, "transformations": place(items, settings, where)}
+
+
+def _elastic(items: list[Any], settings: Settings, where: str) -> list[Any]:
+    if not settings.index:
+        return items
+    used = [name for item in _states(items, "index") for name in _listed(item["val"])]
+    if not used and set(settings.index) == {"*"}:
+        return [*items, _state("index", list(settings.index["*"]))]
+    _check(used, settings.index, f"{where}.index", several=True)
+    return [_renamed(item, "index", settings.index) for item in items]
 
 
 def _splunk(items: list[Any], settings: Settings, where: str) -> list[Any]:

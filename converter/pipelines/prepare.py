@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -36,6 +37,7 @@ from converter.plan import fidelity
 from converter.plan.columns import Columns
 from converter.plan.comparisons import leaves
 from converter.plan.model import BaseRule, Fidelity, Reason, Tree
+from converter.platforms import LANGUAGES, platform_of
 from converter.rules import parsed as fresh
 from converter.rules.rule import Rule
 
@@ -87,8 +89,7 @@ def _prepared(
         placeholders.expand(sigma, placeholder_values)
     display = list(sigma.fields)
     sigma.fields = []
-    # No index of Splunk's is called that: a search without one reads what its role searches by default.
-    state: dict[str, Any] = {} if where.target == "spl" else {"index": ["Events"], "table": "Events"}
+    state: dict[str, Any] = copy.deepcopy(dict(platform_of(where.target).place))
     losses: dict[int, tuple[Reason, ...]] = {}
     unchecked = not where.logsource_checked
     items = left_out.snapshot(rule, sigma) if _drops(where) else []
@@ -151,8 +152,7 @@ def _check_possible(rule: Rule, where: Cell, sigma: SigmaRule, tree: Tree) -> No
         sigma,
         tree,
         where.columns,
-        # A field that is not declared may be a list; a Kusto column holds one value ("Scalar data types").
-        several=where.inferred and where.target != "kql",
+        several=where.inferred and not LANGUAGES[where.target].one_value,
         named=lambda: {
             column: field for field in impossible.fields(rule) for column in map_field(rule, where, field)
         },

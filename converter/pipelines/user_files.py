@@ -15,14 +15,8 @@ from converter.errors import PipelineError
 from converter.files import yaml_source
 from converter.pipelines import placeholders
 from converter.pipelines.transformations import catalogue
+from converter.platforms import LANGUAGES
 
-BACKENDS = {
-    "eql": {"eql", "elasticsearch"},
-    "lucene": {"lucene", "elasticsearch"},
-    "spl": {"splunk"},
-    "kql": {"kusto"},
-}
-"""Target -> pySigma's names for it, as pipelines write them in ``allowed_backends``."""
 _AFTERWARDS = ("postprocessing", "finalizers")
 
 catalogue.register()
@@ -41,7 +35,7 @@ class UserPipeline:
     def serves(self, target: str) -> bool:
         """Tell whether it is for a target: ``allowed_backends`` names it, or there is no such key."""
         allowed = self.data.get("allowed_backends")
-        return not allowed or bool(BACKENDS[target] & set(allowed))
+        return not allowed or bool(LANGUAGES[target].pysigma & set(allowed))
 
 
 def read(path: Path) -> UserPipeline:

@@ -11,6 +11,7 @@ from typing import Any
 
 from converter.attack.table import VERSIONS
 from converter.errors import UsageError
+from converter.platforms import PLATFORMS
 from converter.project import source_settings
 from converter.project.ids import canonical
 from converter.project.source_settings import CHECKED, LOGSOURCE, Settings
@@ -20,7 +21,6 @@ _KEYS = {
     *("sources", "targets", "pipelines", "variants", "placeholders", "source", "export"),
 }
 _NONE = "none"
-_PLATFORMS = ("elastic", "splunk", "kusto")
 _EXPORT_KEYS = ("elastic-attack", "sentinel-nrt")
 _ACCEPT_KEYS = {"rule", "source", "target", "code", "reason"}
 
@@ -172,13 +172,13 @@ def _settings(value: Any, file: Path) -> dict[tuple[str, str], Settings]:
                 if table != CHECKED:
                     raise UsageError("SC601", f"'{key}' is '{CHECKED}', or is left out", file=file.name)
                 continue
-            if platform not in _PLATFORMS:
+            if platform not in PLATFORMS:
                 raise UsageError(
-                    "SC601", f"'{key}' is unknown", file=file.name, hint=", ".join(sorted(_PLATFORMS))
+                    "SC601", f"'{key}' is unknown", file=file.name, hint=", ".join(sorted(PLATFORMS))
                 )
             found[source, platform] = source_settings.read(table, platform, key, file.name)
         if source == _NONE and platforms.get(LOGSOURCE) == CHECKED:
-            for platform in _PLATFORMS:
+            for platform in PLATFORMS:
                 known = found.get((source, platform), Settings())
                 found[source, platform] = replace(known, logsource=CHECKED)
     return found

@@ -7,12 +7,13 @@ part of the query's text (a workspace function) has a key of its own, ``expressi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 from converter.errors import UsageError
 from converter.plan.columns import Column
+from converter.platforms import PLATFORMS, Platform
 
 LOGSOURCE = "logsource"
 """A key of ``[tool.sigconv.source.none]``, beside the platforms."""
@@ -21,29 +22,7 @@ CHECKED = "checked elsewhere"
 Renames = Mapping[str, tuple[str, ...]]
 """Old name -> new names; the key ``*`` stands for all."""
 
-_TYPES = {
-    "elastic": {
-        *("keyword", "wildcard", "constant_keyword", "text", "match_only_text", "flattened", "ip"),
-        *("long", "integer", "short", "byte", "unsigned_long", "double", "float", "boolean", "date"),
-    },
-    "kusto": {"string", "int", "long", "real", "bool", "datetime", "dynamic", "guid"},
-    "splunk": {"string", "number"},
-}
-_KEYS = {
-    "elastic": {"variant", "index", "fields", "mapping"},
-    "kusto": {"variant", "table", "expression", "fields", "mapping"},
-    "splunk": {"variant", "index", "source", "sourcetype", "macro", "fields", "mapping"},
-}
-_FIELD_KEYS = {
-    "elastic": {"type", "caseless", "optional", "multi"},
-    "kusto": {"type", "via", "expression"},
-    "splunk": {"type", "multi", "null"},
-}
 _VIA = {"eventdata_xml", "eventdata_dynamic"}
-# Elasticsearch: lower case, no separators of lists, no spaces; `-x` excludes, `cluster:x` is remote.
-_ELASTIC_INDEX = re.compile(r"-?([a-z0-9_*-]+:)?[a-z0-9_.*+@-]+", re.ASCII)
-# Splunk, "Create custom indexes": digits, lower case letters, underscores and hyphens.
-_SPLUNK_INDEX = re.compile(r"[A-Za-z0-9_*-]+", re.ASCII)
 _SPLUNK_TEXT = re.compile(r"[^\x00-\x1f\x7f\x85\u2028\u2029\"`\\|\[\]]+")
 _MACRO = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(\([A-Za-z0-9_.*:/, -]*\))?", re.ASCII)
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -96,11 +75,10 @@ def read(table: Any, platform: str, key: str, file: str) -> Settings:
         UsageError: SC601 with the key that is wrong.
     """
     checker = _Checker(file)
-    found = checker.table(table, key, _KEYS[platform])
-    index = _SPLUNK_INDEX if platform == "splunk" else _ELASTIC_INDEX
-    what = "an index name" if platform == "splunk" else "an index pattern"
-    if platform == "splunk" and isinstance(found.get("index"), dict):
-        raise checker.wrong(f"{key}.index", "is an index name or a list of them")
+    of = PLATFORMS[platform]
+    found = checker.table(table, key, of.settings)
+    if not of.index.renamed and isinstance(found.get("index"), dict):
+        raise checker.wrong(f"{key}.index", f"is {of.index.what} or a list of them")
     if set(found) >= {"table", "expression"}:
         raise checker.wrong(f"{key}.expression", "cannot stand beside 'table'")
     if "macro" in found and {"source", "sourcetype"} & set(found):
@@ -109,7 +87,7 @@ def read(table: Any, platform: str, key: str, file: str) -> Settings:
         variant=checker.text(found.get("variant", "x"), f"{key}.variant", _VARIANT, "an option's name")
         if "variant" in found
         else "",
-        index=checker.renames(found.get("index"), f"{key}.index", index, what, empty=True),
+        index=checker.renames(found.get("index"), f"{key}.index", of.index.form, of.index.what, empty=True),
         table=checker.renames(
             found.get("table"), f"{key}.table", _TABLE, "a table's name (KQL goes into 'expression')"
         ),
@@ -126,7 +104,7 @@ def read(table: Any, platform: str, key: str, file: str) -> Settings:
         },
         fields={
             checker.text(name, f"{key}.fields", _FIELD, "a field's name"): checker.column(
-                one, platform, f"{key}.fields.{name}"
+                one, of, f"{key}.fields.{name}"
             )
             for name, one in checker.mapping(found.get("fields"), f"{key}.fields").items()
         },
@@ -153,7 +131,7 @@ class _Checker:
             raise self.wrong(key, "is a table")
         return value
 
-    def table(self, value: Any, key: str, known: set[str]) -> Mapping[str, Any]:
+    def table(self, value: Any, key: str, known: Set[str]) -> Mapping[str, Any]:
         found = self.mapping(value, key)
         for name in found:
             if name not in known:
@@ -193,13 +171,15 @@ class _Checker:
                 raise self.wrong(f"{key}.{old}" if old != "*" else key, "is one line of KQL")
         return dict(found)
 
-    def column(self, value: Any, platform: str, key: str) -> Column:
+    def column(self, value: Any, platform: Platform, key: str) -> Column:
         found = {"type": value} if isinstance(value, str) else value
-        found = dict(self.table(found, key, _FIELD_KEYS[platform]))
-        known = _TYPES[platform]
+        found = dict(self.table(found, key, platform.field_settings))
+        known = platform.types
         if found.get("type") not in known:
             raise self.wrong(
-                f"{key}.type", f"is {found.get('type')!r}, no type of {platform}", ", ".join(sorted(known))
+                f"{key}.type",
+                f"is {found.get('type')!r}, no type of {platform.name}",
+                ", ".join(sorted(known)),
             )
         for name in ("optional", "multi"):
             if not isinstance(found.get(name, False), bool):

@@ -13,8 +13,8 @@ from pygments.lexer import Lexer, RegexLexer
 from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Name, Number, Operator, String, Text, _TokenType
 
-_NAMES = {"kql": "kusto", "eql": "eql", "json": "json", "yml": "yaml", "yaml": "yaml"}
-"""Extension -> the name of Pygments' lexer."""
+from converter.backends import BACKENDS
+
 _CLASSES: tuple[tuple[_TokenType, str], ...] = (
     (Comment, "c"),
     (String, "s"),
@@ -63,14 +63,19 @@ class _Lucene(RegexLexer):
     }
 
 
+_OWN = {"splunk_search": _Spl, "query_string": _Lucene}
+_LEXERS = {
+    **{language: entry.colours for language, entry in BACKENDS.items()},
+    **{"json": "json", "yml": "yaml", "yaml": "yaml", "txt": "query_string"},
+}
+"""Extension -> the lexer: one of ours, or the name of one of Pygments'. Queries have their language's."""
+
+
 @cache
 def _lexer(extension: str) -> Lexer:
     options = {"stripnl": False, "ensurenl": False}
-    if extension == "spl":
-        return _Spl(**options)
-    if extension in ("lucene", "txt"):
-        return _Lucene(**options)
-    return get_lexer_by_name(_NAMES.get(extension, "text"), **options)
+    name = _LEXERS.get(extension, "text")
+    return _OWN[name](**options) if name in _OWN else get_lexer_by_name(name, **options)
 
 
 def highlight(text: str, extension: str) -> Markup:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from converter.conversion.convert import Conversion
+from converter.engines import ENGINES
 from converter.engines.base import Result
 from converter.errors import EngineError
 from converter.events.stored import Stored
@@ -43,7 +44,8 @@ def alerts_of(
     rows = [
         (query, row) for query, result in zip(conversion.queries, results, strict=True) for row in result.rows
     ]
-    if conversion.cell.target == "eql":
+    form = ENGINES[conversion.cell.target].alerts
+    if form == "sequences":
         marks = {
             Mark(_joined(plan, row["keys"]), milliseconds_of(events[row["events"][-1]])) for _, row in rows
         }
@@ -54,7 +56,7 @@ def alerts_of(
                 keys = [stored[one].doc.get(column) for column in columns]
                 marks.add(Mark(_joined(plan, keys), milliseconds_of(events[one])))
         return marks
-    if conversion.cell.target == "lucene":
+    if form == "groups":
         return {Mark(_joined(plan, list(row["group"].values())), 0) for _, row in rows}
     found = set()
     for query, row in rows:

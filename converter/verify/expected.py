@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from converter.engines import ENGINES
 from converter.events import time_of
 from converter.matcher import Matcher, compile_detection
 from converter.matcher.correlation_section import read as section_of
@@ -22,7 +23,7 @@ Event = Mapping[str, Any]
 
 def expected_marks(rule: Rule, situation: Situation, cell: Cell) -> list[Mark]:
     """Return what a rule means in a situation, relaxed or not."""
-    empty_is_missing = cell.target == "kql"  # Kusto's string columns have no null.
+    empty_is_missing = ENGINES[cell.target].empty_is_missing
     events, placeholders = situation.events, situation.placeholders
     doc = situation.rule
     if cell.inferred and cell.logsource_checked:

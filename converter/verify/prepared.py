@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from converter.conversion.convert import DEFAULT, Conversion, Options
-from converter.engines import engine_for
+from converter.engines import ENGINES, engine_for
 from converter.engines.base import Result, Session
 from converter.events.stored import Stored
 from converter.plan.model import BaseRule, CorrelationPlan, Fidelity
@@ -127,9 +127,10 @@ class Prepared:
             EngineError: if the engine rejects or cannot run a query.
         """
         plan, name = self._plan, self.name
-        if conversion.cell.target == "eql" and isinstance(plan, CorrelationPlan) and self._has_ties():
-            return  # Elasticsearch orders events of equal time by its tiebreaker: docs/correlations.md
-        groups = isinstance(plan, CorrelationPlan) and conversion.cell.target == "lucene"
+        engine, correlates = ENGINES[conversion.cell.target], isinstance(plan, CorrelationPlan)
+        if correlates and not engine.orders_ties and self._has_ties():
+            return
+        groups = correlates and engine.alerts == "groups"
         verdict.shown += _differences(self._strict, self._expected, groups)
         verdict.events += len(self._seen)
         marks, results = run_queries(conversion, self._session, self._seen, self._stored)

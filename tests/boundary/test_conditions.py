@@ -20,6 +20,7 @@ from converter.matcher.logsource import SYSMON_EVENT_IDS
 from converter.pipelines import cells, user_files
 from converter.pipelines.user_files import UserPipeline
 from converter.plan.contradictions import clash, dead_branches
+from converter.platforms import platform_of
 from converter.project import config, ids
 from converter.rules import loading
 from converter.rules import parsed as fresh
@@ -533,7 +534,7 @@ def test_v7_none_says_that_the_log_source_is_not_checked(target: str, tmp_path: 
 def test_v7_none_is_exact_where_the_configuration_says_who_checks(target: str, tmp_path: Path) -> None:
     file = tmp_path / "sigconv.toml"
     file.write_text('[source.none]\nlogsource = "checked elsewhere"\n')
-    settings = config.load(file).settings["none", cells.PLATFORMS[target]]
+    settings = config.load(file).settings["none", platform_of(target).name]
     cell = cells.cell("none", target, settings=settings)
     loaded = loading.load([write(tmp_path, document({"a": {"Image": "x"}, "condition": "a"}))])
     assert convert(loaded, loaded.rules[0], cell).fidelity == "exact"

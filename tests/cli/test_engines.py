@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from converter import engines, install_hint
 from converter.cli import main
 from converter.engines.kql import validator
+from converter.platforms import LANGUAGES
 
 
 def run(*arguments: str, code: int) -> Result:
@@ -77,7 +78,7 @@ def test_the_engines_come_from_where_sigconv_came_from(
 def test_packages_are_what_the_engines_import() -> None:
     """A name that nobody can find would refuse what works."""
     engines.need(engines.ENGINES)
-    assert set(engines.PACKAGES) == set(engines.ENGINES)
+    assert set(engines.ENGINES) == set(LANGUAGES)
 
 
 def test_several_sources_have_rows_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,10 @@ import yaml
 
 from converter.backends import backend_for
 from converter.engines import engine_for
-from converter.pipelines.cells import PLATFORMS, Cell, cell
+from converter.pipelines.cells import Cell, cell
 from converter.pipelines.prepare import prepare
 from converter.plan.model import BaseRule, Reason
+from converter.platforms import platform_of
 from converter.rules.rule import Rule
 from converter.shapes import shape_for
 
@@ -215,5 +216,5 @@ def selected_by(
 ) -> list[int]:
     """Return the same for a cell whose pipeline may be another."""
     mapped, _ = prepare(rule(category, detection), where)
-    shape = shape_for("crowdstrike", PLATFORMS[where.target])
+    shape = shape_for("crowdstrike", platform_of(where.target).name)
     return run(mapped, where.target, [shape.store(event, position) for position, event in enumerate(events)])

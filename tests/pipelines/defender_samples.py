@@ -10,9 +10,10 @@ import yaml
 
 from converter.backends import backend_for
 from converter.engines import engine_for
-from converter.pipelines.cells import PLATFORMS, cell
+from converter.pipelines.cells import cell
 from converter.pipelines.prepare import prepare
 from converter.plan.model import BaseRule, Reason
+from converter.platforms import platform_of
 from converter.rules.rule import Rule
 from converter.shapes import shape_for
 
@@ -165,7 +166,7 @@ def selected(
     """Return which of the records the rule's query selects, run over them as they are stored."""
     mapped, _ = base(target, category, detection)
     texts = [draft.text for draft in backend_for(target).event(mapped)]
-    shape = shape_for("defender", PLATFORMS[target])
+    shape = shape_for("defender", platform_of(target).name)
     stored = [shape.store(event, position) for position, event in enumerate(events)]
     indices = {one.index for one in stored} | {mapped.state.get("table") or stored[0].index}
     tables = dict.fromkeys(indices, mapped.columns)

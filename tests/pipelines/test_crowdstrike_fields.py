@@ -8,9 +8,10 @@ category. So a field mapped to the wrong place, or whose value is rewritten wron
 import pytest
 
 from converter.errors import Refusal
-from converter.pipelines.cells import PLATFORMS, cell
+from converter.pipelines.cells import cell
 from converter.pipelines.prepare import map_field
 from converter.plan.model import Fidelity
+from converter.platforms import platform_of
 from tests.pipelines.crowdstrike_samples import (
     EVENTS,
     TARGETS,
@@ -25,7 +26,7 @@ from tests.pipelines.crowdstrike_samples import (
 CASES = [
     (target, category, field)
     for target in TARGETS
-    for category, names in fields(PLATFORMS[target]).items()
+    for category, names in fields(platform_of(target).name).items()
     for field in names
     # EQL cannot search analysed text (match_only_text).
     if (target, field) != ("eql", "ScriptBlockText")
@@ -34,7 +35,7 @@ CASES = [
 
 def test_every_category_and_field_has_a_sample():
     for target in TARGETS:
-        for category, names in fields(PLATFORMS[target]).items():
+        for category, names in fields(platform_of(target).name).items():
             assert set(names) <= set(EVENTS[category]), (target, category)
 
 

@@ -8,8 +8,9 @@ of another category. So a field mapped to the wrong place, or whose value is rew
 import pytest
 
 from converter.errors import Refusal
-from converter.pipelines.cells import PLATFORMS, cell
+from converter.pipelines.cells import cell
 from converter.pipelines.prepare import map_field
+from converter.platforms import platform_of
 from tests.pipelines.defender_samples import EVENTS, TARGETS, base, fields, other, rule, selected
 
 # Stored with another value than Sysmon's, and labelled so.
@@ -34,7 +35,7 @@ def selection(category, field, value):
 CASES = [
     (target, category, field)
     for target in TARGETS
-    for category, names in fields(PLATFORMS[target]).items()
+    for category, names in fields(platform_of(target).name).items()
     for field in names
     if category in EVENTS and field in EVENTS[category] and (target, category) not in NOT_STORED
 ]

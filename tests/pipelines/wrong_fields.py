@@ -11,7 +11,8 @@ from typing import Any
 
 from converter.conversion.convert import Options
 from converter.errors import SigconvError
-from converter.pipelines.cells import PLATFORMS, Cell
+from converter.pipelines.cells import Cell
+from converter.platforms import platform_of
 from converter.rules.rule import Rule
 from converter.rules.ruleset import RuleSet
 from converter.verify.verify import verify
@@ -314,7 +315,7 @@ def _samples(cell: Cell, question: Question, sound: dict[str, bool] | None = Non
         return sound[key]
     held = crowdstrike_samples.EVENTS[category]
     found = False
-    if field in held and field in crowdstrike_samples.fields(PLATFORMS[cell.target]).get(category, ()):
+    if field in held and field in crowdstrike_samples.fields(platform_of(cell.target).name).get(category, ()):
         selection = crowdstrike_samples.asked(category, field, held[field])
         if question.value is not None:
             selection = {f"{field}|contains": question.value}
