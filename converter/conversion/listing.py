@@ -12,8 +12,8 @@ from converter.engines import ENGINES
 from converter.errors import PipelineError, SigconvError
 from converter.files import yaml_source
 from converter.pipelines import cells, prepare
-from converter.pipelines import items as items_module
 from converter.pipelines.cells import Cell
+from converter.pipelines.items import names_of
 from converter.platforms import LANGUAGES, platform_of
 from converter.project import stock_pipelines
 from converter.rules.rule import Rule
@@ -130,7 +130,7 @@ def _field(cell: Cell, name: str, logsource: Mapping[str, str], field: str, fact
         "detection": {"selection": {"EventID": 1}, "condition": "selection"},
     }
     rule = Rule(doc, "fields.yml", Path("fields.yml"), "fields.yml", 0)
-    items = items_module.relevant(cell, rule)[0]["transformations"]
+    items = cell.prepared.of(names_of(rule)).data["transformations"]
     about = [item for item in items if _names(item, field) and _serves(item, logsource)]
     try:
         mapped = prepare.map_field(rule, cell, field)

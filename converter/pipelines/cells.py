@@ -10,7 +10,8 @@ import copy
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from sigma.exceptions import SigmaError
@@ -21,6 +22,7 @@ from converter.files import yaml_source
 from converter.files.yaml_source import Documents
 from converter.pipelines import assumptions, placeholders
 from converter.pipelines.assumptions import SUFFIX, Assumption
+from converter.pipelines.items import PreparedPipeline
 from converter.pipelines.overrides import declared, located, mapped
 from converter.pipelines.transformations import catalogue
 from converter.pipelines.user_files import UserPipeline
@@ -35,9 +37,6 @@ OPTIONAL = "optional.yml"
 """A file that says why a source is not built unless it is asked for: it is not everyone's."""
 PRIORITY = 20
 """Of our own pipelines: a user's of a lower one runs before them, the others after."""
-
-catalogue.register()
-placeholders.register()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +67,14 @@ class Cell:
     proof: Cell | None = None
     """The same cell with the events where the vendor's ingest puts them: what `verify` runs. None if that
     is this cell itself."""
+    prepared: PreparedPipeline = field(default=None, compare=False, repr=False)  # type: ignore[assignment]
+    """The pipeline with what is worked out of it for many rules; cells of one pipeline may share it."""
+
+    def __post_init__(self) -> None:
+        """Make the pipeline ready, unless it is shared."""
+        if self.prepared is None:
+            made = PreparedPipeline(self.pipeline, self.origins, self.own)
+            object.__setattr__(self, "prepared", made)
 
     def __str__(self) -> str:
         return f"{self.source}/{self.target}"
@@ -121,17 +128,49 @@ def cell(
         UsageError: SC601 if the settings do not fit the pipeline.
     """
     settings = settings or Settings()
-    name = (source, target, variant or settings.variant)
-    if name not in _STOCK:
-        _STOCK[name] = _stock(*name, known)
-    stock = _STOCK[name]
+    stock = _stock_cells().cell(source, target, variant or settings.variant, known)
     user = [one for one in user if one.serves(target)]
     if not user and settings.same_queries:
         return stock
     return _customised(stock, settings, user)
 
 
-_STOCK: dict[tuple[str, str, str], Cell] = {}
+class StockCells:
+    """The stock cells, each read once."""
+
+    def __init__(self) -> None:
+        """Know none yet; pySigma learns our transformations."""
+        register()
+        self._cells: dict[tuple[str, str, str], Cell] = {}
+
+    def cell(self, source: str, target: str, variant: str, known: Documents | None) -> Cell:
+        """Return a cell; ``known`` are pipelines and column lists that were read and found good before.
+
+        Raises:
+            PipelineError: SC301 if there is no such pipeline, SC302 if it is not valid.
+        """
+        name = (source, target, variant)
+        if name not in self._cells:
+            made = _stock(source, target, variant, known)
+            # Languages of one platform have one pipeline: what is worked out of it is shared.
+            for other in self._cells.values():
+                if (other.source, other.stem, other.version) == (made.source, made.stem, made.version):
+                    made = replace(made, prepared=other.prepared)
+                    break
+            self._cells[name] = made
+        return self._cells[name]
+
+
+@cache
+def _stock_cells() -> StockCells:
+    """Return those of this process."""
+    return StockCells()
+
+
+def register() -> None:
+    """Make our transformations known to pySigma; calling it again changes nothing."""
+    catalogue.register()
+    placeholders.register()
 
 
 def _stock(source: str, target: str, variant: str, known: Documents | None) -> Cell:
@@ -199,7 +238,7 @@ def _customised(stock: Cell, settings: Settings, user: Sequence[UserPipeline]) -
         return proof
     made = located(mapping, stock.target, settings, where)
     found = _merged(stock, made, settings, columns, user)
-    return Cell(**{name: getattr(found, name) for name in Cell.__slots__} | {"proof": proof})
+    return replace(found, proof=proof)
 
 
 def _merged(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from sigma.correlations import SigmaCorrelationRule
@@ -11,18 +13,13 @@ from sigma.processing.pipeline import ProcessingItem, ProcessingPipeline
 from sigma.rule import SigmaDetectionItem, SigmaRule
 from sigma.types import SigmaFieldReference
 
-from converter.pipelines.cells import Cell
+from converter.pipelines.field_references import Signature
 from converter.rules.rule import Rule
 
 LogsourceNames = tuple[tuple[str, str], ...]
 _CHANGES_LOGSOURCE = ("change_logsource", "nest")
 _LOGSOURCE = ("category", "product", "service")
-_RELEVANT: dict[tuple[object, ...], tuple[dict[str, Any], tuple[str, ...]]] = {}
-
-
-def relevant(where: Cell, rule: Rule) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the pipeline's data for a rule's log source, and the file of each of its transformations."""
-    return _relevant(where, names_of(rule))
+_CONDITIONS = ("rule_conditions", "rule_cond_op", "rule_cond_not")
 
 
 def names_of(rule: Rule) -> LogsourceNames:
@@ -31,75 +28,98 @@ def names_of(rule: Rule) -> LogsourceNames:
     return tuple((key, str(logsource[key])) for key in _LOGSOURCE if logsource.get(key))
 
 
-def _relevant(where: Cell, names: LogsourceNames) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the cell's pipeline without the items for other log sources, and where each item is from.
+@dataclass(slots=True)
+class LogsourceItems:
+    """The items of a pipeline that may concern a log source, and what was worked out with them."""
 
-    Making those items takes longest.
+    data: dict[str, Any]
+    """The pipeline's data without the items for other log sources."""
+    origins: tuple[str, ...]
+    """The file of each transformation."""
+    numbers: tuple[int, ...]
+    """Their numbers in the whole pipeline."""
+    mapped: bool
+    """Whether any item that names log sources may concern this one: without, no rule of it is mapped."""
+    columns: dict[tuple[object, ...], tuple[str, ...]] = field(default_factory=dict)
+    """Field of a rule, and what decides where it is -> its columns (`prepare.map_field`)."""
+    signatures: dict[str, Signature] = field(default_factory=dict)
+    """Field of a rule -> how it is stored (`prepare` compares them for `fieldref`)."""
+
+
+class PreparedPipeline:
+    """A cell's pipeline and what is worked out of it once, for many rules.
+
+    Making items takes longer than applying them, so they are made once. What `apply` leaves on a pipeline
+    (state, what was applied, how fields were mapped) it sets anew for each rule; items and their conditions
+    keep nothing of a rule (`tests/pipelines/test_reuse.py`).
     """
-    key = (where.source, where.target, where.version, names)
-    if key not in _RELEVANT:
-        found = _chosen(where, names)
-        pipeline = dict(where.pipeline or {})
-        pipeline["transformations"] = [item for _, item, _ in found]
-        _RELEVANT[key] = pipeline, tuple(origin for *_, origin in found)
-    return _RELEVANT[key]
 
+    def __init__(self, data: Mapping[str, Any] | None, origins: tuple[str, ...], own: str) -> None:
+        """Take the pipeline's data, the file of each transformation, and the file of our own pipeline."""
+        self._data, self._origins, self._own = data, origins, own
+        self._by_logsource: dict[LogsourceNames, LogsourceItems] = {}
+        self._made: dict[int, ProcessingItem] = {}
+        self.last: tuple[Any, ...] | None = None
+        """The last rule that was prepared with it: languages of one platform have one pipeline."""
 
-def _chosen(where: Cell, names: LogsourceNames) -> list[_Numbered]:
-    """Return the items that may concern a log source, with their numbers and where each is from."""
-    key = (where.source, where.stem, where.version, names)
-    if key not in _CHOSEN:
-        _CHOSEN[key] = _choose(where, names)
-    return _CHOSEN[key]
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to another process without what was worked out."""
+        return type(self), (self._data, self._origins, self._own)
 
+    @cached_property
+    def _items(self) -> list[Mapping[str, Any]]:
+        return list((self._data or {}).get("transformations") or [])
 
-_Numbered = tuple[int, Mapping[str, Any], str]
-_CHOSEN: dict[tuple[object, ...], list[_Numbered]] = {}
+    @cached_property
+    def _changes_logsource(self) -> bool:
+        return any(item.get("type") in _CHANGES_LOGSOURCE for item in self._items)
 
+    @cached_property
+    def _conditions(self) -> list[str]:
+        """What each item says of log sources: most say the same as another one."""
+        return [repr([item.get(part) for part in _CONDITIONS]) for item in self._items]
 
-def _choose(where: Cell, names: LogsourceNames) -> list[_Numbered]:
-    items = (where.pipeline or {}).get("transformations") or []
-    found = [(number, *pair) for number, pair in enumerate(zip(items, where.origins, strict=True))]
-    if _changes_logsource(where):
-        return found
-    given = [dict(names).get(key) for key in _LOGSOURCE]
-    told: dict[str, bool] = {}
-    chosen = []
-    for one, conditions in zip(found, _conditions(where), strict=True):
-        if conditions not in told:
-            told[conditions] = _is_for_others(one[1], given)
-        if not told[conditions]:
-            chosen.append(one)
-    return chosen
+    @cached_property
+    def _pipeline(self) -> ProcessingPipeline:
+        bare = {name: part for name, part in (self._data or {}).items() if name != "transformations"}
+        return ProcessingPipeline.from_dict(bare)
 
+    def of(self, names: LogsourceNames) -> LogsourceItems:
+        """Return what may concern a log source."""
+        if names not in self._by_logsource:
+            numbers = tuple(self._choose(names))
+            items = [self._items[number] for number in numbers]
+            mapped = self._changes_logsource or any(map(_names_logsources, items))
+            origins = tuple(self._origins[number] for number in numbers)
+            data = {**(self._data or {}), "transformations": items}
+            self._by_logsource[names] = LogsourceItems(data, origins, numbers, mapped)
+        return self._by_logsource[names]
 
-def _conditions(where: Cell) -> list[str]:
-    """Return what each item says of log sources: most say the same as another one."""
-    key = (where.source, where.stem, where.version)
-    if key not in _CONDITIONS:
-        items = (where.pipeline or {}).get("transformations") or []
-        parts = ("rule_conditions", "rule_cond_op", "rule_cond_not")
-        _CONDITIONS[key] = [repr([item.get(part) for part in parts]) for item in items]
-    return _CONDITIONS[key]
+    def _choose(self, names: LogsourceNames) -> Iterator[int]:
+        """Yield the numbers of the items that may concern a log source."""
+        if self._changes_logsource:
+            yield from range(len(self._items))
+            return
+        given = [dict(names).get(key) for key in _LOGSOURCE]
+        known: dict[str, bool] = {}
+        for number, (item, conditions) in enumerate(zip(self._items, self._conditions, strict=True)):
+            if conditions not in known:
+                known[conditions] = _is_for_others(item, given)
+            if not known[conditions]:
+                yield number
 
-
-_CONDITIONS: dict[tuple[str, str, str], list[str]] = {}
-
-
-def may_map(where: Cell, names: LogsourceNames) -> bool:
-    """Tell whether any item that names log sources may concern this one: without, no rule of it is mapped.
-
-    It is asked before a rule is parsed: a third of the public rules are of systems that a cell lacks.
-    """
-    key = (where.source, where.target, where.version, names)
-    if key not in _MAY_MAP:
-        _MAY_MAP[key] = _changes_logsource(where) or any(
-            _names_logsources(item) for _, item, _ in _chosen(where, names)
-        )
-    return _MAY_MAP[key]
-
-
-_MAY_MAP: dict[tuple[object, ...], bool] = {}
+    def made(self, names: LogsourceNames) -> tuple[ProcessingPipeline, list[bool]]:
+        """Return the pipeline with the items for a log source, and which of them are our own."""
+        chosen = self.of(names)
+        for number in chosen.numbers:
+            if number not in self._made:
+                item = self._items[number]
+                sure = not self._changes_logsource and _is_by_logsource(item)
+                kind = _Chosen if sure else _Item
+                self._made[number] = kind.from_dict(dict(item))
+                self._made[number].set_pipeline(self._pipeline)
+        self._pipeline.items = [self._made[number] for number in chosen.numbers]
+        return self._pipeline, [origin == self._own for origin in chosen.origins]
 
 
 def _names_logsources(item: Mapping[str, Any]) -> bool:
@@ -107,36 +127,6 @@ def _names_logsources(item: Mapping[str, Any]) -> bool:
     if isinstance(conditions, Mapping):
         conditions = list(conditions.values())
     return any(condition.get("type") == "logsource" for condition in conditions)
-
-
-def made(where: Cell, names: LogsourceNames) -> tuple[ProcessingPipeline, list[bool]]:
-    """Return the cell's pipeline with the items for a log source, and which of them are our own.
-
-    Making items takes longer than applying them, so a cell's are made once. What `apply` leaves on a
-    pipeline (state, what was applied, how fields were mapped) it sets anew for each rule; items and their
-    conditions keep nothing of a rule (`tests/pipelines/test_reuse.py`).
-    """
-    key = (where.source, where.target, where.version)
-    if key not in _MADE:
-        bare = {name: part for name, part in (where.pipeline or {}).items() if name != "transformations"}
-        _MADE[key] = ProcessingPipeline.from_dict(bare), {}, {}
-    pipeline, items, chosen = _MADE[key]
-    if names not in chosen:
-        found = _chosen(where, names)
-        for number, item, _ in found:
-            if number not in items:
-                sure = not _changes_logsource(where) and _is_by_logsource(item)
-                kind = _Chosen if sure else _Item
-                items[number] = kind.from_dict(dict(item))
-                items[number].set_pipeline(pipeline)
-        chosen[names] = [number for number, _, _ in found], [origin == where.own for *_, origin in found]
-    numbers, ours = chosen[names]
-    pipeline.items = [items[number] for number in numbers]
-    return pipeline, ours
-
-
-_Numbers = dict[LogsourceNames, tuple[list[int], list[bool]]]
-_MADE: dict[tuple[str, str, str], tuple[ProcessingPipeline, dict[int, ProcessingItem], _Numbers]] = {}
 
 
 class _Item(ProcessingItem):
@@ -192,11 +182,6 @@ def _is_by_logsource(item: Mapping[str, Any]) -> bool:
             for condition in conditions
         )
     )
-
-
-def _changes_logsource(where: Cell) -> bool:
-    items = (where.pipeline or {}).get("transformations") or []
-    return any(item.get("type") in _CHANGES_LOGSOURCE for item in items)
 
 
 def _is_for_others(item: Mapping[str, Any], given: Sequence[str | None]) -> bool:

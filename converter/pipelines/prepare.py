@@ -29,10 +29,9 @@ from converter.pipelines import (
     placeholders,
 )
 from converter.pipelines import demanded as demands
-from converter.pipelines import items as pipeline_items
 from converter.pipelines.cells import Cell
 from converter.pipelines.inferred_columns import infer_columns
-from converter.pipelines.items import names_of, relevant
+from converter.pipelines.items import names_of
 from converter.plan import fidelity
 from converter.plan.columns import Columns
 from converter.plan.comparisons import leaves
@@ -64,25 +63,16 @@ def prepare(
     if where.inferred:
         return _prepared(rule, where, placeholder_values)
     # Languages of one platform have one pipeline, and backends leave alone what they are given.
-    key = (id(rule.doc), where.source, where.stem, where.version)
-    known = _LAST.get(key)
-    if known is None or known[0] is not rule.doc or known[1] is not placeholder_values:
-        known = _LAST[key] = rule.doc, placeholder_values, *_prepared(rule, where, placeholder_values)
-        while len(_LAST) > _MOST:
-            del _LAST[next(iter(_LAST))]
-    return known[2], list(known[3])
-
-
-_Prepared = tuple[Any, Any, BaseRule, list[Reason]]
-_LAST: dict[tuple[object, ...], _Prepared] = {}
-"""The last rules that were prepared: document, values of placeholders, and what they became."""
-_MOST = 16
+    last = where.prepared.last
+    if last is None or last[0] is not rule.doc or last[1] is not placeholder_values:
+        last = where.prepared.last = rule.doc, placeholder_values, *_prepared(rule, where, placeholder_values)
+    return last[2], list(last[3])
 
 
 def _prepared(
     rule: Rule, where: Cell, placeholder_values: Mapping[str, Any] | None
 ) -> tuple[BaseRule, list[Reason]]:
-    if not where.inferred and not pipeline_items.may_map(where, names_of(rule)):
+    if not where.inferred and not where.prepared.of(names_of(rule)).mapped:
         raise _unmapped(rule, where, _logsource(rule))
     sigma = rule.sigma()
     if placeholder_values:
@@ -97,7 +87,7 @@ def _prepared(
     # The values are kept, so that none that the mapping makes gets the id of one of them.
     own = list(_comparisons(sigma))
     if where.pipeline is not None:
-        pipeline, ours = pipeline_items.made(where, names_of(rule))
+        pipeline, ours = where.prepared.made(names_of(rule))
         try:
             pipeline.apply(sigma)
         except SigmaError as problem:
@@ -178,13 +168,10 @@ def _references(sigma: SigmaRule) -> Iterator[tuple[str, str]]:
 
 
 def _signature(rule: Rule, where: Cell, field: str) -> field_references.Signature:
-    key = (where.source, where.target, where.version, names_of(rule), field)
-    if key not in _SIGNATURES:
-        _SIGNATURES[key] = field_references.signature(relevant(where, rule)[0], dict(names_of(rule)), field)
-    return _SIGNATURES[key]
-
-
-_SIGNATURES: dict[tuple[object, ...], field_references.Signature] = {}
+    items = where.prepared.of(names_of(rule))
+    if field not in items.signatures:
+        items.signatures[field] = field_references.signature(items.data, dict(names_of(rule)), field)
+    return items.signatures[field]
 
 
 _Compared = tuple[SigmaString, str, Sequence[object]]
@@ -217,12 +204,13 @@ def map_field(rule: Rule, where: Cell, field: str) -> tuple[str, ...]:
     if where.pipeline is None:
         return (field,)
     parts = names_of(rule)
-    items = relevant(where, rule)[0]["transformations"]
+    chosen = where.prepared.of(parts)
+    items = chosen.data["transformations"]
     types = {item.get("type") for item in items}
     demanded = demands.of_rule(rule) if _BY_CASE in types else {}
     ids = demands.values_of_rule(rule, _EVENT) if _BY_EVENT in types else None
-    key = (where.source, where.target, where.version, parts, field, tuple(sorted(demanded.items())), ids)
-    if key not in _FIELDS:
+    key = (field, tuple(sorted(demanded.items())), ids)
+    if key not in chosen.columns:
         probe = SigmaRule.from_dict(
             {
                 "title": "probe",
@@ -232,7 +220,7 @@ def map_field(rule: Rule, where: Cell, field: str) -> tuple[str, ...]:
                 "fields": [field],
             }
         )
-        data = dict(relevant(where, rule)[0])
+        data = dict(chosen.data)
         # The strict ones would refuse the field of the probe, which demands nothing of other fields either.
         data["transformations"] = [
             (demands.settled(item, demanded) if item.get("type") == _BY_CASE else None)
@@ -242,8 +230,8 @@ def map_field(rule: Rule, where: Cell, field: str) -> tuple[str, ...]:
             if item.get("type") not in (_STRICT, _REQUIRED)
         ]
         ProcessingPipeline.from_dict(data).apply(probe)
-        _FIELDS[key] = tuple(probe.fields)
-    return _FIELDS[key]
+        chosen.columns[key] = tuple(probe.fields)
+    return chosen.columns[key]
 
 
 def lacking(rule: Rule, where: Cell, field: str) -> str | None:
@@ -257,13 +245,10 @@ def lacking(rule: Rule, where: Cell, field: str) -> str | None:
     lists = [one for one in where.pipeline["transformations"] if one.get("type") == _REQUIRED]
     if not any(field in one["fields"] for one in lists):
         return None
-    for item in relevant(where, rule)[0]["transformations"]:
+    for item in where.prepared.of(names_of(rule)).data["transformations"]:
         if item.get("type") == _REQUIRED and field not in item["fields"]:
             return str(item.get("of", "the events"))
     return None
-
-
-_FIELDS: dict[tuple[object, ...], tuple[str, ...]] = {}
 
 
 def _mapped(pipeline: ProcessingPipeline, ours: Sequence[bool]) -> bool:

@@ -19,9 +19,9 @@ from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaRule
 from sigma.types import SigmaRegularExpression, SigmaType
 
 from converter.errors import Refusal
-from converter.pipelines import items as items_module
 from converter.pipelines import placeholders, prepare
 from converter.pipelines.cells import Cell
+from converter.pipelines.items import names_of
 from converter.pipelines.transformations.items import value_text
 from converter.plan import fidelity
 from converter.plan.model import Fidelity, Reason
@@ -136,7 +136,8 @@ def trace(rule: Rule, cell: Cell, placeholder_values: Mapping[str, Any] | None =
     sigma.fields = []
     if cell.pipeline is not None:
         made.fields = {name: prepare.map_field(rule, cell, name) for name in names}
-        relevant, origins = items_module.relevant(cell, rule)
+        chosen = cell.prepared.of(names_of(rule))
+        relevant, origins = chosen.data, chosen.origins
         pipeline = ProcessingPipeline.from_dict(relevant)
         lossy = (relevant.get("vars") or {}).get("lossy") or {}
         comments = {one: _comments(one, cell) for one in dict.fromkeys(origins)}

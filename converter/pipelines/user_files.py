@@ -19,9 +19,6 @@ from converter.platforms import LANGUAGES
 
 _AFTERWARDS = ("postprocessing", "finalizers")
 
-catalogue.register()
-placeholders.register()
-
 
 @dataclass(frozen=True, slots=True)
 class UserPipeline:
@@ -46,6 +43,8 @@ def read(path: Path) -> UserPipeline:
             is made (that text would be another than the one that is proven); SC101, SC107 to SC109 if it
             is no readable YAML.
     """
+    catalogue.register()
+    placeholders.register()
     file = path.as_posix()
     text = yaml_source.read_text(path, file, PipelineError)
     documents = yaml_source.parse(text, file, PipelineError)

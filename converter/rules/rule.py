@@ -7,6 +7,7 @@ import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
     from sigma.rule import SigmaRule
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Rule:
-    """One rule as loaded: a detection, a correlation or a filter."""
+    """One rule as loaded: a detection, a correlation or a filter. Two are equal if they are one object."""
 
     doc: dict[str, Any]
     file: str
@@ -60,7 +61,7 @@ class Rule:
         """
         from converter.rules import parsed
 
-        return parsed.rule(self._template())
+        return parsed.rule(_template(self))
 
     def read(self) -> None:
         """Have pySigma read the rule and its conditions.
@@ -70,15 +71,7 @@ class Rule:
         """
         from converter.rules import parsed
 
-        parsed.check(self._template())
-
-    def _template(self) -> SigmaRule:
-        known = _PARSED.get(id(self.doc))
-        if known is None or known[0] is not self.doc:
-            known = _PARSED[id(self.doc)] = self.doc, _parsed(self.doc)
-            while len(_PARSED) > _MOST:
-                del _PARSED[next(iter(_PARSED))]
-        return known[1]
+        parsed.check(_template(self))
 
     def error(self, code: str, message: str, *path: str | int, hint: str | None = None) -> RuleError:
         """Return an error that is at the key ``path`` of this rule."""
@@ -94,18 +87,15 @@ class Rule:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-_PARSED: dict[int, tuple[dict[str, Any], SigmaRule]] = {}
-"""The last rules that were parsed, by the `id()` of their documents, which are kept so that it is theirs."""
-_MOST = 12
-
-
-def _parsed(doc: dict[str, Any]) -> SigmaRule:
+@lru_cache(maxsize=12)
+def _template(rule: Rule) -> SigmaRule:
+    """Return pySigma's reading of a rule; of the last rules it is kept."""
     from sigma.rule import SigmaRule
 
     from converter.rules import modifiers
 
     modifiers.register()
-    made = SigmaRule.from_dict(_with_safe_names(doc))
+    made = SigmaRule.from_dict(_with_safe_names(rule.doc))
     modifiers.readable(made.detection)
     return made
 
