@@ -9,16 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from converter.cli.options import (
-    FIDELITY,
     FORMAT,
-    PIPELINES,
-    PLACEHOLDERS,
-    SOURCE,
-    TARGET,
-    VARIANTS,
-    backend_options,
-    chosen,
-    inputs,
+    Asked,
+    query_options,
 )
 from converter.errors import ExitCode
 
@@ -29,22 +22,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("rule_file", metavar="RULE", type=click.Path(path_type=Path))
-@TARGET
-@SOURCE
-@FIDELITY
-@backend_options
-@PLACEHOLDERS
-@PIPELINES
-@VARIANTS
+@query_options
 @FORMAT
 def explain(
     rule_file: Path,
-    targets: tuple[str, ...],
-    source_names: tuple[str, ...],
-    fidelity: str,
-    placeholders: Path | None,
-    pipeline_files: tuple[Path, ...],
-    variant_names: tuple[str, ...],
+    asked: Asked,
     form: str,
 ) -> None:
     """Show step by step what a rule's fields and values become, why, and what is lost.
@@ -64,8 +46,8 @@ def explain(
     from converter.conversion.explain import explain as run
     from converter.rules.emitted import emitted_rules
 
-    options = chosen(fidelity, placeholders)
-    _, rules, cells = inputs((rule_file,), targets, source_names, pipeline_files, variant_names)
+    options = asked.options()
+    _, rules, cells = asked.inputs((rule_file,))
     for error in rules.errors:
         click.echo(str(error), err=True)
     found = [run(rules, rule, cell, options) for rule in emitted_rules(rules) for cell in cells]

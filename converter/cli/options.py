@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import gc
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -153,6 +154,53 @@ def chosen(fidelity: str, placeholders: Path | None) -> Options:
 
     values = placeholder_values(placeholders) or {}
     return Options(fidelity, click.get_current_context().meta[_CHOICES], values)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the options of `query_options` say."""
+
+    targets: tuple[str, ...]
+    source_names: tuple[str, ...]
+    fidelity: str
+    placeholders: Path | None
+    pipeline_files: tuple[Path, ...]
+    variant_names: tuple[str, ...]
+
+    def options(self) -> Options:
+        """Return what they say about queries."""
+        return chosen(self.fidelity, self.placeholders)
+
+    def cells(self, read_before: Documents | None = None) -> list[Cell]:
+        """Return the cells; ``read_before`` are pipelines that need not be read again."""
+        places = self.targets, self.source_names, self.pipeline_files, self.variant_names
+        return chosen_cells(*places, read_before)
+
+    def inputs(self, paths: tuple[Path, ...]) -> tuple[Config, RuleSet, list[Cell]]:
+        """Return configuration, loaded rules and cells."""
+        return inputs(paths, self.targets, self.source_names, self.pipeline_files, self.variant_names)
+
+
+def query_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say which queries are meant; the command gets them as ``asked``."""
+
+    @functools.wraps(command)
+    def gathered(
+        targets: tuple[str, ...],
+        source_names: tuple[str, ...],
+        fidelity: str,
+        placeholders: Path | None,
+        pipeline_files: tuple[Path, ...],
+        variant_names: tuple[str, ...],
+        **others: Any,
+    ) -> None:
+        places = pipeline_files, variant_names
+        command(asked=Asked(targets, source_names, fidelity, placeholders, *places), **others)
+
+    added: Callable[..., None] = gathered
+    for option in (VARIANTS, PIPELINES, PLACEHOLDERS, backend_options, FIDELITY, SOURCE, TARGET):
+        added = option(added)
+    return added
 
 
 def placeholder_values(file: Path | None) -> Mapping[str, list[str | int | float]] | None:

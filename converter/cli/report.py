@@ -8,16 +8,9 @@ from pathlib import Path
 import click
 
 from converter.cli.options import (
-    FIDELITY,
     PATHS,
-    PIPELINES,
-    PLACEHOLDERS,
-    SOURCE,
-    TARGET,
-    VARIANTS,
-    backend_options,
-    chosen,
-    inputs,
+    Asked,
+    query_options,
 )
 from converter.errors import ExitCode
 
@@ -44,13 +37,7 @@ from converter.errors import ExitCode
 @click.option(
     "--date", "generated", default="", metavar="TEXT", help="Printed at the foot; default: no date at all."
 )
-@TARGET
-@SOURCE
-@FIDELITY
-@backend_options
-@PLACEHOLDERS
-@PIPELINES
-@VARIANTS
+@query_options
 def report(
     paths: tuple[Path, ...],
     folder: Path,
@@ -58,12 +45,7 @@ def report(
     run_verify: bool,
     title: str,
     generated: str,
-    targets: tuple[str, ...],
-    source_names: tuple[str, ...],
-    fidelity: str,
-    placeholders: Path | None,
-    pipeline_files: tuple[Path, ...],
-    variant_names: tuple[str, ...],
+    asked: Asked,
 ) -> None:
     """Write the rules, their queries, ATT&CK coverage and tests as a page that needs no network.
 
@@ -91,8 +73,8 @@ def report(
 
     if run_verify and verify_results is not None:
         raise click.UsageError("--verify and --verify-results exclude each other")
-    options = chosen(fidelity, placeholders)
-    config, rules, cells = inputs(paths, targets, source_names, pipeline_files, variant_names)
+    options = asked.options()
+    config, rules, cells = asked.inputs(paths)
     for error in rules.errors:
         click.echo(str(error), err=True)
     verified = results.read(verify_results) if verify_results is not None else {}

@@ -12,17 +12,10 @@ import click
 
 from converter.cli.junit import JUNIT, write_junit
 from converter.cli.options import (
-    FIDELITY,
     FORMAT,
     PATHS,
-    PIPELINES,
-    PLACEHOLDERS,
-    SOURCE,
-    TARGET,
-    VARIANTS,
-    backend_options,
-    chosen,
-    inputs,
+    Asked,
+    query_options,
     table,
 )
 from converter.errors import ExitCode, UsageError
@@ -37,13 +30,7 @@ _STATUSES = ("agrees", "refused", "disagrees", "error")
 
 @click.command()
 @PATHS
-@TARGET
-@SOURCE
-@FIDELITY
-@backend_options
-@PLACEHOLDERS
-@PIPELINES
-@VARIANTS
+@query_options
 @JUNIT
 @FORMAT
 @click.option(
@@ -55,12 +42,7 @@ _STATUSES = ("agrees", "refused", "disagrees", "error")
 )
 def verify(
     paths: tuple[Path, ...],
-    targets: tuple[str, ...],
-    source_names: tuple[str, ...],
-    fidelity: str,
-    placeholders: Path | None,
-    pipeline_files: tuple[Path, ...],
-    variant_names: tuple[str, ...],
+    asked: Asked,
     junit: Path | None,
     form: str,
     jobs: int | None,
@@ -88,8 +70,8 @@ def verify(
     from converter.engines import need
     from converter.verify.parallel import verify_in_processes
 
-    options = chosen(fidelity, placeholders)
-    config, rules, cells = inputs(paths, targets, source_names, pipeline_files, variant_names)
+    options = asked.options()
+    config, rules, cells = asked.inputs(paths)
     need((cell.target for cell in cells), analyser=True)
     if any(cell.inferred and (cell.proof or cell).pipeline is not None for cell in cells):
         hint = "name the source that it goes with, as -s sysmon"
