@@ -1,6 +1,6 @@
 """Compile a rule's detection into one function of an event.
 
-Sigma specification 2.1, "Detection". Where it is silent, DESIGN.md decides; the comments name the choice.
+Sigma specification 2.1, "Detection". Where it is silent, docs/semantics.md decides; comments name the choice.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Options:
     """Values for `%name%` under the `expand` modifier."""
     empty_is_missing: bool = False
     """The platform cannot tell an empty text from a missing field (Kusto's string columns): events come
-    without their empty fields, and `''` in a rule means what `null` means. DESIGN.md, Decisions."""
+    without their empty fields, and `''` in a rule means what `null` means. docs/semantics.md."""
 
 
 def compile_detection(

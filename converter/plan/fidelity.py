@@ -1,4 +1,4 @@
-"""Work out how a query relates to its rule, from what each part of it loses (DESIGN.md, Fidelity)."""
+"""Work out how a query relates to its rule, from what each part of it loses (docs/semantics.md, Fidelity)."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Verbatim(str):
 
 
 class Fidelity(StrEnum):
-    """How an emitted query relates to the rule's meaning (DESIGN.md, Fidelity)."""
+    """How an emitted query relates to the rule's meaning (docs/semantics.md, Fidelity)."""
 
     EXACT = "exact"
     ASSUMED = "assumed"

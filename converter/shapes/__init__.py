@@ -37,7 +37,7 @@ class Shape:
     store: Callable[[Event, int], Stored]
     """Turns a flat raw event and its position in the input into the event as it is stored."""
     view: Callable[[Event], Event]
-    """The event as the matcher must see it, where the platform loses a distinction that DESIGN.md
+    """The event as the matcher must see it, where the platform loses a distinction that docs/semantics.md
     allows it to lose (an empty text that is stored as missing); nothing else changes."""
     key: Callable[[str, str], str] = lambda field, value: value
     """Field and value of a group to the text by which the platform knows it, one for one."""

@@ -1,6 +1,6 @@
 """Compare what an emitted query selected with what the rule means, in the light of its label.
 
-DESIGN.md, "Decisions" (An alert is ...) and "Fidelity", says what agreement is.
+docs/semantics.md, "Correlations" (An alert is ...) and "Fidelity", says what agreement is.
 """
 
 from __future__ import annotations

@@ -173,7 +173,7 @@ def changed(value: Value, present: Any) -> Iterator[Any]:
 
 
 def _recased(text: str) -> Iterator[str]:
-    """Other cases of ASCII letters only: platforms differ on the others (DESIGN.md)."""
+    """Other cases of ASCII letters only: platforms differ on the others (docs/semantics.md)."""
     for change in (str.upper, str.lower):
         yield "".join(change(char) if char.isascii() else char for char in text)
     yield swap_case(text)

@@ -1,4 +1,4 @@
-"""Correlations by brute force, from DESIGN.md's definitions: every window, every choice of events.
+"""Correlations by brute force, as docs/semantics.md defines them: every window, every choice of events.
 
 Written apart from the matcher: no state, no order of arrival, nothing incremental.
 """

@@ -211,7 +211,7 @@ def test_data_of_registry_values(target, details, asked, hit):
 
 @pytest.mark.parametrize("target", ["eql", "lucene", "spl"])
 def test_an_empty_text_is_no_missing_data_where_a_platform_can_tell(target):
-    """A change of a key has no Details, which is no empty text (DESIGN.md, One meaning)."""
+    """A change of a key has no Details, which is no empty text (docs/semantics.md)."""
     key = EVENTS["registry_event"] | {"EventType": "CreateKey", "EventID": 12}
     key.pop("Details", None)
     assert selected(target, "registry_event", {"Details": ""}, [key]) == []

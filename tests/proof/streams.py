@@ -1,9 +1,9 @@
 """Random streams against the matcher: ``python -m tests.proof.streams [--types ..] [--languages ..]``.
 
 For each type and language, random correlations are converted and executed over random streams of 200
-events, and the alerts compared with the reference matcher's as DESIGN.md says: KQL and SPL the same set; EQL
-the first of each burst; Lucene a superset of the groups. Streams of one correlation stand far apart in time
-in one load of the engine: no window reaches from one into another.
+events, and the alerts compared with the reference matcher's as docs/semantics.md says: KQL and SPL the same
+set; EQL the first of each burst; Lucene a superset of the groups. Streams of one correlation are far apart in
+time in one load of the engine: no window reaches from one into another.
 """
 
 from __future__ import annotations
