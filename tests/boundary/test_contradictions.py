@@ -1,67 +1,23 @@
-"""Conditions that can never hold: refused with both places, in every language; `check` says so before."""
+"""Conditions that can never hold: within a rule, against the log source, against an event's category."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from sigma.conditions import ConditionOR
 
 from converter.conversion.convert import Options, convert
-from converter.errors import Refusal, UsageError
+from converter.errors import Refusal
 from converter.lint.run import check
 from converter.matcher import compile_detection
 from converter.matcher.logsource import SYSMON_EVENT_IDS
-from converter.pipelines import cells, user_files
-from converter.pipelines.user_files import UserPipeline
+from converter.pipelines import cells
 from converter.plan.contradictions import clash, dead_branches
-from converter.platforms import platform_of
-from converter.project import config, ids
 from converter.rules import loading
-from converter.rules import parsed as fresh
-from converter.rules.emitted import emitted_rules
-from converter.rules.rule import Rule
-from converter.rules.selection import Selection
-from converter.verify.verify import verify
-from tests import assumption_docs
-
-LANGUAGES = ("eql", "lucene", "spl", "kql")
-CREATION = {"category": "process_creation", "product": "windows"}
-
-
-def document(detection: Mapping[str, Any], logsource: Mapping[str, str] = CREATION) -> dict[str, Any]:
-    return {
-        "title": "Rule",
-        "id": "33333333-3333-4333-8333-333333333333",
-        "logsource": dict(logsource),
-        "detection": dict(detection),
-    }
-
-
-def write(folder: Path, *docs: Mapping[str, Any]) -> Path:
-    file = folder / "rule.yml"
-    file.write_text("---\n".join(yaml.safe_dump(dict(doc), sort_keys=False) for doc in docs))
-    return file
-
-
-def refusal(folder: Path, doc: Mapping[str, Any], source: str, target: str) -> Refusal:
-    """Return what a rule is refused with."""
-    loaded = loading.load([write(folder, doc)])
-    with pytest.raises(Refusal) as caught:
-        convert(loaded, loaded.rules[0], cells.cell(source, target), Options("any"))
-    return caught.value
-
-
-def tree_of(detection: Mapping[str, Any]) -> Any:
-    """Return the parsed condition of a rule that no pipeline has changed."""
-    sigma = Rule(document(detection), "r.yml", Path("r.yml"), "r.yml", 0).sigma()
-    trees = [fresh.parsed(condition) for condition in sigma.detection.parsed_condition]
-    return trees[0] if len(trees) == 1 else ConditionOR(trees)
+from tests.boundary.conditions import LANGUAGES, document, refusal, tree_of, write
 
 
 # boundary.md V4, rules/category_with_other_event_id.yml and drifted_event_ids.yml. The ids are those of
@@ -217,6 +173,8 @@ _CATEGORIES = (
     "image_load",
     "file_delete",
 )
+
+
 _FIELDS = {"network_connection": "DestinationIp", "registry_set": "TargetObject"}
 
 
@@ -265,7 +223,11 @@ _TEXTS = (
     "true",
     "null",
 )
+
+
 _RAW: tuple[Any, ...] = (*_TEXTS, 5, 6, 5.0, True, False, None)
+
+
 _MODIFIED: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("|contains", ("a", "b", "0")),
     ("|startswith", ("a", "1", "ab")),
@@ -280,6 +242,8 @@ _MODIFIED: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("|neq", ("a", "5", "a*")),
     ("|fieldref", ("x", "y")),
 )
+
+
 _VALUES: tuple[Any, ...] = (
     "a",
     "A",
@@ -296,6 +260,8 @@ _VALUES: tuple[Any, ...] = (
     "true",
     "null",
 )
+
+
 _ALL: tuple[Any, ...] = (*_VALUES, 5, 6, 5.5, True, False)
 
 
@@ -352,228 +318,3 @@ def test_k6_what_the_matcher_matches_is_never_impossible(lists: bool) -> None:
         assert not [event for event in events if matches(event)], detection
     assert impossible > (80 if lists else 300)
     assert lists or dead > 30
-
-
-def test_the_list_of_assumptions_in_the_docs_is_todays() -> None:
-    """docs/semantics.md is generated from pipelines/**/*.assumptions.yml."""
-    text = assumption_docs.PAGE.read_text(encoding="utf-8")
-    assert assumption_docs.page(text) == text, "run python -m tests.assumption_docs"
-    listed = [entry.id for _, entries in assumption_docs.lists() for entry in entries]
-    assert len(set(listed)) == len(listed)
-
-
-# boundary.md V6, rules/ids_by_case.yml. The forms are those of RFC 9562, section 4 and its URN of RFC 4122.
-_ID = "abcdef11-1111-4111-8111-0000000000aa"
-_FORMS = (_ID.upper(), _ID.replace("-", ""), f"urn:uuid:{_ID}", f"URN:UUID:{_ID.upper()}", f"{{{_ID}}}")
-
-
-def _titled(title: str, id: str, image: str) -> dict[str, Any]:  # noqa: A002
-    return {**document({"s": {"Image|endswith": image}, "condition": "s"}), "title": title, "id": id}
-
-
-@pytest.mark.parametrize("form", _FORMS)
-def test_v6_one_id_in_two_forms_is_a_duplicate(form: str, tmp_path: Path) -> None:
-    loaded = loading.load([write(tmp_path, _titled("A", _ID, "a"), _titled("B", form, "b"))])
-    assert [error.code for error in loaded.errors] == ["SC110"]
-    assert [rule.title for rule in loaded.rules] == ["A"]
-
-
-@pytest.mark.parametrize("form", _FORMS)
-def test_v6_a_correlation_refers_by_any_form(form: str, tmp_path: Path) -> None:
-    other = "11111111-1111-4111-8111-000000000151"
-    section = {
-        "type": "temporal",
-        "rules": [form, other],
-        "group-by": ["who"],
-        "aliases": {"who": {form: "User", other.upper(): "ParentUser"}},
-        "timespan": "5m",
-    }
-    docs = [_titled("A", _ID, "a"), _titled("B", other, "b")]
-    doc = {"title": "C", "id": "11111111-1111-4111-8111-000000000152", "correlation": section}
-    loaded = loading.load([write(tmp_path, *docs, doc)])
-    assert loaded.errors == []
-    assert [rule.title for rule in emitted_rules(loaded)] == ["C"]
-    convert(loaded, emitted_rules(loaded)[0], cells.cell("sysmon", "kql"))
-
-
-@pytest.mark.parametrize("form", _FORMS)
-def test_v6_a_filter_is_applied_by_any_form(form: str, tmp_path: Path) -> None:
-    """By an id of another case a filter was not applied, and nothing said so."""
-    body = {"rules": [form], "f": {"User": "x"}, "condition": "not f"}
-    doc = {"title": "F", "logsource": CREATION, "filter": body}
-    loaded = loading.load([write(tmp_path, _titled("A", _ID, "a"), doc)])
-    assert "_filter0_f" in loaded.rules[0].doc["detection"]
-
-
-@pytest.mark.parametrize("form", _FORMS)
-def test_v6_a_rule_is_selected_by_any_form(form: str, tmp_path: Path) -> None:
-    loaded = loading.load([write(tmp_path, _titled("A", form, "a"))])
-    assert loaded.rules[0].id == _ID
-    selection = Selection(ids=(form,))
-    selection.check(loaded.rules)
-    assert selection.takes(loaded.rules[0])
-
-
-def test_v6_names_that_are_no_uuids_stay() -> None:
-    for name in ("a rule", "ABCDEF", "x" * 32, _ID[:-1], "urn:uuid:1"):
-        assert ids.canonical(name) == name
-
-
-# boundary.md V5, rules/pipeline_drops_item*.yml: pySigma leaves out what is empty (its documentation,
-# "Processing Pipelines", drop_detection_item), so what is left of an AND must hold and of an OR may hold.
-_BROADER, _NARROWER = "broader", "narrower"
-_DROPS: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
-    ({"a": {"ParentImage": "u", "Image": "x"}, "condition": "a"}, [(_BROADER, "'Image' of selection 'a'")]),
-    ({"a": {"ParentImage": "u"}, "b": {"Image": "x"}, "condition": "a and b"}, [(_BROADER, "'Image'")]),
-    ({"a": {"ParentImage": "u"}, "b": {"Image": "x"}, "condition": "a or b"}, [(_NARROWER, "'Image'")]),
-    ({"a": {"ParentImage": "u"}, "f": {"Image": "x"}, "condition": "a and not f"}, [(_BROADER, "'Image'")]),
-    (
-        {"a": {"ParentImage": "u"}, "f": {"Image": "x", "CommandLine": "c"}, "condition": "a and not f"},
-        [(_NARROWER, "'Image'")],
-    ),
-    ({"a": [{"ParentImage": "u"}, {"Image": "x"}], "condition": "a"}, [(_NARROWER, "'Image'")]),
-    (
-        {"a": [{"ParentImage": "u", "Image": "y"}, {"Image|endswith": "x"}], "condition": "a"},
-        [(_BROADER, "'Image'"), (_NARROWER, "'Image|endswith'")],
-    ),
-    (
-        {
-            "a": {"Image": ["x", "y"], "ParentImage": "u"},
-            "b": {"CommandLine": "c"},
-            "condition": "a or (b and not a)",
-        },
-        [(_BROADER, "'Image'"), (_NARROWER, "'Image'")],
-    ),
-    (
-        {
-            "a": {"ParentImage": "u"},
-            "b_1": {"Image": "x"},
-            "b_2": {"CommandLine": "c"},
-            "condition": "a and 1 of b_*",
-        },
-        [(_NARROWER, "'Image'")],
-    ),
-    ({"a": {"ParentImage": "u"}, "condition": "a"}, []),
-]
-
-
-def _dropping(folder: Path, priority: int = 10, field: str = "Image") -> UserPipeline:
-    file = folder / "drop.yml"
-    condition = {"type": "include_fields", "fields": [field]}
-    item = {"type": "drop_detection_item", "field_name_conditions": [condition]}
-    file.write_text(yaml.safe_dump({"name": "Drop", "priority": priority, "transformations": [item]}))
-    return user_files.read(file)
-
-
-@pytest.mark.parametrize("priority", [10, 30])
-@pytest.mark.parametrize(("detection", "expected"), _DROPS)
-def test_v5_what_a_pipeline_drops_is_a_loss(
-    detection: dict[str, Any], expected: list[tuple[str, str]], priority: int, tmp_path: Path
-) -> None:
-    """Before our pipeline (10) by the rule's name of the field, and after it (30) by the column's."""
-    loaded = loading.load([write(tmp_path, document(detection))])
-    user = _dropping(tmp_path, priority, "Image" if priority < 20 else "process.executable")
-    for target in ("eql", "lucene"):
-        made = convert(loaded, loaded.rules[0], cells.cell("sysmon", target, user=[user]), Options("any"))
-        found = [one for one in made.reasons if one.text.startswith("a pipeline drops")]
-        assert [one.fidelity for one in found] == [fidelity for fidelity, _ in expected]
-        for one, (_, part) in zip(found, expected, strict=True):
-            assert part in one.text
-            assert one.relaxation.startswith("without an item: [")
-
-
-def test_v5_verify_runs_the_rule_without_the_item(tmp_path: Path) -> None:
-    for detection, expected in _DROPS:
-        loaded = loading.load([write(tmp_path, document(detection))])
-        cell = cells.cell("sysmon", "kql", user=[_dropping(tmp_path)])
-        [checked] = verify(loaded, [cell], tmp_path / "tests", Options("any"))
-        assert checked.status == "agrees", (detection, checked.reason, checked.detail)
-        assert (checked.fidelity != "exact") == bool(expected)
-
-
-@pytest.mark.parametrize(
-    "detection",
-    [
-        {"a": {"Image": "x"}, "condition": "a"},
-        {"a": {"Image": "x"}, "condition": "not a"},
-        {"a": {"User": "u"}, "b": {"Image": "x"}, "condition": ["a", "b"]},
-    ],
-)
-def test_v5_a_condition_of_which_nothing_is_left_is_refused(
-    detection: dict[str, Any], tmp_path: Path
-) -> None:
-    """The pipeline's own conditions would be left: every event of the log source."""
-    loaded = loading.load([write(tmp_path, document(detection))])
-    with pytest.raises(Refusal) as caught:
-        convert(loaded, loaded.rules[0], cells.cell("sysmon", "kql", user=[_dropping(tmp_path)]))
-    assert caught.value.code == "SC209"
-
-
-def test_v5_what_cannot_be_told_apart_is_refused(tmp_path: Path) -> None:
-    """Of one item's two columns the pipeline drops one: what is left is no part of the rule."""
-    loaded = loading.load([write(tmp_path, document({"a": {"User": "A\\b"}, "condition": "a"}))])
-    user = _dropping(tmp_path, 30, "user.domain")
-    with pytest.raises(Refusal) as caught:
-        convert(loaded, loaded.rules[0], cells.cell("sysmon", "eql", user=[user]), Options("any"))
-    assert caught.value.code == "SC201"
-
-
-# boundary.md V7, rules/none_logsource.*: events of another category were selected, labelled exact.
-@pytest.mark.parametrize("target", LANGUAGES)
-def test_v7_none_says_that_the_log_source_is_not_checked(target: str, tmp_path: Path) -> None:
-    loaded = loading.load([write(tmp_path, document({"a": {"Image": "x"}, "condition": "a"}))])
-    made = convert(loaded, loaded.rules[0], cells.cell("none", target))
-    assert made.fidelity == "broader"
-    [reason] = made.reasons
-    assert reason.text == "log source not checked: category process_creation, product windows"
-    [checked] = verify(loaded, [cells.cell("none", target)], tmp_path / "tests")
-    assert (checked.status, checked.fidelity) == ("agrees", "broader"), checked.reason
-
-
-@pytest.mark.parametrize("target", LANGUAGES)
-def test_v7_none_is_exact_where_the_configuration_says_who_checks(target: str, tmp_path: Path) -> None:
-    file = tmp_path / "sigconv.toml"
-    file.write_text('[source.none]\nlogsource = "checked elsewhere"\n')
-    settings = config.load(file).settings["none", platform_of(target).name]
-    cell = cells.cell("none", target, settings=settings)
-    loaded = loading.load([write(tmp_path, document({"a": {"Image": "x"}, "condition": "a"}))])
-    assert convert(loaded, loaded.rules[0], cell).fidelity == "exact"
-    [checked] = verify(loaded, [cell], tmp_path / "tests")
-    assert (checked.status, checked.fidelity) == ("agrees", "exact"), checked.reason
-
-
-def test_v7_a_log_source_of_no_table_is_a_note(tmp_path: Path) -> None:
-    """No event can be told to be another log source's where the taxonomy does not have it."""
-    doc = document({"a": {"Image": "x"}, "condition": "a"}, {"category": "of one's own"})
-    loaded = loading.load([write(tmp_path, doc)])
-    made = convert(loaded, loaded.rules[0], cells.cell("none", "kql"))
-    assert made.fidelity == "exact"
-    assert "// note: log source not checked: category of one's own" in made.queries[0].text
-
-
-@pytest.mark.parametrize(
-    ("logsource", "detection", "fidelity"),
-    [
-        ({"product": "windows", "service": "application"}, {"Channel": "Application"}, "exact"),
-        ({"product": "windows", "service": "application"}, {"Channel": "System"}, "broader"),
-        ({"product": "windows", "service": "security"}, {"EventID": 4697, "Provider_Name": "P"}, "broader"),
-        ({"product": "linux", "service": "auditd"}, {"type": "EXECVE"}, "broader"),
-        ({"product": "zeek", "service": "http"}, {"uri|contains": "x"}, "broader"),
-    ],
-)
-def test_v7_the_label_is_shown_by_an_event(
-    logsource: dict[str, str], detection: dict[str, Any], fidelity: str, tmp_path: Path
-) -> None:
-    """Where the rule's own conditions let no other log through, nothing can be shown, and it is a note."""
-    loaded = loading.load([write(tmp_path, document({"a": detection, "condition": "a"}, logsource))])
-    [checked] = verify(loaded, [cells.cell("none", "spl")], tmp_path / "tests")
-    assert (checked.status, checked.fidelity) == ("agrees", fidelity), checked.reason
-
-
-@pytest.mark.parametrize("value", ['"elsewhere"', "true", "{}"])
-def test_v7_another_value_is_refused(value: str, tmp_path: Path) -> None:
-    file = tmp_path / "sigconv.toml"
-    file.write_text(f"[source.none]\nlogsource = {value}\n")
-    with pytest.raises(UsageError) as caught:
-        config.load(file)
-    assert caught.value.code == "SC601"
