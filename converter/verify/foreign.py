@@ -18,6 +18,7 @@ from sigma.conditions import ConditionAND, ConditionOR
 from sigma.types import SigmaNumber, SigmaString
 
 from converter.events.stored import Stored
+from converter.plan.demanded import one_of_few
 from converter.plan.model import BaseRule, CorrelationPlan, Tree
 from converter.verify.alerts import keyed
 
@@ -170,13 +171,14 @@ def _demanded(tree: Tree) -> dict[str, frozenset[str]]:
         if isinstance(node, ConditionAND):
             stack.extend(node.args)
             continue
-        leaves = node.args if isinstance(node, ConditionOR) else [node]
-        fields = {getattr(leaf, "field", None) for leaf in leaves}
-        values = [getattr(leaf, "value", None) for leaf in leaves]
-        plain = all(
-            isinstance(one, SigmaNumber) or (isinstance(one, SigmaString) and not one.contains_special())
-            for one in values
-        )
-        if len(fields) == 1 and plain and (name := fields.pop()):
-            found[str(name)] = found.get(str(name), frozenset()) | set(map(str, values))
+        if demanded := one_of_few(node.args if isinstance(node, ConditionOR) else [node], _equality):
+            name, values = demanded
+            found[name] = found.get(name, frozenset()) | set(values)
     return {name: found[name] for name in list(found)[:_MOST]}
+
+
+def _equality(leaf: Any) -> tuple[str, str] | None:
+    """Return the column of a comparison with one text or number, and its text."""
+    name, value = getattr(leaf, "field", None), getattr(leaf, "value", None)
+    text = isinstance(value, SigmaString) and not value.contains_special()
+    return (str(name), str(value)) if name and (text or isinstance(value, SigmaNumber)) else None

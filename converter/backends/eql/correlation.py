@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import combinations, permutations
@@ -21,6 +20,7 @@ from converter.backends.eql.sequence_items import (
 )
 from converter.errors import Refusal
 from converter.plan.model import BaseRule, CorrelationPlan, Draft, Fidelity, Reason, Threshold
+from converter.plan.thresholds import lower_bound
 
 MAX_RUNS = 100
 """Elasticsearch's limit of ``with runs``."""
@@ -59,10 +59,11 @@ def at_least(plan: CorrelationPlan, thresholds: Sequence[Threshold]) -> int:
     Raises:
         Refusal: SC205 if they say anything else.
     """
-    if any(threshold.op not in {"gte", "gt"} for threshold in thresholds):
+    count = lower_bound(thresholds)
+    if count is None:
         shown = ", ".join(f"{threshold.op} {threshold.value:g}" for threshold in thresholds)
         raise Refusal("SC205", f"EQL cannot count to '{shown}', only 'so many or more'; KQL and SPL can")
-    return max(math.ceil(one.value) if one.op == "gte" else math.floor(one.value) + 1 for one in thresholds)
+    return count
 
 
 def runs(plan: CorrelationPlan) -> int:

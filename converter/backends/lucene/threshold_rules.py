@@ -23,7 +23,9 @@ from converter.backends.lucene import dsl
 from converter.backends.lucene.expression import And, Node, Or, Text, Value, either
 from converter.backends.lucene.query import query
 from converter.errors import Refusal
+from converter.plan.demanded import one_of_few
 from converter.plan.model import BaseRule, CorrelationPlan, Draft, Fidelity, Member, Reason
+from converter.plan.thresholds import lower_bound
 
 INTERVAL_MS = 300_000
 """Elastic's default interval between two runs of a rule."""
@@ -166,13 +168,11 @@ def _check_fields(names: Sequence[str], leaves: Sequence[_Leaf]) -> None:
 
 def _at_least(plan: CorrelationPlan) -> int:
     """Return the least number that satisfies the plan's thresholds; none asks for less than one."""
-    least = 1
-    for threshold in plan.thresholds:
-        if threshold.op not in ("gt", "gte"):
-            raise _cannot(f"compare a count with {threshold.op}, only with gte and gt")
-        whole = math.floor(threshold.value) + 1 if threshold.op == "gt" else math.ceil(threshold.value)
-        least = max(least, whole)
-    return least
+    least = lower_bound(plan.thresholds)
+    if least is None:
+        wrong = next(threshold.op for threshold in plan.thresholds if threshold.op not in ("gt", "gte"))
+        raise _cannot(f"compare a count with {wrong}, only with gte and gt")
+    return max(1, least)
 
 
 def _events(plan: CorrelationPlan) -> int:
@@ -241,10 +241,9 @@ def _demands(condition: Node) -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     for item in condition.items if isinstance(condition, And) else (condition,):
         options = item.items if isinstance(item, Or) else (item,)
-        pairs = [_pair(option) for option in options]
-        names = {pair[0] for pair in pairs if pair}
-        if None not in pairs and len(names) == 1:
-            found.setdefault(names.pop(), frozenset(pair[1] for pair in pairs if pair))
+        if demanded := one_of_few(options, _pair):
+            name, values = demanded
+            found.setdefault(name, frozenset(values))
     return found
 
 

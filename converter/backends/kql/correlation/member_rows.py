@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from converter.backends.kql.let_statements import project
 from converter.backends.kql.literals import name, string
 from converter.errors import Refusal
 from converter.plan.columns import Column, Columns
+from converter.plan.demanded import one_of_few
 from converter.plan.model import BaseRule, CorrelationPlan, Member, Tree
 
 _TIME = "TimeGenerated"
@@ -323,25 +324,18 @@ def _fixed(base: BaseRule) -> dict[str, set[str]]:
     """Return the fields that must have one of a few values, with these."""
     found: dict[str, set[str]] = {}
     for tree in conjuncts(base.tree):
-        values = _values(tree)
-        if values:
-            field = next(iter(values))[0]
-            texts = {value for _, value in values}
-            found[field] = found.get(field, texts) & texts
+        if demanded := one_of_few(tree.args if isinstance(tree, ConditionOR) else [tree], _equality):
+            field, values = demanded
+            found[field] = found.get(field, set(values)) & set(values)
     return found
 
 
-def _values(tree: Any) -> set[tuple[str, str]]:
-    leaves: Iterable[Any] = tree.args if isinstance(tree, ConditionOR) else [tree]
-    found = set()
-    for leaf in leaves:
-        if not isinstance(leaf, ConditionFieldEqualsValueExpression):
-            return set()
-        value = leaf.value
-        plain = string_comparisons.plain(value) if isinstance(value, SigmaString) else None
-        if type(value) is SigmaNumber:
-            plain = str(value.number)
-        if plain is None:
-            return set()
-        found.add((leaf.field, plain.lower()))
-    return found if len({field for field, _ in found}) == 1 else set()
+def _equality(leaf: Any) -> tuple[str, str] | None:
+    """Return the field of a comparison with one text or number, and its text in lower case."""
+    if not isinstance(leaf, ConditionFieldEqualsValueExpression):
+        return None
+    value = leaf.value
+    plain = string_comparisons.plain(value) if isinstance(value, SigmaString) else None
+    if type(value) is SigmaNumber:
+        plain = str(value.number)
+    return None if plain is None else (leaf.field, plain.lower())

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from math import ceil, floor
-
 from converter.backends.spl.correlation import alert_begins
 from converter.backends.spl.correlation.commands import Script
 from converter.backends.spl.correlation.measures import ranks, taking_part, test
 from converter.backends.spl.correlation.stages import Stage
+from converter.plan.thresholds import lower_bound
 
 MAX_WINDOW = 10_000
 """limits.conf, [stats|sistats] max_stream_window: the most events in a window of streamstats."""
-_FROM = ("gt", "gte")
 
 
 def judge(script: Script, stage: Stage) -> None:
@@ -27,11 +25,10 @@ def judge(script: Script, stage: Stage) -> None:
 
 def _least(stage: Stage) -> int | None:
     """Return the number of events from which on an event_count alerts, if that is what it asks."""
-    if stage.plan.type != "event_count" or any(one.op not in _FROM for one in stage.plan.thresholds):
+    if stage.plan.type != "event_count":
         return None
-    bounds = [floor(one.value) + 1 if one.op == "gt" else ceil(one.value) for one in stage.plan.thresholds]
-    least = max(1, *bounds)
-    return least if least <= MAX_WINDOW else None
+    least = lower_bound(stage.plan.thresholds)
+    return max(1, least) if least is not None and least <= MAX_WINDOW else None
 
 
 def _back(script: Script, stage: Stage, least: int) -> None:

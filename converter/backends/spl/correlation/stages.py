@@ -14,6 +14,7 @@ from converter.backends.spl import condition
 from converter.backends.spl.nodes import Junction, Leaf, Node
 from converter.errors import Refusal
 from converter.plan.columns import Columns as ColumnList
+from converter.plan.demanded import one_of_few
 from converter.plan.model import BaseRule, CorrelationPlan, Member
 
 Columns = tuple[tuple[str, ...], ...]
@@ -167,10 +168,9 @@ def _equalities(tree: Node) -> Iterator[tuple[str, tuple[Leaf | Junction, tuple[
             leaves = part.items
         else:
             continue
-        found = [_equality(leaf) for leaf in leaves]
-        fields = {one[0] for one in found if one}
-        if len(fields) == 1 and all(found):
-            yield fields.pop(), (part, tuple(dict.fromkeys(one[1] for one in found if one)))
+        if found := one_of_few(leaves, _equality):
+            field, values = found
+            yield field, (part, values)
 
 
 def _equality(leaf: Node) -> tuple[str, str] | None:
