@@ -10,26 +10,25 @@ what an engine here lacks is counted apart, never as wrong.
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import Any
 
 from sigma.exceptions import SigmaError
 
 from benchmarks.questions import Question, ask_upstream, of_corpus, of_table
 from converter.conversion.convert import Options, convert
-from converter.engines import engine_for
-from converter.errors import EngineError, Refusal
+from converter.errors import Refusal
 from converter.pipelines import cells
 from converter.pipelines import prepare as pipelines
 from converter.plan.columns import Columns
 from converter.plan.model import BaseRule
 from converter.rules.ruleset import RuleSet
 from converter.shapes import inferred as none_shape
+from converter.upstream.ask import Answer
+from converter.upstream.judge import Hit, Judgement, Outcome, Sample, judge
 
 LANGUAGES = ("eql", "lucene", "spl", "kql")
 UPSTREAM, OURS = "upstream", "sigconv"
@@ -53,10 +52,12 @@ OUTCOMES = {
     NOT_HERE: "uses what the engine here does not execute",
 }
 
-# What an engine here rejects and the server may not: the SPL engine reads unquoted words more narrowly.
-_OURS_ALONE = re.compile(r"SPL: '.' in a search is not expected|is not executed by this engine")
-# Upstream begins with `| rex`, which generates no events (Search Manual, "Anatomy of a search").
-_NO_EVENTS = "begins with a pipe has no events"
+_OUTCOMES = {
+    Outcome.AGREES: AGREES,
+    Outcome.INVALID: INVALID,
+    Outcome.LOST: LOST,
+    Outcome.NOT_HERE: NOT_HERE,
+}
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def compare(questions: Sequence[Question]) -> tuple[dict[str, str], Iterator[Fou
     return versions, found()
 
 
-def _both(question: Question, language: str, answer: Mapping[str, Any]) -> Iterator[Found]:
+def _both(question: Question, language: str, answer: Answer) -> Iterator[Found]:
     ours, columns = _ours(question, language)
     yield Found(question.name, language, UPSTREAM, *_upstream(question, language, answer, columns))
     yield Found(question.name, language, OURS, *ours)
@@ -107,54 +108,33 @@ def _ours(question: Question, language: str) -> tuple[tuple[str, str], Columns]:
     return (outcome, why), columns
 
 
-def _upstream(
-    question: Question, language: str, answer: Mapping[str, Any], columns: Columns
-) -> tuple[str, str]:
-    if "raised" in answer:
-        return REFUSED, str(answer["raised"])
-    texts = list(answer["queries"])
-    if not texts:
-        return LOST, "no query and no error"
-    if language == "kql":
-        texts = [f"{none_shape.INDEX}\n| where {text}" for text in texts]
+def _upstream(question: Question, language: str, answer: Answer, columns: Columns) -> tuple[str, str]:
+    if answer.raised is not None:
+        return REFUSED, answer.raised
     mapped = {name: replace(column, optional=False) for name, column in columns.items()}
-    return _judged(question, language, texts, mapped)
+    return _judged(question, language, answer.queries, mapped)
 
 
 def _judged(question: Question, language: str, texts: Sequence[str], columns: Columns) -> tuple[str, str]:
-    engine = engine_for(language)
-    tables = {none_shape.INDEX: columns}
-    try:
-        for text in texts:
-            engine.validate(text, tables)
-    except EngineError as error:
-        if (
-            "no index has a field" not in error.message
-        ):  # Elasticsearch takes that for a field without values.
-            return _rejected(error)
-    session = engine.load(none_shape.store(question.events, columns, language), tables)
-    try:
-        got = {event for text in texts for event in session.run(text).events}
-    except EngineError as error:
-        # The analyser is Microsoft's and has passed the query: what is left is the engine's.
-        return (NOT_HERE, error.message) if language == "kql" else _rejected(error)
-    return _difference(question, language, columns, got)
-
-
-def _rejected(error: EngineError) -> tuple[str, str]:
-    lacking = error.code == "SC403" and error.message.startswith("SPL:") and _NO_EVENTS not in error.message
-    return NOT_HERE if lacking or _OURS_ALONE.search(error.message) else INVALID, error.message
-
-
-def _difference(question: Question, language: str, columns: Columns, got: set[int]) -> tuple[str, str]:
     means = question.means(language, columns)
-    if got == means:
-        return AGREES, ""
-    verb, ids = ("misses", means - got) if means - got else ("returns", got - means)
-    event = question.events[min(ids)]
+    sample = Sample(
+        language,
+        (tuple(none_shape.store(question.events, columns, language)),),
+        {none_shape.INDEX: columns},
+        frozenset(Hit(0, event) for event in means),
+    )
+    judgement = judge(sample, texts)
+    if judgement.outcome is not Outcome.DIFFERS:
+        return _OUTCOMES[judgement.outcome], judgement.why
+    got = {hit.event for hit in (sample.meant - judgement.missed) | judgement.added}
+    return CASE if got == question.cased(language, columns) else WRONG, _difference(question, judgement)
+
+
+def _difference(question: Question, judgement: Judgement) -> str:
+    verb, hits = ("misses", judgement.missed) if judgement.missed else ("returns", judgement.added)
+    event = question.events[min(hits).event]
     shown = {key: value for key, value in event.items() if key in str(question.rule.doc["detection"])}
-    why = f"{verb} {len(ids)} of {len(question.events)} events, such as {shown or event!s:.160}"
-    return CASE if got == question.cased(language, columns) else WRONG, why
+    return f"{verb} {len(hits)} of {len(question.events)} events, such as {shown or event!s:.160}"
 
 
 def table(found: Sequence[Found]) -> str:

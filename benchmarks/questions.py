@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,15 +9,18 @@ from typing import Any
 
 from converter.errors import RuleError
 from converter.matcher import compile_detection
+from converter.pipelines import cells
 from converter.plan.columns import Columns
+from converter.platforms import LANGUAGES
 from converter.rules import loading
 from converter.rules.rule import Rule
 from converter.shapes import inferred as none_shape
+from converter.upstream.ask import Answer, Asked, ask
+from converter.upstream.cased import cased
+from converter.upstream.compare import way_of
 from converter.witness import witnesses
 from tests.language_table import cases
 
-# Modifiers beside which `cased` has no meaning, or that have it.
-_OTHERS = {"re", "i", "cidr", "exists", "fieldref", "lt", "lte", "gt", "gte", "cased", "expand"}
 CORPUS = Path(__file__).parents[2] / "shared" / "sigmahq"
 
 
@@ -48,10 +48,8 @@ class Question:
 
     def cased(self, language: str, columns: Columns) -> set[int] | None:
         """Return the ids that the rule would mean if every text were `cased`; None if that is no rule."""
-        detection = self.rule.doc["detection"]
         try:
-            names = {name: _cased(part) for name, part in detection.items() if name != "condition"}
-            return self._matched({**names, "condition": detection["condition"]}, language, columns)
+            return self._matched(cased(self.rule.doc)["detection"], language, columns)
         except RuleError:
             return None
 
@@ -61,21 +59,6 @@ class Question:
             detection, placeholders=self.placeholders, empty_is_missing=language == "kql"
         )
         return {position for position, event in enumerate(seen) if matches(event)}
-
-
-def _cased(part: Any) -> Any:
-    """Return a selection with `cased` on every comparison of text; keywords have no place for it."""
-    if isinstance(part, list):
-        return [_cased(one) for one in part]
-    if not isinstance(part, dict):
-        return part
-    return {f"{key}|cased" if _is_text(str(key), value) else key: value for key, value in part.items()}
-
-
-def _is_text(key: str, value: Any) -> bool:
-    values = value if isinstance(value, list) else [value]
-    texts = all(isinstance(one, str) for one in values)
-    return texts and bool(values) and _OTHERS.isdisjoint(key.split("|")[1:])
 
 
 def of_table() -> list[Question]:
@@ -100,17 +83,9 @@ def of_corpus(every: int = 1, folder: Path = CORPUS) -> list[Question]:
     return found
 
 
-def ask_upstream(questions: Sequence[Question]) -> tuple[dict[str, str], list[dict[str, dict[str, Any]]]]:
-    """Return upstream's versions and, for each question, its queries by language (see `upstream`)."""
-    asked = [{"doc": one.rule.doc, "placeholders": one.placeholders} for one in questions]
-    script = Path(__file__).with_name("upstream.py")
-    done = subprocess.run(
-        [sys.executable, str(script)],
-        input=json.dumps(asked, default=str),
-        capture_output=True,
-        check=True,
-        text=True,
-        encoding="utf-8",
-    )
-    said = json.loads(done.stdout)
-    return said["versions"], said["answers"]
+def ask_upstream(questions: Sequence[Question]) -> tuple[dict[str, str], list[dict[str, Answer]]]:
+    """Return upstream's versions and, for each question, its answer by language, without a mapping."""
+    ways = {language: way_of(cells.cell(cells.NONE, language)) for language in LANGUAGES}
+    asked = [Asked((question.rule.doc,), question.placeholders) for question in questions]
+    versions, answers = ask(asked, [way for way in ways.values() if way is not None])
+    return versions, [dict(zip(ways, each, strict=True)) for each in answers]

@@ -31,14 +31,17 @@ class Entry:
     """Module and class. Not the class: a build for one language does not import the others."""
     colours: str
     """The lexer of its queries: Pygments' name, or one of `converter.report.highlight`."""
+    upstream: str
+    """The class of upstream's backend that `sigconv compare` sets beside ours."""
     options: tuple[Option, ...] = ()
 
 
 BACKENDS = {
-    "eql": Entry("converter.backends.eql:EqlBackend", colours="eql"),
+    "eql": Entry("converter.backends.eql:EqlBackend", colours="eql", upstream="EqlBackend"),
     "lucene": Entry(
         "converter.backends.lucene:LuceneBackend",
         colours="query_string",
+        upstream="LuceneBackend",
         options=(
             Option(
                 "case",
@@ -52,8 +55,8 @@ BACKENDS = {
             ),
         ),
     ),
-    "spl": Entry("converter.backends.spl:SplBackend", colours="splunk_search"),
-    "kql": Entry("converter.backends.kql:KqlBackend", colours="kusto"),
+    "spl": Entry("converter.backends.spl:SplBackend", colours="splunk_search", upstream="SplunkBackend"),
+    "kql": Entry("converter.backends.kql:KqlBackend", colours="kusto", upstream="KustoBackend"),
 }
 
 

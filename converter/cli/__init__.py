@@ -14,6 +14,7 @@ from converter import __version__
 from converter.cli.build import build
 from converter.cli.check import check
 from converter.cli.columns import columns
+from converter.cli.compare import compare
 from converter.cli.completion import completion
 from converter.cli.diff import diff
 from converter.cli.explain import explain
@@ -66,6 +67,7 @@ def main() -> None:
       sigconv build my/rule.yml -t kql -o -  print one query
       sigconv explain rule.yml -s sysmon     what each field became, and why
       sigconv verify                         run every query on an engine of its language
+      sigconv compare                        sigma-cli's queries beside ours, on the same engines
       sigconv match --events log.evtx        which rules fire on a log
       sigconv diff                           what changed, in text or in meaning
       sigconv list sources                   what there is; also targets, fields
@@ -88,6 +90,7 @@ def main() -> None:
 main.add_command(build)
 main.add_command(check)
 main.add_command(columns)
+main.add_command(compare)
 main.add_command(explain)
 main.add_command(completion)
 main.add_command(diff)

@@ -44,13 +44,25 @@ class StoredStreams:
 def stored_events(events: Sequence[Event], conversion: Conversion) -> tuple[list[Event], list[Stored]]:
     """Return the events as the matcher must see them on this platform, and as it stores them."""
     cell, plan = conversion.cell, conversion.plan
+    columns = columns_of(plan, cell) if cell.source == cells.NONE else {}
+    return stored_in(events, cell, columns, timed=isinstance(plan, CorrelationPlan))
+
+
+def stored_in(
+    events: Sequence[Event], cell: Cell, columns: Columns, *, timed: bool = False
+) -> tuple[list[Event], list[Stored]]:
+    """Return the events as the matcher must see them in a cell, and as its platform stores them.
+
+    Args:
+        events: flat events.
+        cell: the cell.
+        columns: of the source `none`: those of the rule; other sources have their own.
+        timed: of the source `none`: whether events have a time that a query looks at.
+    """
     if cell.source == cells.NONE:
-        columns = columns_of(plan, cell)
         seen = none_shape.view(events, cell.target, columns)
         stored = none_shape.store(events, columns, cell.target)
-        if isinstance(plan, CorrelationPlan):
-            stored = none_shape.with_times(stored, seen, cell.target)
-        return seen, stored
+        return seen, none_shape.with_times(stored, seen, cell.target) if timed else stored
     shape = shape_for(cell.source, cell.stem, stock_pipelines.folder())
     raw = shape.history(events)
     return [shape.view(event) for event in events], [shape.store(event, i) for i, event in enumerate(raw)]

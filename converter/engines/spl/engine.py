@@ -45,7 +45,8 @@ class SplSession:
         """Run a search.
 
         Returns:
-            Events in the order in which the search leaves them; rows too, if it makes rows.
+            Events in the order in which the search leaves them; rows too, if it makes rows. `table` makes a
+            row of each event; after `stats` there are no events.
 
         Raises:
             EngineError: SC402, SC403.
@@ -56,7 +57,8 @@ class SplSession:
             rows = command(rows)
         if transforming:
             return Result(
-                rows=tuple({key: row[key] for key in row if key not in (ID, INDEX)} for row in rows)
+                tuple(row[ID] for row in rows if ID in row),
+                tuple({key: row[key] for key in row if key not in (ID, INDEX)} for row in rows),
             )
         return Result(events=tuple(row[ID] for row in rows))
 

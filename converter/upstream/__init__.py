@@ -1,0 +1,1 @@
+"""Queries of pySigma's own backends, run on the engines beside ours."""
