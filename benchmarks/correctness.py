@@ -28,7 +28,7 @@ from converter.plan.model import BaseRule
 from converter.rules.ruleset import RuleSet
 from converter.shapes import inferred as none_shape
 from converter.upstream.ask import Answer
-from converter.upstream.judge import Hit, Judgement, Outcome, Sample, judge
+from converter.upstream.judge import Hit, Judgement, Outcome, Sample, check, judge
 
 LANGUAGES = ("eql", "lucene", "spl", "kql")
 UPSTREAM, OURS = "upstream", "sigconv"
@@ -123,7 +123,7 @@ def _judged(question: Question, language: str, texts: Sequence[str], columns: Co
         {none_shape.INDEX: columns},
         frozenset(Hit(0, event) for event in means),
     )
-    judgement = judge(sample, texts)
+    judgement = check(language, texts, sample.tables) or judge(sample, texts)
     if judgement.outcome is not Outcome.DIFFERS:
         return _OUTCOMES[judgement.outcome], judgement.why
     got = {hit.event for hit in (sample.meant - judgement.missed) | judgement.added}

@@ -22,7 +22,7 @@ from converter.upstream.ask import Answer, Asked, Way, ask
 from converter.upstream.judge import Judgement, Outcome
 from converter.upstream.natural import Natural, natural
 from converter.upstream.scene import Ours, Scene
-from converter.upstream.verdict import Compared, Verdict, decide
+from converter.upstream.verdict import RAN, Compared, Verdict, decide
 from converter.verify.stored import columns_of
 from converter.verify.verify import streams_of
 from converter.workers import shared_out
@@ -134,18 +134,18 @@ class _Comparison:
         )
         correlates = self.rule.kind == "correlation"
         unit = "alert" if correlates else "event"
-        refused = Judgement(Outcome.REFUSED, ours.refusal)
+        refused = None if ours.conversion else Judgement(Outcome.REFUSED, ours.refusal)
         upstream = Judgement(Outcome.REFUSED, answer.raised or "")
-        if ours.conversion is None and correlates and answer.raised is None:
+        if answer.raised is None and refused is not None and correlates:
             upstream = Judgement(Outcome.NOT_HERE, "nothing of ours says which columns a correlation reads")
-        if ours.conversion is None and upstream.why:
+        if upstream.why:
             verdict, text, wrong = decide(upstream, refused, "", unit, False)
             return replace(base, verdict=verdict, text=text, wrong=wrong)
         streams = self._events(entry)
         scene = Scene(self.rules, self.rule, cell, self.options, ours, streams)
-        judged = scene.ours() if ours.conversion else refused
-        if answer.raised is None:
-            upstream = scene.upstream(entry, answer)
+        upstream = scene.upstream(entry, answer)
+        ran = upstream.outcome in RAN
+        judged = refused if refused is not None or not ran else scene.ours()
         case_alone = upstream.outcome is Outcome.DIFFERS and scene.by_case_alone(upstream)
         verdict, text, wrong = decide(upstream, judged, base.fidelity, unit, case_alone)
         return replace(
@@ -154,9 +154,9 @@ class _Comparison:
             text=text,
             wrong=wrong,
             events=sum(len(events) for _, events in streams),
-            meant=len(scene.meant),
+            meant=len(scene.meant) if ran else 0,
             notes=tuple(_notes(entry, answer)),
-            deciders=tuple(scene.deciders(upstream, judged)),
+            deciders=tuple(scene.deciders(upstream, judged)) if ran else (),
         )
 
     def _ours(self, cell: Cell) -> Ours:

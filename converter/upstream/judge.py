@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from converter.engines import ENGINES, engine_for
-from converter.engines.base import Result, Session
+from converter.engines.base import Result
 from converter.errors import EngineError
 from converter.events.stored import Stored
 from converter.plan.columns import Columns
@@ -78,33 +78,39 @@ def events_of(stream: int, results: Sequence[Result]) -> frozenset[Hit]:
     return frozenset(Hit(stream, event) for result in results for event in result.events)
 
 
-def judge(
-    sample: Sample,
-    texts: Sequence[str],
-    read: Read = events_of,
-    checked: Mapping[str, Columns] | None = None,
-) -> Judgement:
+def check(language: str, texts: Sequence[str], tables: Mapping[str, Columns]) -> Judgement | None:
+    """Return what keeps queries from being run, or None: there is none, or the parser rejects one.
+
+    Args:
+        language: of the queries.
+        texts: the queries.
+        tables: the columns of each index or table.
+    """
+    if not texts:
+        return Judgement(Outcome.LOST, "no query and no error")
+    engine = engine_for(language)
+    try:
+        for text in texts:
+            engine.validate(text, tables)
+    except EngineError as error:
+        if NO_SUCH_FIELD not in error.message:
+            return _rejected(error, ENGINES[language].lacks)
+    return None
+
+
+def judge(sample: Sample, texts: Sequence[str], read: Read = events_of) -> Judgement:
     """Run queries over a sample and compare what they select together with what the rule means.
 
     Args:
         sample: the events.
-        texts: the queries.
+        texts: queries that `check` lets pass.
         read: what results tell.
-        checked: the columns that texts are checked against, where they are not those of the sample.
     """
-    if not texts:
-        return Judgement(Outcome.LOST, "no query and no error")
     engine, entry = engine_for(sample.language), ENGINES[sample.language]
-    try:
-        for text in texts:
-            engine.validate(text, checked or sample.tables)
-    except EngineError as error:
-        if NO_SUCH_FIELD not in error.message:
-            return _rejected(error, entry.lacks)
     selected: set[Hit] = set()
     try:
         for number, stored in enumerate(sample.streams):
-            session: Session = engine.load(stored, sample.tables)
+            session = engine.load(stored, sample.tables)
             selected |= read(number, [session.run(text) for text in texts])
     except EngineError as error:
         if entry.vendors_check:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from converter.conversion.convert import Conversion, Options
@@ -19,9 +20,9 @@ from converter.rules.rule import Rule
 from converter.rules.ruleset import RuleSet
 from converter.upstream.ask import Answer
 from converter.upstream.cased import cased
-from converter.upstream.judge import Hit, Judgement, Outcome, Sample, events_of, judge
+from converter.upstream.judge import Hit, Judgement, Outcome, Sample, check, events_of, judge
 from converter.upstream.natural import Natural
-from converter.upstream.verdict import Decider
+from converter.upstream.verdict import RAN, Decider
 from converter.verify.alerts import alerts_of
 from converter.verify.expected import expected_marks, milliseconds_of, texts
 from converter.verify.judge import Mark
@@ -75,14 +76,16 @@ class Scene:
             )
             for seen, stored in self._placed
         ]
-        self.meant = self._meant()
-        stored = tuple(tuple(stored) for _, stored in self._placed)
-        everything = [one for each in stored for one in each]
+        everything = [one for _, stored in self._placed for one in stored]
         if self._conversion is not None:
-            tables = tables_of(self._conversion, everything)
+            self._tables = tables_of(self._conversion, everything)
         else:
-            tables = dict.fromkeys({one.index for one in everything}, ours.columns)
-        self._sample = Sample(cell.target, stored, tables, self.meant)
+            self._tables = dict.fromkeys({one.index for one in everything}, ours.columns)
+
+    @cached_property
+    def meant(self) -> frozenset[Hit]:
+        """What the rule means."""
+        return self._meant()
 
     def _meant(self, *, as_cased: bool = False) -> frozenset[Hit]:
         hits = set()
@@ -100,23 +103,28 @@ class Scene:
             seen, stored = self._placed[number]
             return frozenset(_hit(number, mark) for mark in alerts_of(conversion, seen, stored, results))
 
-        return judge(self._sample, [query.text for query in conversion.queries], read)
+        texts = [query.text for query in conversion.queries]
+        if rejected := check(self._cell.target, texts, self._tables):
+            return rejected
+        streams = tuple(tuple(stored) for _, stored in self._placed)
+        return judge(Sample(self._cell.target, streams, self._tables, self.meant), texts, read)
 
     def upstream(self, entry: Natural, answer: Answer) -> Judgement:
         """Run upstream's queries in the reading that is best for them."""
-        sample = self._sample
         known = answer.tables or {}
         tables = {
             name: self._granted(columns, entry, answer, strict=bool(known))
-            for name, columns in sample.tables.items()
+            for name, columns in self._tables.items()
         }
         checked = dict(tables)
         for name, types in known.items():
             columns = {column: Column(_TYPES.get(kind, kind)) for column, kind in types.items()}
             checked[name] = columns
             tables[name] = {**columns, **tables.get(name, {})}
+        if rejected := check(self._cell.target, answer.queries, checked):
+            return rejected
         copies = _sub_fields(entry, answer)
-        streams = tuple(tuple(_copied(one, copies) for one in stream) for stream in sample.streams)
+        streams = tuple(tuple(_copied(one, copies) for one in stored) for _, stored in self._placed)
 
         def groups_of(number: int, results: Sequence[Result]) -> frozenset[Hit]:
             rows = [row for result in results for row in result.rows]
@@ -124,7 +132,7 @@ class Scene:
             return frozenset(Hit(number, group=texts(group)) for group in groups)
 
         read = groups_of if self._rule.kind == "correlation" else events_of
-        return judge(replace(sample, streams=streams, tables=tables), answer.queries, read, checked)
+        return judge(Sample(self._cell.target, streams, tables, self.meant), answer.queries, read)
 
     def _granted(self, columns: Columns, entry: Natural, answer: Answer, *, strict: bool) -> Columns:
         """Return the columns of an index in which every field of upstream's query is mapped."""
@@ -147,9 +155,9 @@ class Scene:
         except RuleError:
             return False
 
-    def deciders(self, upstream: Judgement, ours: Judgement) -> Iterator[Decider]:
+    def deciders(self, upstream: Judgement, ours: Judgement | None) -> Iterator[Decider]:
         """Yield something that upstream misses, and something that it adds; else the same of ours."""
-        wrong = upstream if upstream.outcome is Outcome.DIFFERS else ours
+        wrong = upstream if ours is None or upstream.outcome is Outcome.DIFFERS else ours
         for hits in (wrong.missed, wrong.added):
             if not hits:
                 continue
@@ -171,8 +179,8 @@ class Scene:
             )
 
 
-def _selects(hit: Hit, meant: frozenset[Hit], judgement: Judgement) -> bool | None:
-    if judgement.outcome not in (Outcome.AGREES, Outcome.DIFFERS):
+def _selects(hit: Hit, meant: frozenset[Hit], judgement: Judgement | None) -> bool | None:
+    if judgement is None or judgement.outcome not in RAN:
         return None
     return hit in judgement.added or (hit in meant and hit not in judgement.missed)
 

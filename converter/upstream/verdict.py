@@ -24,7 +24,7 @@ class Verdict(StrEnum):
     BOTH_REFUSE = "both refuse"
     OURS_BROADER = "ours adds or misses events, and says so"
     OURS_WRONG = "ours differs from the rule"
-    NOT_HERE = "not run here"
+    NOT_HERE = "upstream's is not run here"
     NO_PIPELINE = "upstream has no pipeline"
     ERROR = "error"
 
@@ -86,38 +86,43 @@ class Compared:
         return f"{self.source}/{self.target}"
 
 
+RAN = (Outcome.AGREES, Outcome.DIFFERS)
+"""Outcomes of queries that were run."""
+
+
 def decide(
-    upstream: Judgement, ours: Judgement, fidelity: str, unit: str, case_alone: bool
+    upstream: Judgement, ours: Judgement | None, fidelity: str, unit: str, case_alone: bool
 ) -> tuple[Verdict, str, bool]:
     """Return verdict, its line, and whether a query is wrong and does not say so.
 
     Args:
         upstream: what upstream's queries did.
-        ours: what ours did.
+        ours: what ours did; None if they were not run because upstream's cannot be.
         fidelity: the label of ours.
         unit: what is counted: "event" or "alert".
         case_alone: whether upstream's selects what the rule would mean if its texts were `cased`.
     """
+    verdict, text = _of_upstream(upstream, unit, case_alone)
+    wrong = verdict in _UPSTREAM_WRONG
+    if ours is None:
+        return verdict, text, wrong
     if ours.outcome is Outcome.REFUSED:
         if upstream.outcome is Outcome.REFUSED:
             return Verdict.BOTH_REFUSE, f"both refuse: {_brief(upstream.why)}; ours: {ours.why}", False
-        verdict, text = _of_upstream(upstream, unit, case_alone)
-        wrong = verdict in _UPSTREAM_WRONG
         there = text if verdict is not Verdict.SAME else "upstream's selects what the rule means"
         return Verdict.OURS_REFUSES, f"ours refuses: {ours.why}; {there}", wrong
     if ours.outcome is not Outcome.AGREES and not _labelled(ours, fidelity):
         why = ours.why or _difference(ours, unit)
         return Verdict.OURS_WRONG, f"ours differs from the rule, a defect of sigconv: {why}", True
-    if upstream.outcome is Outcome.AGREES and ours.outcome is Outcome.DIFFERS:
-        return Verdict.OURS_BROADER, f"ours {_difference(ours, unit)}, as its label {fidelity} says", False
-    differs = upstream.outcome is Outcome.DIFFERS
-    if differs and (upstream.missed, upstream.added) == (ours.missed, ours.added):
+    if ours.outcome is Outcome.AGREES:
+        return verdict, text, wrong
+    label = f"as its label {fidelity} says"
+    if upstream.outcome is Outcome.AGREES:
+        return Verdict.OURS_BROADER, f"ours {_difference(ours, unit)}, {label}", False
+    if (upstream.missed, upstream.added) == (ours.missed, ours.added):
         both = f"both {_difference(upstream, unit, plural=True)}; ours is labelled {fidelity}"
         return Verdict.SAME, f"same {unit}s: {both}", False
-    verdict, text = _of_upstream(upstream, unit, case_alone)
-    if differs and ours.outcome is Outcome.DIFFERS:
-        text += f"; ours {_difference(ours, unit)}, as its label {fidelity} says"
-    return verdict, text, verdict in _UPSTREAM_WRONG
+    return verdict, f"{text}; ours {_difference(ours, unit)}, {label}", wrong
 
 
 def _of_upstream(upstream: Judgement, unit: str, case_alone: bool) -> tuple[Verdict, str]:
@@ -131,7 +136,7 @@ def _of_upstream(upstream: Judgement, unit: str, case_alone: bool) -> tuple[Verd
         case Outcome.REFUSED:
             return Verdict.UPSTREAM_REFUSES, f"upstream refuses: {_brief(upstream.why)}"
         case Outcome.NOT_HERE:
-            return Verdict.NOT_HERE, f"not run here: {_brief(upstream.why)}"
+            return Verdict.NOT_HERE, f"upstream's is not run here: {_brief(upstream.why)}"
     kind = Verdict.MISSES if upstream.missed else Verdict.ADDS
     if upstream.missed and upstream.added:
         kind = Verdict.MISSES_AND_ADDS
