@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sigma.conditions import ConditionOR
 from sigma.processing.pipeline import ProcessingPipeline
+from sigma.rule import SigmaRule
 
 from converter.pipelines import placeholders as value_lists
 from converter.pipelines.inferred_columns import infer_columns
+from converter.pipelines.lowering import lowered
+from converter.plan.conditions import Condition, Or
 from converter.plan.model import BaseRule
 from converter.rules.rule import Rule
 
@@ -40,8 +42,15 @@ def none_base(
         expand = {"id": "p", "type": "value_placeholders"}
         pipeline = ProcessingPipeline.from_dict({"vars": placeholders, "transformations": [expand]})
         pipeline.apply(rule)
-    trees = [condition.parsed for condition in rule.detection.parsed_condition]
-    tree = trees[0] if len(trees) == 1 else ConditionOR(trees)
+    condition = condition_of(rule)
     # No Splunk has an index of a name that we make up.
     state: dict[str, Any] = {} if language == "spl" else {"index": ["Events"], "table": "Events"}
-    return BaseRule(rule, "t", tree, state, infer_columns(tree, language))
+    return BaseRule("t", condition, state, infer_columns(condition, language), category="none")
+
+
+def condition_of(rule: SigmaRule) -> Condition:
+    """Return the conditions of a rule of pySigma's as alternatives."""
+    found = [
+        condition for one in rule.detection.parsed_condition if (condition := lowered(one.parsed)) is not None
+    ]
+    return found[0] if len(found) == 1 else Or(tuple(found))

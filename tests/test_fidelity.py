@@ -8,8 +8,11 @@ import pytest
 from sigma.rule import SigmaRule
 
 from converter.pipelines import prepare
+from converter.pipelines.lowering import Lowering
 from converter.plan import fidelity
+from converter.plan.conditions import Comparison
 from converter.plan.model import BaseRule, CorrelationPlan, Fidelity, Member, Reason, Threshold
+from converter.plan.values import Text
 
 BROADER = Reason(Fidelity.BROADER, "b")
 NARROWER = Reason(Fidelity.NARROWER, "n")
@@ -29,12 +32,15 @@ def label(condition: str, *lossy: str, several: Sequence[str] = ()) -> str:
             },
         }
     )
+    lowering = Lowering()
+    tree = lowering.condition(rule.detection.parsed_condition[0].parsed)
+    assert tree is not None
     losses = {}
     for one in lossy:
         name, _, kind = one.partition(":")
         item = rule.detection.detections[name].detection_items[0]
-        losses[id(item.value[0])] = (Reason(Fidelity(kind), kind),)
-    return str(fidelity.combine(fidelity.of_tree(rule.detection.parsed_condition[0].parsed, losses, several)))
+        losses[lowering.origin_of(item.value[0])] = (Reason(Fidelity(kind), kind),)
+    return str(fidelity.combine(fidelity.of_condition(tree, losses, several)))
 
 
 @pytest.mark.parametrize(
@@ -94,10 +100,13 @@ def test_an_exception_that_asks_for_what_the_rule_demands(condition: str, lossy:
     name, _, kind = lossy.partition(":")
     value = rule.detection.detections[name].detection_items[0].value[0]
     texts = prepare._comparisons(rule)
-    written = {id(one): (field, prepare._written(one, parts)) for one, field, parts in texts}
-    reasons = {id(value): (Reason(Fidelity(kind), kind),)}
-    tree = rule.detection.parsed_condition[0].parsed
-    assert str(fidelity.combine(fidelity.of_tree(tree, reasons, (), written))) == expected
+    lowering = Lowering()
+    tree = lowering.condition(rule.detection.parsed_condition[0].parsed)
+    assert tree is not None
+    number = lowering.origin_of
+    written = {number(one): (field, prepare._written(one, parts)) for one, field, parts in texts}
+    reasons = {number(value): (Reason(Fidelity(kind), kind),)}
+    assert str(fidelity.combine(fidelity.of_condition(tree, reasons, (), written))) == expected
 
 
 def test_one_of_several_values_says_nothing_of_the_others() -> None:
@@ -127,10 +136,7 @@ def test_one_of_several_values_says_nothing_of_the_others() -> None:
 def test_correlation_label(
     kind: str, ops: list[str], expression: object, reason: Reason, expected: str
 ) -> None:
-    rule = SigmaRule.from_dict(
-        {"title": "t", "logsource": {"category": "c"}, "detection": {"a": {"F": "x"}, "condition": "a"}}
-    )
-    base = BaseRule(rule, "m", rule.detection.parsed_condition[0].parsed, {}, {})
+    base = BaseRule("m", Comparison("F", Text(("x",))), {}, {})
     thresholds = tuple(Threshold(op, 3) for op in ops)
     plan = CorrelationPlan(
         {}, "p", kind, (Member("m", base, ()),), (), 1000, thresholds, expression=expression

@@ -96,14 +96,14 @@ def test_a_path_on_any_volume_is_one_pattern(language: str) -> None:
 
 
 def test_a_volume_path_finds_what_its_wider_text_finds_at_least() -> None:
-    path = VolumePath(["\\Program Files (x86)\\a+b.exe"], cased=False)
-    assert str(path.regexp) == r"^\\Device\\HarddiskVolume[0-9]{1,3}\\Program Files \(x86\)\\a\+b\.exe\z"
-    assert "".join(map(str, path.on_one.s)) == r"\Device\HarddiskVolume1\Program Files (x86)\a+b.exe"
-    pattern = str(path.regexp).replace(r"\z", r"\Z")
+    path = VolumePath(("\\Program Files (x86)\\a+b.exe",), cased=False)
+    assert path.regex.pattern == r"^\\Device\\HarddiskVolume[0-9]{1,3}\\Program Files \(x86\)\\a\+b\.exe\z"
+    assert path.on_one.plain == r"\Device\HarddiskVolume1\Program Files (x86)\a+b.exe"
+    pattern = path.regex.pattern.replace(r"\z", r"\Z")
     stored = {number: f"\\Device\\HarddiskVolume{number}\\Program Files (x86)\\a+b.exe" for number in NUMBERS}
     found = [number for number, text in stored.items() if re.match(pattern, text)]
     assert found == ["1", "12", "123"]
-    assert [str(part) for part in path.wider.s if isinstance(part, str)] == [
+    assert [str(part) for part in path.wider.parts if isinstance(part, str)] == [
         "\\Device\\HarddiskVolume",
         "\\Program Files (x86)\\a+b.exe",
     ]

@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sigma.types import SigmaFieldReference
-
 from converter.conversion.convert import Conversion
 from converter.errors import InternalError, SigconvError, UsageError
 from converter.exports import FORMATS, exporter
@@ -20,9 +18,10 @@ from converter.pipelines import prepare
 from converter.pipelines.cells import Cell
 from converter.plan import query_paths
 from converter.plan.columns import Column
-from converter.plan.comparisons import leaves
+from converter.plan.conditions import comparisons
 from converter.plan.model import AlertColumns, BaseRule, CorrelationPlan, Fidelity, Reason
 from converter.plan.schedule import schedule
+from converter.plan.values import FieldOf
 from converter.project.config import Wishes
 from converter.rules.rule import Rule
 from converter.rules.ruleset import RuleSet
@@ -161,9 +160,9 @@ def _bases(plan: BaseRule | CorrelationPlan) -> Iterator[BaseRule]:
 def _used(plan: BaseRule | CorrelationPlan) -> Iterator[str]:
     """Yield the columns that a query compares, groups by or counts."""
     if isinstance(plan, BaseRule):
-        for leaf in leaves(plan.tree):
+        for leaf in comparisons(plan.condition):
             yield leaf.field
-            if isinstance(leaf.value, SigmaFieldReference):
+            if isinstance(leaf.value, FieldOf):
                 yield leaf.value.field
         return
     for member in plan.members:

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sigma.exceptions import SigmaError
-
 from converter.backends import backend_for
 from converter.backends.base import LanguageBackend
 from converter.errors import InternalError, Refusal, SigconvError
@@ -85,9 +83,6 @@ def convert(rules: RuleSet, rule: Rule, cell: Cell, options: Options = DEFAULT) 
     except SigconvError as error:
         error.file = error.file or rule.file
         raise
-    except (SigmaError, NotImplementedError) as error:
-        # What pySigma itself cannot say: NotImplementedError is no SigmaError and escapes its own handling.
-        raise Refusal("SC201", f"{cell.target} cannot say this: {_plain(error)}", file=rule.file) from error
     except RecursionError as error:
         raise Refusal("SC203", "the rule is nested too deeply", file=rule.file) from error
     except Exception as error:  # A defect of ours or of pySigma in one rule must not stop the others.
@@ -225,7 +220,3 @@ def _emit(backend: LanguageBackend, draft: Draft, header: Sequence[str], correla
     comment = "" if extension == "json" else backend.comment(header)
     body = draft.text.rstrip("\n")
     return Emitted(draft.name, f"{comment}{body}\n", extension, draft.alert, body, draft.extra)
-
-
-def _plain(problem: Exception) -> str:
-    return str(problem.args[0]) if problem.args else type(problem).__name__

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sigma.conditions import ConditionOR
-
 from converter.errors import RuleError
 from converter.pipelines import impossible
+from converter.pipelines.lowering import Lowering
+from converter.plan.conditions import Or
 from converter.plan.contradictions import clash, dead_branches
 from converter.rules import parsed as fresh
 from converter.rules.rule import Rule
@@ -27,10 +27,13 @@ def contradictions(rule: Rule) -> Iterator[RuleError]:
     trees = [tree for one in sigma.detection.parsed_condition if (tree := fresh.parsed(one)) is not None]
     if not trees:
         return
-    tree = trees[0] if len(trees) == 1 else ConditionOR(trees)
-    whole = clash(tree)
-    wrong = [whole] if whole is not None else dead_branches(tree)
+    lowering = Lowering()
+    conditions = [one for tree in trees if (one := lowering.condition(tree)) is not None]
+    condition = conditions[0] if len(conditions) == 1 else Or(tuple(conditions))
+    whole = clash(condition)
+    wrong = [whole] if whole is not None else dead_branches(condition)
     what = "no event can satisfy the rule" if whole is not None else "no event can satisfy an alternative"
-    for one in wrong:
-        found = impossible.explained(rule, sigma, one)
+    applied = impossible.Applied(sigma, lowering)
+    for clashing in wrong:
+        found = impossible.explained(rule, applied, clashing)
         yield rule.error("SC127", f"{what}: {found.message}", *found.place, hint=found.hint)

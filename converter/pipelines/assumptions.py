@@ -8,17 +8,18 @@ query that depends on an assumption is labelled ``assumed``, never ``exact``, an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sigma.types import SigmaExpansion, SigmaRegularExpression, SigmaString, SigmaType
-
 from converter.errors import PipelineError
 from converter.files import yaml_source
-from converter.plan.model import OPERATORS, Fidelity, Reason, Tree
+from converter.plan.conditions import Alternatives, Condition, Value, comparisons
+from converter.plan.model import Fidelity, Reason
+from converter.plan.values import Regex, Text
+from converter.plan.volume_paths import VolumePath
 from converter.project import stock_pipelines
 
 SUFFIX = ".assumptions.yml"
@@ -91,13 +92,13 @@ def of_language(id: str) -> Reason:  # noqa: A002
     return {entry.id: entry for entry in read(stock_pipelines.folder() / LANGUAGES, LANGUAGES)}[id].reason
 
 
-def of_tree(
-    tree: Tree, assumptions: Sequence[Assumption], logsource: Iterable[tuple[str, str]]
+def of_condition(
+    condition: Condition, assumptions: Sequence[Assumption], logsource: Iterable[tuple[str, str]]
 ) -> list[Reason]:
     """Return what a condition depends on.
 
     Args:
-        tree: the condition after the pipeline.
+        condition: of the rule, after the pipeline.
         assumptions: those of the cell.
         logsource: the rule's own, as pairs of key and name.
     """
@@ -113,7 +114,7 @@ def of_tree(
         if entry.columns
         and any(
             leaf.field in entry.columns and (entry.values is None or _finds(entry.values, leaf.value))
-            for leaf in _leaves(tree)
+            for leaf in comparisons(condition)
         )
     ]
     return list(dict.fromkeys(found))
@@ -125,19 +126,14 @@ def of_columns(columns: Iterable[str], assumptions: Sequence[Assumption]) -> lis
     return [entry.reason for entry in assumptions if entry.values is None and named & entry.columns]
 
 
-def _leaves(tree: Any) -> Iterator[Any]:
-    if type(tree) in OPERATORS:
-        for arg in tree.args:
-            yield from _leaves(arg)
-    elif hasattr(tree, "field"):
-        yield tree
-
-
-def _finds(pattern: re.Pattern[str], value: SigmaType) -> bool:
-    if isinstance(value, SigmaExpansion):
-        return any(_finds(pattern, part) for part in value.values)
-    if isinstance(value, SigmaString):
-        return any(isinstance(part, str) and pattern.search(part) for part in value.s)
-    if isinstance(value, SigmaRegularExpression):
-        return pattern.search(str(value.regexp)) is not None
+def _finds(pattern: re.Pattern[str], value: Value) -> bool:
+    match value:
+        case Alternatives(values):
+            return any(_finds(pattern, part) for part in values)
+        case Text(parts):
+            return any(isinstance(part, str) and pattern.search(part) for part in parts)
+        case Regex():
+            return pattern.search(value.pattern) is not None
+        case VolumePath():
+            return pattern.search(value.regex.pattern) is not None
     return False

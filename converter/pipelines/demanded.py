@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sigma.conditions import ConditionAND, ConditionOR
-
-from converter.pipelines.transformations import items as detection_items
+from converter.pipelines.lowering import lowered
+from converter.plan import demanded
+from converter.plan.conditions import Condition, Or
+from converter.plan.demanded import Values
 from converter.rules import parsed as fresh
 from converter.rules.rule import Rule
 
@@ -21,63 +22,18 @@ def of_rule(rule: Rule) -> Demands:
     Args:
         rule: an event rule, as it is written.
     """
-    trees = [fresh.parsed(condition) for condition in rule.sigma().detection.parsed_condition]
-    found = [_of(tree) for tree in trees]
-    return {
-        name: text
-        for name, text in (found[0] if found else {}).items()
-        if all(one.get(name) == text for one in found)
-    }
-
-
-def _of(node: Any) -> dict[str, str]:
-    if isinstance(node, ConditionAND):
-        return {name: text for arg in node.args for name, text in _of(arg).items()}
-    if isinstance(node, ConditionOR):
-        first, *rest = [_of(arg) for arg in node.args]
-        return {name: text for name, text in first.items() if all(one.get(name) == text for one in rest)}
-    field, value = getattr(node, "field", None), getattr(node, "value", None)
-    text = detection_items.plain(value) if field is not None and value is not None else None
-    return {} if text is None else {str(field): text.lower()}
-
-
-Values = frozenset[str] | None
-"""The values that a field can have, in lower case; None if it can have any."""
-
-
-def values_of(node: Any, name: str) -> Values:
-    """Return the values that a field can have where a condition holds.
-
-    Args:
-        node: of a parsed condition.
-        name: the field.
-    """
-    if isinstance(node, ConditionAND):
-        found: Values = None
-        for arg in node.args:
-            found = both(found, values_of(arg, name))
-        return found
-    if isinstance(node, ConditionOR):
-        several = [values_of(arg, name) for arg in node.args]
-        known = [one for one in several if one is not None]
-        return frozenset().union(*known) if len(known) == len(several) else None
-    if getattr(node, "field", None) != name:
-        return None
-    text = detection_items.plain(node.value)
-    return None if text is None else frozenset({text.lower()})
-
-
-def both(one: Values, other: Values) -> Values:
-    """Return the values that a field can have where it can have the ones and the others."""
-    if one is None or other is None:
-        return other if one is None else one
-    return one & other
+    return demanded.texts(_written(rule))
 
 
 def values_of_rule(rule: Rule, name: str) -> Values:
     """Return the values that a field has in the events that a rule, as it is written, selects."""
-    trees = [fresh.parsed(condition) for condition in rule.sigma().detection.parsed_condition]
-    return values_of(ConditionOR(trees), name)
+    return demanded.values_of(_written(rule), name)
+
+
+def _written(rule: Rule) -> Condition:
+    """Return the conditions of a rule as alternatives, before any pipeline."""
+    parsed = [fresh.parsed(condition) for condition in rule.sigma().detection.parsed_condition]
+    return Or(tuple(found for one in parsed if (found := lowered(one)) is not None))
 
 
 def of_event(known: Values, moved: frozenset[str], name: str, other: str) -> str | None:

@@ -13,10 +13,11 @@ from typing import Any
 from sigma.exceptions import SigmaError
 from sigma.processing.pipeline import ProcessingPipeline
 from sigma.rule import SigmaRule
-from sigma.types import SigmaString
 
 from converter.errors import Refusal
-from converter.plan.comparisons import leaves
+from converter.pipelines.lowering import lowered
+from converter.plan.conditions import Value, comparisons
+from converter.plan.values import Text
 
 PROBES = (
     "sigconv probe",
@@ -54,17 +55,17 @@ def _rewritten(
     try:
         ProcessingPipeline.from_dict(dict(data)).apply(rule)
         (condition,) = rule.detection.parsed_condition
-        tree = condition.parsed
+        tree = lowered(condition.parsed)
     except (SigmaError, Refusal):
         return ("refused",)
     if tree is None:
         return ()
-    found = [(leaf.field, _text(leaf.value)) for leaf in leaves(tree)]
+    found = [(leaf.field, _text(leaf.value)) for leaf in comparisons(tree)]
     needle = "probe" if "probe" in probe else probe.lower()
     if len({column for column, text in found if needle in text.lower()}) > 1:
         return ("in several columns", field)
     return tuple(text for _, text in found)
 
 
-def _text(value: object) -> str:
-    return repr(value.s) if isinstance(value, SigmaString) else repr(value)
+def _text(value: Value) -> str:
+    return repr(value.parts) if isinstance(value, Text) else repr(value)

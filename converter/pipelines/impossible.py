@@ -8,16 +8,26 @@ from typing import Any
 
 from sigma.exceptions import SigmaError
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaRule
-from sigma.types import SigmaExpansion, SigmaString, SigmaType
+from sigma.types import SigmaType
 
 from converter.errors import Refusal
-from converter.pipelines.transformations.items import value_text
+from converter.pipelines.lowering import Lowering, lowered_value
 from converter.plan.columns import Columns
+from converter.plan.conditions import Condition, Value, value_text
 from converter.plan.contradictions import Clash, Literal, clash
-from converter.plan.model import Tree
+from converter.plan.values import Text
 from converter.rules.rule import Rule, safe_name
 
 Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A rule after a pipeline, or before any, whose condition was looked at."""
+
+    sigma: SigmaRule
+    lowering: Lowering
+    """Of its condition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +43,8 @@ class Explained:
 
 def refusal(
     rule: Rule,
-    sigma: SigmaRule,
-    tree: Tree,
+    applied: Applied,
+    condition: Condition,
     columns: Columns,
     *,
     several: bool,
@@ -44,38 +54,38 @@ def refusal(
 
     Args:
         rule: as it is written.
-        sigma: the same after its pipeline.
-        tree: its condition.
+        applied: the same after its pipeline.
+        condition: its condition.
         columns: what is known of the columns; others can hold one value, or ``several``.
         several: see ``columns``.
         named: returns column to the rule's own field, where they are known to belong together.
     """
-    wrong = clash(tree, columns, several=several)
+    wrong = clash(condition, columns, several=several)
     if wrong is None:
         return None
-    found = explained(rule, sigma, wrong, named())
+    found = explained(rule, applied, wrong, named())
     at = rule.error("SC211", "", *found.place)
     message = f"no event can satisfy the rule: {found.message}"
     return Refusal("SC211", message, file=rule.file, line=at.line, column=at.column, hint=found.hint)
 
 
 def explained(
-    rule: Rule, sigma: SigmaRule, wrong: Clash, own_names: Mapping[str, str] | None = None
+    rule: Rule, applied: Applied, wrong: Clash, own_names: Mapping[str, str] | None = None
 ) -> Explained:
     """Return a clash in words, with the rule's own names of fields.
 
     Args:
         rule: as it is written.
-        sigma: the same, whose condition was looked at.
+        applied: the same, whose condition was looked at.
         wrong: what excludes each other.
         own_names: column to the rule's own field, where they differ.
     """
     names = own_names or {}
-    places = {literal: _place(rule, sigma, literal, names) for literal in (wrong.first, wrong.second)}
+    places = {literal: _place(rule, applied, literal, names) for literal in (wrong.first, wrong.second)}
     # The rule's own place is where to look; what the pipeline adds is in no file of the user.
     last = ([literal for literal, place in places.items() if place] or [wrong.second])[-1]
     message = " and ".join(
-        f"{_shown(literal, names)} ({_origin(rule, sigma, literal, place)})"
+        f"{_shown(literal, names)} ({_origin(rule, applied, literal, place)})"
         for literal, place in places.items()
     )
     others = [place for literal, place in places.items() if literal is not last]
@@ -105,15 +115,15 @@ def _shown(literal: Literal, fields: Mapping[str, str]) -> str:
     own = fields.get(literal.field, literal.field)
     name = own if own == literal.field else f"{own} ({literal.field})"
     value = literal.value
-    text = f"'{value}'" if isinstance(value, SigmaString) else value_text(value)
+    text = f"'{value}'" if isinstance(value, Text) else value_text(value)
     return f"{name} is {'' if literal.holds else 'not '}{text}"
 
 
-def _origin(rule: Rule, sigma: SigmaRule, literal: Literal, place: Place | None) -> str:
+def _origin(rule: Rule, applied: Applied, literal: Literal, place: Place | None) -> str:
     if place:
         return f"selection '{place[1]}'"
-    name = _selection(sigma, literal)
-    added = sigma.detection.detections.get(name) if name is not None else None
+    name = _selection(applied, literal)
+    added = applied.sigma.detection.detections.get(name) if name is not None else None
     items = sorted(_applied(added)) if added is not None else []
     source = rule.doc.get("logsource") or {}
     given = ", ".join(f"{key} {source[key]}" for key in ("category", "product", "service") if source.get(key))
@@ -128,10 +138,11 @@ def _applied(part: SigmaDetection | SigmaDetectionItem) -> set[str]:
     return set.intersection(*map(_applied, part.detection_items)) if part.detection_items else set()
 
 
-def _selection(sigma: SigmaRule, literal: Literal) -> str | None:
-    """Return the selection that holds a comparison's value, which the tree and the selection share."""
-    for name, part in sigma.detection.detections.items():
-        if any(value is literal.value for value in _values(part)):
+def _selection(applied: Applied, literal: Literal) -> str | None:
+    """Return the selection that has the value from which a comparison comes."""
+    whole = applied.lowering.value_of(literal.leaf.origin)
+    for name, part in applied.sigma.detection.detections.items():
+        if any(value is whole for value in _values(part)):
             return str(name)
     return None
 
@@ -141,15 +152,12 @@ def _values(part: SigmaDetection | SigmaDetectionItem) -> Iterator[SigmaType]:
         for item in part.detection_items:
             yield from _values(item)
         return
-    for value in part.value:
-        yield value
-        if isinstance(value, SigmaExpansion):
-            yield from value.values
+    yield from part.value
 
 
-def _place(rule: Rule, sigma: SigmaRule, literal: Literal, fields: Mapping[str, str]) -> Place | None:
+def _place(rule: Rule, applied: Applied, literal: Literal, fields: Mapping[str, str]) -> Place | None:
     """Return where a comparison is in the rule's document; None for what a pipeline added."""
-    selection = _selection(sigma, literal)
+    selection = _selection(applied, literal)
     detection = rule.doc.get("detection") or {}
     name = next((name for name in detection if safe_name(str(name)) == selection), None)
     if name is None:
@@ -160,13 +168,13 @@ def _place(rule: Rule, sigma: SigmaRule, literal: Literal, fields: Mapping[str, 
     return ("detection", str(name), *next(exact, paths[0][0] if paths else ()))
 
 
-def _compares(key: str, given: Any, value: SigmaType) -> bool:
+def _compares(key: str, given: Any, value: Value) -> bool:
     """Tell whether an item of a rule compares with a value."""
     try:
         values = SigmaDetectionItem.from_mapping(key, given).value
     except SigmaError:
         return False
-    return any(type(one) is type(value) and str(one) == str(value) for one in values)
+    return any(lowered_value(one) == value for one in values)
 
 
 def fields(rule: Rule) -> list[str]:

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from sigma.types import (
-    SigmaBool,
-    SigmaCIDRExpression,
-    SigmaCompareExpression,
-    SigmaExists,
-    SigmaExpansion,
-    SigmaFieldReference,
-    SigmaNull,
-    SigmaNumber,
-    SigmaTimestampPart,
-    SigmaType,
-)
-
 from converter.plan.columns import Column, Columns
-from converter.plan.comparisons import leaves
-from converter.plan.model import Tree
+from converter.plan.conditions import Alternatives, Condition, Value, comparisons
+from converter.plan.values import Exists, FieldOf, Flag, Network, Null, Number, Ordered, TimePart
 from converter.platforms import platform_of
 
 
-def infer_columns(tree: Tree, language: str) -> Columns:
-    """Return a column for each field of the tree, typed from the values that it is compared with.
+def infer_columns(condition: Condition, language: str) -> Columns:
+    """Return a column for each field of a condition, typed from the values that it is compared with.
 
     A field compared with strings and with anything else is a string. ``language`` is eql, lucene,
     spl or kql; every Elastic field is optional (nothing is known about the indices).
@@ -30,9 +17,9 @@ def infer_columns(tree: Tree, language: str) -> Columns:
     columns = platform_of(language).inferred
     kinds: dict[str, set[str]] = {}
     same: list[tuple[str, str]] = []
-    for leaf in leaves(tree):
+    for leaf in comparisons(condition):
         kinds.setdefault(leaf.field, set()).update(_kinds(leaf.value))
-        if isinstance(leaf.value, SigmaFieldReference):
+        if isinstance(leaf.value, FieldOf):
             kinds.setdefault(leaf.value.field, set())
             same.append((leaf.field, leaf.value.field))
     for one, other in same + same[::-1]:  # Fields that are compared with each other have one type.
@@ -45,21 +32,22 @@ def unknown(language: str) -> Column:
     return platform_of(language).inferred["string"]
 
 
-def _kinds(value: SigmaType) -> set[str]:
-    if isinstance(value, SigmaExpansion):
-        return {kind for one in value.values for kind in _kinds(one)}
-    if isinstance(value, SigmaCompareExpression):
-        value = value.number
-    if isinstance(value, SigmaTimestampPart):  # A SigmaNumber too.
-        return {"time"}
-    if isinstance(value, SigmaNumber):
-        return {"integer" if isinstance(value.number, int) else "float"}
-    if isinstance(value, SigmaBool):
-        return {"boolean"}
-    if isinstance(value, SigmaCIDRExpression):
-        return {"ip"}
-    if isinstance(value, SigmaNull | SigmaExists | SigmaFieldReference):
-        return set()
+def _kinds(value: Value) -> set[str]:
+    match value:
+        case Alternatives(values):
+            return {kind for one in values for kind in _kinds(one)}
+        case Ordered():
+            return _kinds(value.number)
+        case TimePart():
+            return {"time"}
+        case Number():
+            return {"integer" if isinstance(value.number, int) else "float"}
+        case Flag():
+            return {"boolean"}
+        case Network():
+            return {"ip"}
+        case Null() | Exists() | FieldOf():
+            return set()
     return {"string"}
 
 

@@ -11,14 +11,14 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sigma.conditions import ConditionAND, ConditionNOT
+from sigma.conditions import ConditionAND, ConditionNOT, ConditionOR
 from sigma.correlations import SigmaCorrelationRule
 from sigma.processing.transformations import DropDetectionItemTransformation
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaRule
 from sigma.types import SigmaType
 
 from converter.errors import Refusal
-from converter.plan.model import OPERATORS, Fidelity, Reason, Tree
+from converter.plan.model import Fidelity, Reason
 from converter.rules import parsed as fresh
 from converter.rules.rule import Rule, safe_name
 
@@ -28,6 +28,8 @@ DROPPED = "sigconv: dropped items"
 """The custom attribute of a rule that holds the items that a pipeline took out."""
 
 Place = tuple[str | int, ...]
+OPERATORS = frozenset({ConditionAND, ConditionOR, ConditionNOT})
+"""The types of inner nodes. pySigma's types are abstract base classes: `isinstance` answers slowly."""
 
 
 @dataclass
@@ -102,14 +104,14 @@ def snapshot(rule: Rule, sigma: SigmaRule) -> Own:
     return [(place, item, list(item.value)) for place, item in own_items(rule, sigma)]
 
 
-def losses(rule: Rule, sigma: SigmaRule, own: Own, tree: Tree) -> list[Reason]:
+def losses(rule: Rule, sigma: SigmaRule, own: Own, tree: Any) -> list[Reason]:
     """Return what a rule lost by items that a pipeline took out.
 
     Args:
         rule: as it is written.
         sigma: the same after the pipeline.
         own: `snapshot` of it before.
-        tree: its condition after the pipeline.
+        tree: its condition after the pipeline, as pySigma parses it.
 
     Raises:
         Refusal: SC201 if it cannot be told which of the rule's own items a pipeline took out as a whole,

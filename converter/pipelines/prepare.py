@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sigma.conditions import ConditionItem, ConditionOR
@@ -17,7 +18,7 @@ from sigma.processing.transformations import (
     SetStateTransformation,
 )
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaLogSource, SigmaRule
-from sigma.types import SigmaCasedString, SigmaFieldReference, SigmaString
+from sigma.types import SigmaCasedString, SigmaFieldReference, SigmaString, SigmaType
 
 from converter.errors import Refusal
 from converter.pipelines import (
@@ -32,10 +33,12 @@ from converter.pipelines import demanded as demands
 from converter.pipelines.cells import Cell
 from converter.pipelines.inferred_columns import infer_columns
 from converter.pipelines.items import names_of
+from converter.pipelines.lowering import Lowering
 from converter.plan import fidelity
 from converter.plan.columns import Columns
-from converter.plan.comparisons import leaves
-from converter.plan.model import BaseRule, Fidelity, Reason, Tree
+from converter.plan.conditions import Condition, comparisons
+from converter.plan.model import BaseRule, Fidelity, Reason
+from converter.plan.values import FieldOf
 from converter.platforms import LANGUAGES, platform_of
 from converter.rules import parsed as fresh
 from converter.rules.rule import Rule
@@ -60,13 +63,29 @@ def prepare(
         Refusal: SC204 for a field without an equivalent, SC206 for a placeholder left, SC207 for a
             logsource that the cell does not have, SC209 if nothing is left of the condition.
     """
-    if where.inferred:
-        return _prepared(rule, where, placeholder_values)
-    # Languages of one platform have one pipeline, and backends leave alone what they are given.
-    last = where.prepared.last
-    if last is None or last[0] is not rule.doc or last[1] is not placeholder_values:
-        last = where.prepared.last = rule.doc, placeholder_values, *_prepared(rule, where, placeholder_values)
-    return last[2], list(last[3])
+    with _no_pysigma_errors(where):
+        if where.inferred:
+            return _prepared(rule, where, placeholder_values)
+        # Languages of one platform have one pipeline, and backends leave alone what they are given.
+        last = where.prepared.last
+        if last is None or last[0] is not rule.doc or last[1] is not placeholder_values:
+            made = _prepared(rule, where, placeholder_values)
+            last = where.prepared.last = rule.doc, placeholder_values, *made
+        return last[2], list(last[3])
+
+
+@contextmanager
+def _no_pysigma_errors(where: Cell) -> Iterator[None]:
+    """Turn what pySigma itself cannot do into a refusal: what uses pipelines does not know pySigma.
+
+    Raises:
+        Refusal: SC201.
+    """
+    try:
+        yield
+    except (SigmaError, NotImplementedError) as error:
+        # NotImplementedError is no SigmaError and escapes pySigma's own handling.
+        raise Refusal("SC201", f"{where.target} cannot say this: {_plain(error)}") from error
 
 
 def _prepared(
@@ -80,7 +99,7 @@ def _prepared(
     display = list(sigma.fields)
     sigma.fields = []
     state: dict[str, Any] = copy.deepcopy(dict(platform_of(where.target).place))
-    losses: dict[int, tuple[Reason, ...]] = {}
+    losses: list[tuple[SigmaType, tuple[Reason, ...]]] = []
     unchecked = not where.logsource_checked
     items = left_out.snapshot(rule, sigma) if _drops(where) else []
     compared = list(_references(sigma))
@@ -106,24 +125,47 @@ def _prepared(
         state = _state(rule, where, pipeline.state)
         losses = _losses(sigma, pipeline)
     tree = _tree(rule, sigma)
-    _check_possible(rule, where, sigma, tree)
+    lowering = Lowering()
+    condition = lowering.condition(tree)
+    if condition is None:
+        raise _nothing_left(rule)
+    _check_possible(rule, where, sigma, condition, lowering)
     sigma.detection.parsed_condition = []  # Read; they refer back to the detections.
     columns = where.columns
     if where.inferred:
-        columns = {**infer_columns(tree, where.target), **columns}
-    _check_columns(rule, tree, where, columns)
+        columns = {**infer_columns(condition, where.target), **columns}
+    _check_columns(rule, condition, where, columns)
     shown = tuple(column for name in display for column in map_field(rule, where, name) if column in columns)
-    base = BaseRule(sigma, rule.name, tree, state, columns, shown)
+    base = BaseRule(rule.name, condition, state, columns, shown, sigma.logsource.category, _choosing(sigma))
     whole = [
-        *([logsource_label.unchecked(dict(names_of(rule)), tree)] if unchecked else ()),
+        *([logsource_label.unchecked(dict(names_of(rule)), condition)] if unchecked else ()),
         *left_out.losses(rule, sigma, items, tree),
-        *assumptions.of_tree(tree, where.assumptions, names_of(rule)),
+        *assumptions.of_condition(condition, where.assumptions, names_of(rule)),
     ]
     if not losses:
         return base, whole
     several = [name for name, column in columns.items() if column.multi]
-    written = {id(value): (field, _written(value, parts)) for value, field, parts in own}
-    return base, [*fidelity.of_tree(tree, losses, several, written), *whole]
+    written = {
+        origin: (field, _written(value, parts))
+        for value, field, parts in own
+        if (origin := lowering.origin_of(value)) is not None
+    }
+    lost = {origin: reasons for value, reasons in losses if (origin := lowering.origin_of(value)) is not None}
+    return base, [*fidelity.of_condition(condition, lost, several, written), *whole]
+
+
+def _choosing(sigma: SigmaRule) -> frozenset[str]:
+    """Return the fields by which a pipeline chooses the events of the log source."""
+
+    def walk(detection: SigmaDetection) -> Iterator[str]:
+        for item in detection.detection_items:
+            if isinstance(item, SigmaDetectionItem):
+                yield str(item.field)
+            else:
+                yield from walk(item)
+
+    added = (part for name, part in sigma.detection.detections.items() if name.startswith("_"))
+    return frozenset(field for part in added for field in walk(part))
 
 
 def _drops(where: Cell) -> bool:
@@ -131,7 +173,9 @@ def _drops(where: Cell) -> bool:
     return any(origin != where.own for origin in where.origins)
 
 
-def _check_possible(rule: Rule, where: Cell, sigma: SigmaRule, tree: Tree) -> None:
+def _check_possible(
+    rule: Rule, where: Cell, sigma: SigmaRule, condition: Condition, lowering: Lowering
+) -> None:
     """Refuse a condition that no event of the cell can satisfy.
 
     Raises:
@@ -139,8 +183,8 @@ def _check_possible(rule: Rule, where: Cell, sigma: SigmaRule, tree: Tree) -> No
     """
     found = impossible.refusal(
         rule,
-        sigma,
-        tree,
+        impossible.Applied(sigma, lowering),
+        condition,
         where.columns,
         several=where.inferred and not LANGUAGES[where.target].one_value,
         named=lambda: {
@@ -295,27 +339,31 @@ def _unmapped(rule: Rule, where: Cell, logsource: SigmaLogSource) -> Refusal:
     return Refusal("SC207", f"{where} has no events of logsource {said}", file=rule.file)
 
 
-def _tree(rule: Rule, sigma: SigmaRule) -> Tree:
-    """Return the parsed condition; several conditions are alternatives.
+def _tree(rule: Rule, sigma: SigmaRule) -> Any:
+    """Return the condition as pySigma parses it; several conditions are alternatives.
 
     Raises:
         Refusal: SC209 if a condition vanished (pySigma then returns no query and no error).
     """
-    trees: list[Tree] = []
+    trees: list[Any] = []
     for condition in sigma.detection.parsed_condition:
         parsed = fresh.parsed(condition)
         if sigma.custom_attributes.get(left_out.DROPPED):
             parsed = left_out.without_empty(parsed)
         if parsed is None or (isinstance(parsed, ConditionItem) and not parsed.args):
-            raise Refusal("SC209", "nothing is left of the condition", file=rule.file)
+            raise _nothing_left(rule)
         trees.append(parsed)
     return trees[0] if len(trees) == 1 else ConditionOR(list(trees))
 
 
-def _check_columns(rule: Rule, tree: Tree, where: Cell, columns: Columns) -> None:
-    for leaf in leaves(tree):
+def _nothing_left(rule: Rule) -> Refusal:
+    return Refusal("SC209", "nothing is left of the condition", file=rule.file)
+
+
+def _check_columns(rule: Rule, condition: Condition, where: Cell, columns: Columns) -> None:
+    for leaf in comparisons(condition):
         fields = [leaf.field]
-        if isinstance(leaf.value, SigmaFieldReference):
+        if isinstance(leaf.value, FieldOf):
             fields.append(leaf.value.field)
         for field in fields:
             if field not in columns:
@@ -331,8 +379,8 @@ def _check_columns(rule: Rule, tree: Tree, where: Cell, columns: Columns) -> Non
                 )
 
 
-def _losses(sigma: SigmaRule, pipeline: ProcessingPipeline) -> dict[int, tuple[Reason, ...]]:
-    """Return what each value's pipeline items lose, keyed by ``id()`` of the value.
+def _losses(sigma: SigmaRule, pipeline: ProcessingPipeline) -> list[tuple[SigmaType, tuple[Reason, ...]]]:
+    """Return values with what their pipeline items lose.
 
     pySigma keeps the history on detection items and not on the leaves of the parsed condition; both
     hold the same value objects.
@@ -343,7 +391,7 @@ def _losses(sigma: SigmaRule, pipeline: ProcessingPipeline) -> dict[int, tuple[R
         for item in pipeline.items
         if isinstance(item.transformation, FieldMappingTransformation)
     }
-    found: dict[int, tuple[Reason, ...]] = {}
+    found: list[tuple[SigmaType, tuple[Reason, ...]]] = []
 
     def applied(item: SigmaDetectionItem) -> Iterator[str]:
         # What compares two fields counts as renamed by every renaming that looked at it.
@@ -367,7 +415,7 @@ def _losses(sigma: SigmaRule, pipeline: ProcessingPipeline) -> dict[int, tuple[R
                     if key in lossy
                 )
                 if reasons:
-                    found.update((id(value), reasons) for value in item.value)
+                    found.extend((value, reasons) for value in item.value)
             else:
                 walk(item)
 

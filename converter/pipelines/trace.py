@@ -23,9 +23,9 @@ from converter.pipelines import placeholders, prepare
 from converter.pipelines.cells import Cell
 from converter.pipelines.items import names_of
 from converter.pipelines.transformations.items import value_text
+from converter.pipelines.transformations.volume_regex import VolumeRegex
 from converter.plan import fidelity
 from converter.plan.model import Fidelity, Reason
-from converter.plan.volume_paths import VolumePath
 from converter.project import stock_pipelines
 from converter.rules.rule import Rule
 
@@ -239,7 +239,7 @@ def _expression(part: Part, within: type | None = None) -> str:
 
 def _value(value: SigmaType) -> str:
     flags = value.flags if isinstance(value, SigmaRegularExpression) else ()
-    if isinstance(value, VolumePath):
+    if isinstance(value, VolumeRegex):
         flags = set()
     letters = "".join(sorted(flag.name[0].lower() for flag in flags))
     return value_text(value) + (f" (flags {letters})" if letters else "")

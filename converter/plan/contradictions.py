@@ -10,14 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from sigma.conditions import ConditionAND, ConditionNOT
-from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
-from sigma.types import SigmaExpansion, SigmaType
 
 from converter.plan.columns import Column, Columns
-from converter.plan.model import OPERATORS
+from converter.plan.conditions import And, Comparison, Condition, Keyword, Not, Or, Value, values_of
 from converter.plan.value_sets import Kind, disjoint, within
 
 MOST = 20_000
@@ -29,10 +24,10 @@ class Literal:
     """One comparison that must hold, or must not."""
 
     field: str
-    value: SigmaType
+    value: Value
     """One value: of a list each value is a literal of its own."""
     holds: bool
-    leaf: FieldValue
+    leaf: Comparison
     """Its place in the tree."""
 
 
@@ -65,22 +60,22 @@ _Node = Literal | _All | _Any | _Unknown
 _Held = Mapping[str, tuple[Literal, ...]]
 
 
-def clash(tree: Any, columns: Columns | None = None, *, several: bool = False) -> Clash | None:
+def clash(condition: Condition, columns: Columns | None = None, *, several: bool = False) -> Clash | None:
     """Return two comparisons because of which no event satisfies a condition; None if some event may.
 
     Args:
-        tree: a parsed condition.
+        condition: of a rule.
         columns: what is known of its fields; default: each holds one value, of any type.
         several: whether fields that are not known can hold several values.
     """
     search = _Search(columns or {}, several)
     try:
-        return search.solve([_normal(tree, True)], {})
+        return search.solve([_normal(condition, True)], {})
     except (_GaveUp, RecursionError):
         return None
 
 
-def dead_branches(tree: Any) -> list[Clash]:
+def dead_branches(condition: Condition) -> list[Clash]:
     """Return for each alternative of a condition that cannot hold beside the rest why; fields hold one value.
 
     Nothing for a condition that can never hold as a whole.
@@ -88,7 +83,7 @@ def dead_branches(tree: Any) -> list[Clash]:
     search = _Search({}, False)
     found: list[Clash] = []
     try:
-        node = _normal(tree, True)
+        node = _normal(condition, True)
         if search.solve([node], {}) is None:
             search.branches(node, {}, found)
     except (_GaveUp, RecursionError):
@@ -96,22 +91,21 @@ def dead_branches(tree: Any) -> list[Clash]:
     return found
 
 
-def _normal(node: Any, holds: bool) -> _Node:
+def _normal(node: Condition, holds: bool) -> _Node:
     """Return the condition with `not` at its comparisons only."""
-    kind = type(node)
-    if kind is ConditionNOT:
-        return _normal(node.args[0], not holds)
-    if kind in OPERATORS:
-        parts = tuple(_normal(arg, holds) for arg in node.args if arg is not None)
-        both = (kind is ConditionAND) == holds
-        return _All(parts) if both else _Any(parts, holds)
-    if kind is FieldValue:
-        values = node.value.values if isinstance(node.value, SigmaExpansion) else [node.value]
-        parts = tuple(Literal(node.field, value, holds, node) for value in values)
-        if len(parts) == 1:
-            return parts[0]
-        return _Any(parts, holds) if holds else _All(parts)
-    return _Unknown()
+    match node:
+        case Not(item):
+            return _normal(item, not holds)
+        case And(items) | Or(items):
+            parts = tuple(_normal(item, holds) for item in items)
+            return _All(parts) if isinstance(node, And) == holds else _Any(parts, holds)
+        case Comparison():
+            literals = tuple(Literal(node.field, value, holds, node) for value in values_of(node))
+            if len(literals) == 1:
+                return literals[0]
+            return _Any(literals, holds) if holds else _All(literals)
+        case Keyword():
+            return _Unknown()
 
 
 class _GaveUp(Exception):

@@ -8,13 +8,11 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
-from sigma.conditions import ConditionAND, ConditionNOT
-from sigma.types import SigmaString, SpecialChars
-
-from converter.plan.model import OPERATORS, CorrelationPlan, Fidelity, Reason, Tree
+from converter.plan.conditions import And, Comparison, Condition, Keyword, Not, Or, children
+from converter.plan.model import CorrelationPlan, Fidelity, Reason
+from converter.plan.values import ONE, Text
 from converter.plan.volume_paths import VolumePath
 
-_ONE = SpecialChars.WILDCARD_SINGLE
 _Comparisons = AbstractSet[tuple[str, str]]
 EXACT, ASSUMED = Fidelity.EXACT, Fidelity.ASSUMED
 BROADER, NARROWER = Fidelity.BROADER, Fidelity.NARROWER
@@ -39,11 +37,11 @@ def turned(reason: Reason) -> Reason:
 
 
 Written = Mapping[int, tuple[str, str]]
-"""By the ``id()`` of a rule's value: the rule's own field and the value's text."""
+"""By the number of a rule's value (`Comparison.origin`): the rule's own field and the value's text."""
 
 
-def of_tree(
-    tree: Tree,
+def of_condition(
+    condition: Condition,
     losses: Mapping[int, tuple[Reason, ...]],
     several: Collection[str] = (),
     written: Written | None = None,
@@ -54,76 +52,78 @@ def of_tree(
     where the exception asks for just what the rule demands: that is found whenever the rule holds.
 
     Args:
-        tree: the parsed condition.
-        losses: what a leaf's mapping loses, by the ``id()`` of the leaf's value.
+        condition: of the rule, after the pipeline.
+        losses: what the mapping of a rule's value loses, by the value's number.
         several: fields that can hold several values: one of them says nothing of the others.
         written: what the rule itself compares, of the values that the mapping left as they were.
     """
     own = written or {}
     found: list[Reason] = []
 
-    def lost(node: Any) -> tuple[Reason, ...]:
-        return losses.get(id(getattr(node, "value", None)), ())
+    def lost(node: Comparison | Keyword) -> tuple[Reason, ...]:
+        return losses.get(node.origin, ())
 
-    def never(node: Any, held: Mapping[str, str]) -> bool:
-        if type(node) in OPERATORS and not isinstance(node, ConditionNOT):
-            return (any if isinstance(node, ConditionAND) else all)(never(arg, held) for arg in node.args)
+    def never(node: Condition, held: Mapping[str, str]) -> bool:
+        match node:
+            case And(items):
+                return any(never(item, held) for item in items)
+            case Or(items):
+                return all(never(item, held) for item in items)
+            case Not():
+                return False
         # What is stored of an event may miss the value; then the rule itself may still find it.
         return _differs(node, held) and all(reason.fidelity != NARROWER for reason in lost(node))
 
-    def walk(node: Any, negative: bool, held: Mapping[str, str], demanded: _Comparisons) -> None:
+    def walk(node: Condition, negative: bool, held: Mapping[str, str], demanded: _Comparisons) -> None:
         if negative and never(node, held):
             return
-        if type(node) in OPERATORS:
-            if isinstance(node, ConditionAND) and not negative:
+        if not isinstance(node, Comparison | Keyword):
+            if isinstance(node, And) and not negative:
                 new = _held(node)
                 held = {**held, **{field: new[field] for field in new if field not in several}}
                 demanded = {*demanded, *_demanded(node, own)}
-            for arg in node.args:
-                walk(arg, negative != isinstance(node, ConditionNOT), held, demanded)
+            for item in children(node):
+                walk(item, negative != isinstance(node, Not), held, demanded)
             return
         if negative:
-            same = own.get(id(getattr(node, "value", None))) in demanded
+            same = own.get(node.origin) in demanded
             found.extend(turned(one) for one in lost(node) if not (same and one.fidelity == BROADER))
         else:
             found.extend(lost(node))
 
-    walk(tree, False, {}, frozenset())
+    walk(condition, False, {}, frozenset())
     return list(dict.fromkeys(found))
 
 
-def _held(node: Any) -> dict[str, str]:
+def _held(node: Condition) -> dict[str, str]:
     """Return the fields of which a condition demands one text, in lower case."""
-    if isinstance(node, ConditionAND):
-        return {field: text for arg in node.args for field, text in _held(arg).items()}
-    field, value = getattr(node, "field", None), getattr(node, "value", None)
-    if field is None or not isinstance(value, SigmaString) or value.contains_special():
-        return {}
-    return {str(field): "".join(map(str, value.s)).lower()}
+    match node:
+        case And(items):
+            return {field: text for item in items for field, text in _held(item).items()}
+        case Comparison(field, Text() as value) if (plain := value.plain) is not None:
+            return {field: plain.lower()}
+    return {}
 
 
-def _demanded(node: Any, own: Written) -> _Comparisons:
+def _demanded(node: Condition, own: Written) -> _Comparisons:
     """Return the rule's own comparisons that a condition demands, each by itself."""
-    if isinstance(node, ConditionAND):
-        return {one for arg in node.args for one in _demanded(arg, own)}
-    if type(node) in OPERATORS:
-        return frozenset()
-    found = own.get(id(getattr(node, "value", None)))
+    if isinstance(node, And):
+        return {one for item in node.items for one in _demanded(item, own)}
+    found = own.get(node.origin) if isinstance(node, Comparison | Keyword) else None
     return {found} if found else frozenset()
 
 
-def _differs(node: Any, held: Mapping[str, str]) -> bool:
+def _differs(node: Comparison | Keyword, held: Mapping[str, str]) -> bool:
     """Tell whether a comparison cannot hold beside the texts that fields are known to hold."""
-    text, value = held.get(getattr(node, "field", None) or ""), getattr(node, "value", None)
-    if isinstance(value, VolumePath):
-        value = value.wider
-    if text is None or not isinstance(value, SigmaString):
+    text = held.get(node.field) if isinstance(node, Comparison) else None
+    value = node.value.wider if isinstance(node.value, VolumePath) else node.value
+    if text is None or not isinstance(value, Text):
         return False
-    if sum(len(part.lower()) for part in value.s if isinstance(part, str)) > len(text):
+    if sum(len(part.lower()) for part in value.parts if isinstance(part, str)) > len(text):
         return True
     parts = (
-        re.escape(part.lower()) if isinstance(part, str) else "." if part is _ONE else ".*"
-        for part in value.s
+        re.escape(part.lower()) if isinstance(part, str) else "." if part is ONE else ".*"
+        for part in value.parts
     )
     return re.fullmatch("".join(parts), text, re.DOTALL) is None
 

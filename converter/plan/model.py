@@ -10,22 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sigma.conditions import (
-    ConditionAND,
-    ConditionItem,
-    ConditionNOT,
-    ConditionOR,
-    ConditionValueExpression,
-)
-from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
-from sigma.rule import SigmaRule
-
 from converter.plan.columns import Columns
-
-Tree = ConditionItem | FieldValue | ConditionValueExpression
-OPERATORS = frozenset({ConditionAND, ConditionOR, ConditionNOT})
-"""The types of a tree's inner nodes. pySigma's types are abstract base classes: `isinstance` answers slowly
-where the answer is no, and it is asked of each node."""
+from converter.plan.conditions import Condition
 
 
 class Verbatim(str):
@@ -62,16 +48,19 @@ class Reason:
 class BaseRule:
     """One event rule after its pipeline: fields are the cell's, event filters are in the tree."""
 
-    rule: SigmaRule
     name: str
     """The name, or else the id, by which correlations and people call the rule."""
-    tree: Tree
-    """The parsed condition; several conditions are joined by OR. Event filters are AND-ed in."""
+    condition: Condition
+    """What the rule asks of an event; several conditions are joined by OR. Event filters are AND-ed in."""
     state: Mapping[str, Any]
     """The pipeline's state after the rule: ``index``/``table``, ``eql_category``, ``time_field`` ..."""
     columns: Columns
     fields: tuple[str, ...] = ()
     """The rule's ``fields``, mapped."""
+    category: str | None = None
+    """Of the rule's log source."""
+    choosing: frozenset[str] = frozenset()
+    """The fields by which the pipeline chooses the events of the log source."""
 
 
 @dataclass(frozen=True, slots=True)

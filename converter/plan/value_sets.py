@@ -10,26 +10,24 @@ import math
 import re
 from enum import Enum
 
-from sigma.types import (
-    SigmaBool,
-    SigmaCasedString,
-    SigmaCIDRExpression,
-    SigmaCompareExpression,
-    SigmaExists,
-    SigmaNull,
-    SigmaNumber,
-    SigmaRegularExpression,
-    SigmaRegularExpressionFlag,
-    SigmaString,
-    SigmaTimestampPart,
-    SigmaType,
-    SpecialChars,
+from converter.plan.conditions import Value
+from converter.plan.values import (
+    ANY,
+    ONE,
+    Exists,
+    Flag,
+    Network,
+    Null,
+    Number,
+    Ordered,
+    Regex,
+    Text,
+    TimePart,
+    Wildcard,
 )
-
 from converter.plan.volume_paths import VolumePath
 
-_ANY, _ONE = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
-_Token = str | SpecialChars
+_Token = str | Wildcard
 _Tokens = tuple[_Token, ...]
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -63,9 +61,7 @@ _NO_VALUE = frozenset({"", "-", "null", "(null)", "none", "n/a", "(empty)"})
 """Texts that a platform may take for no value, or write in its place."""
 
 
-def disjoint(
-    one: SigmaType, other: SigmaType, kind: Kind, *, several: bool = False, null: str | None = None
-) -> bool:
+def disjoint(one: Value, other: Value, kind: Kind, *, several: bool = False, null: str | None = None) -> bool:
     """Tell whether no field satisfies both values.
 
     Args:
@@ -77,25 +73,25 @@ def disjoint(
     """
     one, other = (value.wider if isinstance(value, VolumePath) else value for value in (one, other))
     for left, right in ((one, other), (other, one)):
-        if isinstance(left, SigmaNull) or (isinstance(left, SigmaExists) and not left.exists):
-            return _excludes_missing(right, isinstance(left, SigmaExists), null)
-    if several or isinstance(one, SigmaExists) or isinstance(other, SigmaExists):
+        if isinstance(left, Null) or (isinstance(left, Exists) and not left.exists):
+            return _excludes_missing(right, isinstance(left, Exists), null)
+    if several or isinstance(one, Exists) or isinstance(other, Exists):
         return False
     mine, theirs = _glob(one), _glob(other)
     if mine is not None and theirs is not None:
         return _texts_apart(one, other, mine, theirs, kind)
     for left, right in ((one, other), (other, one)):
-        if isinstance(left, SigmaCompareExpression):
+        if isinstance(left, Ordered):
             return _range_apart(left, right)
-        if isinstance(left, SigmaCIDRExpression):
+        if isinstance(left, Network):
             return _network_apart(left, right)
-        if isinstance(left, SigmaRegularExpression):
+        if isinstance(left, Regex):
             text = _plain(right)
             return kind is not Kind.OTHER and text is not None and _regex_finds(left, text) is False
     return False
 
 
-def within(one: SigmaType, other: SigmaType, kind: Kind) -> bool:
+def within(one: Value, other: Value, kind: Kind) -> bool:
     """Tell whether a field that satisfies one value satisfies the other one, too.
 
     Args:
@@ -105,28 +101,30 @@ def within(one: SigmaType, other: SigmaType, kind: Kind) -> bool:
     """
     if isinstance(one, VolumePath):
         one, other = (one.on_one, other.on_one) if isinstance(other, VolumePath) else (one.wider, other)
-    if isinstance(one, SigmaExists) or isinstance(other, SigmaExists | SigmaNull):
-        if isinstance(other, SigmaNull):
-            return isinstance(one, SigmaNull) or (isinstance(one, SigmaExists) and not one.exists)
-        return isinstance(one, SigmaExists) and isinstance(other, SigmaExists) and one.exists == other.exists
+    elif isinstance(other, VolumePath):
+        other = other.regex
+    if isinstance(one, Exists) or isinstance(other, Exists | Null):
+        if isinstance(other, Null):
+            return isinstance(one, Null) or (isinstance(one, Exists) and not one.exists)
+        return isinstance(one, Exists) and isinstance(other, Exists) and one.exists == other.exists
     mine, theirs = _glob(one), _glob(other)
     if mine is not None and theirs is not None:
-        if type(one) is SigmaNumber and type(other) is not SigmaNumber and kind not in _WRITTEN_ONCE:
-            return _ANY in theirs and set(theirs) == {_ANY}
+        if isinstance(one, Number) and not isinstance(other, Number) and kind not in _WRITTEN_ONCE:
+            return ANY in theirs and set(theirs) == {ANY}
         return _covers(theirs, mine, other, one)
-    if isinstance(other, SigmaCompareExpression):
+    if isinstance(other, Ordered):
         return _in_range(one, other)
-    if isinstance(other, SigmaCIDRExpression):
+    if isinstance(other, Network):
         network, address = _network(other), _address(one)
-        if isinstance(one, SigmaCIDRExpression):
+        if isinstance(one, Network):
             inner = _network(one)
             return inner is not None and network is not None and _subnet(inner, network)
         return network is not None and address is not None and address in network
-    if isinstance(other, SigmaRegularExpression):
-        if isinstance(one, SigmaRegularExpression):
-            return str(one.regexp) == str(other.regexp) and one.flags == other.flags
+    if isinstance(other, Regex):
+        if isinstance(one, Regex):
+            return one == other
         text = _plain(one)
-        return text is not None and _regex_finds(other, text, cased=isinstance(one, SigmaCasedString)) is True
+        return text is not None and _regex_finds(other, text, cased=_cased(one)) is True
     return type(one) is type(other) and one == other
 
 
@@ -134,12 +132,12 @@ _WRITTEN_ONCE = frozenset({Kind.TEXT, Kind.INTEGER, Kind.BOOLEAN})
 """Kinds of fields in which a number is written in one way."""
 
 
-def _excludes_missing(value: SigmaType, absent: bool, null: str | None) -> bool:
+def _excludes_missing(value: Value, absent: bool, null: str | None) -> bool:
     """Tell whether no field without a value satisfies a value."""
-    if isinstance(value, SigmaExists):
+    if isinstance(value, Exists):
         return absent and value.exists
     glob = _glob(value)
-    if glob is None or all(part in (_ANY, _ONE) for part in glob):
+    if glob is None or all(part in (ANY, ONE) for part in glob):
         return False
     text = _plain(value)
     if text is not None:
@@ -147,43 +145,43 @@ def _excludes_missing(value: SigmaType, absent: bool, null: str | None) -> bool:
     return not any(_meet(glob, tuple(word)) for word in {*_NO_VALUE, (null or "").lower()})
 
 
-def _glob(value: SigmaType) -> _Tokens | None:
+def _glob(value: Value) -> _Tokens | None:
     """Return the characters and wildcards of a text, number or boolean; None for other values."""
-    if isinstance(value, SigmaTimestampPart):
-        return None
-    if isinstance(value, SigmaBool):
-        return tuple(str(value.boolean).lower())
-    if isinstance(value, SigmaNumber):
-        return tuple(str(value.number))
-    if type(value) not in (SigmaString, SigmaCasedString) or not isinstance(value, SigmaString):
-        return None
-    tokens: list[_Token] = []
-    for part in value.s:
-        if isinstance(part, str):
-            tokens.extend(part)
-        elif isinstance(part, SpecialChars):
-            if not (part is _ANY and tokens and tokens[-1] is _ANY):
-                tokens.append(part)
-        else:
-            return None  # A placeholder.
-    return tuple(tokens)
+    match value:
+        case Flag():
+            return tuple(value.word)
+        case Number(number):
+            return tuple(str(number))
+        case Text() if value.placeholder is None:
+            tokens: list[_Token] = []
+            for part in value.parts:
+                if isinstance(part, str):
+                    tokens.extend(part)
+                elif isinstance(part, Wildcard) and not (part is ANY and tokens and tokens[-1] is ANY):
+                    tokens.append(part)
+            return tuple(tokens)
+    return None
 
 
-def _plain(value: SigmaType) -> str | None:
+def _cased(value: Value) -> bool:
+    return isinstance(value, Text) and value.cased
+
+
+def _plain(value: Value) -> str | None:
     glob = _glob(value)
-    if glob is None or _ANY in glob or _ONE in glob:
+    if glob is None or ANY in glob or ONE in glob:
         return None
     return "".join(map(str, glob))
 
 
-def _texts_apart(one: SigmaType, other: SigmaType, mine: _Tokens, theirs: _Tokens, kind: Kind) -> bool:
+def _texts_apart(one: Value, other: Value, mine: _Tokens, theirs: _Tokens, kind: Kind) -> bool:
     if kind is Kind.OTHER:
         return False
     left, right = _plain(one), _plain(other)
     if left is None or right is None:
         # Numbers and addresses are stored in one form and written in several.
         return kind in (Kind.TEXT, Kind.ANY) and not _meet(mine, theirs)
-    if kind is Kind.BOOLEAN or isinstance(one, SigmaBool) or isinstance(other, SigmaBool):
+    if kind is Kind.BOOLEAN or isinstance(one, Flag) or isinstance(other, Flag):
         return {left.lower(), right.lower()} == {"true", "false"}
     for read in (_number, _address_of):
         found = [read(left), read(right)]
@@ -198,22 +196,22 @@ def _same(one: str, other: str) -> bool:
 
 
 def _may_be(one: _Token, other: _Token) -> bool:
-    return _ONE in (one, other) or (isinstance(one, str) and isinstance(other, str) and _same(one, other))
+    return ONE in (one, other) or (isinstance(one, str) and isinstance(other, str) and _same(one, other))
 
 
 def _meet(one: _Tokens, other: _Tokens) -> bool:
     """Tell whether some text may fit both patterns."""
-    if _ANY in one and _ANY in other:
+    if ANY in one and ANY in other:
         # What is between the first and the last star fits into the other's star.
         begins = zip(_until_star(one), _until_star(other), strict=False)
         ends = zip(_until_star(one[::-1]), _until_star(other[::-1]), strict=False)
         return all(_may_be(*pair) for pair in (*begins, *ends))
-    pattern, text = (one, other) if _ANY in one else (other, one)
+    pattern, text = (one, other) if ANY in one else (other, one)
     return _fits(pattern, text, _may_be)
 
 
 def _until_star(tokens: _Tokens) -> _Tokens:
-    return tokens[: tokens.index(_ANY)]
+    return tokens[: tokens.index(ANY)]
 
 
 def _fits(pattern: _Tokens, text: _Tokens, equal: object) -> bool:
@@ -222,7 +220,7 @@ def _fits(pattern: _Tokens, text: _Tokens, equal: object) -> bool:
     at = place = 0
     star, resumed = -1, 0
     while place < len(text):
-        if at < len(pattern) and pattern[at] is _ANY:
+        if at < len(pattern) and pattern[at] is ANY:
             star, resumed = at, place
             at += 1
         elif at < len(pattern) and equal(pattern[at], text[place]):
@@ -233,18 +231,18 @@ def _fits(pattern: _Tokens, text: _Tokens, equal: object) -> bool:
             at, place = star + 1, resumed
         else:
             return False
-    return all(token is _ANY for token in pattern[at:])
+    return all(token is ANY for token in pattern[at:])
 
 
-def _covers(pattern: _Tokens, tokens: _Tokens, wide: SigmaType, narrow: SigmaType) -> bool:
+def _covers(pattern: _Tokens, tokens: _Tokens, wide: Value, narrow: Value) -> bool:
     """Tell whether every text of one pattern fits another."""
-    wide_cased, narrow_cased = isinstance(wide, SigmaCasedString), isinstance(narrow, SigmaCasedString)
+    wide_cased, narrow_cased = _cased(wide), _cased(narrow)
     if wide_cased and not narrow_cased and any(isinstance(one, str) and one.isalpha() for one in pattern):
         return False
 
     def takes(one: _Token, other: _Token) -> bool:
-        if one is _ONE:
-            return other is not _ANY
+        if one is ONE:
+            return other is not ANY
         if not (isinstance(one, str) and isinstance(other, str)):
             return False
         return one == other or (not wide_cased and (one + other).isascii() and one.lower() == other.lower())
@@ -273,7 +271,7 @@ def _address_of(text: str) -> object:
     return mapped or found
 
 
-def _address(value: SigmaType) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _address(value: Value) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     text = _plain(value)
     if text is None:
         return None
@@ -283,9 +281,9 @@ def _address(value: SigmaType) -> ipaddress.IPv4Address | ipaddress.IPv6Address 
         return None
 
 
-def _network(value: SigmaCIDRExpression) -> _Network | None:
+def _network(value: Network) -> _Network | None:
     try:
-        return ipaddress.ip_network(value.cidr, strict=False)
+        return ipaddress.ip_network(value.written, strict=False)
     except ValueError:
         return None
 
@@ -298,11 +296,11 @@ def _subnet(inner: _Network, outer: _Network) -> bool:
     return False
 
 
-def _network_apart(network: SigmaCIDRExpression, other: SigmaType) -> bool:
+def _network_apart(network: Network, other: Value) -> bool:
     mine = _network(network)
     if mine is None:
         return False
-    if isinstance(other, SigmaCIDRExpression):
+    if isinstance(other, Network):
         theirs = _network(other)
         return theirs is not None and mine.version == theirs.version and not mine.overlaps(theirs)
     address = _address(other)
@@ -313,22 +311,21 @@ _Bounds = tuple[float, bool, float, bool]
 """Lower bound, whether it is itself in, upper bound, whether it is itself in."""
 
 
-def _bounds(value: SigmaType) -> _Bounds | None:
+def _bounds(value: Value) -> _Bounds | None:
     """Return the numbers that satisfy a comparison or a number."""
-    if isinstance(value, SigmaCompareExpression):
-        if isinstance(value.number, SigmaTimestampPart) or not isinstance(value.number, SigmaNumber):
+    if isinstance(value, Ordered):
+        if isinstance(value.number, TimePart):
             return None
         number = value.number.number
-        operator = value.op.name
-        if operator in ("LT", "LTE"):
-            return -math.inf, False, number, operator == "LTE"
-        return (number, operator == "GTE", math.inf, False) if operator in ("GT", "GTE") else None
+        if value.operator in ("<", "<="):
+            return -math.inf, False, number, value.operator == "<="
+        return (number, value.operator == ">=", math.inf, False) if value.operator != "!=" else None
     text = _plain(value)
     found = _number(text) if text is not None and _DECIMAL.fullmatch(text) else None
     return None if found is None else (found, True, found, True)
 
 
-def _range_apart(one: SigmaCompareExpression, other: SigmaType) -> bool:
+def _range_apart(one: Ordered, other: Value) -> bool:
     mine, theirs = _bounds(one), _bounds(other)
     if mine is None or theirs is None:
         return False
@@ -339,7 +336,7 @@ def _ends_before(one: _Bounds, other: _Bounds) -> bool:
     return one[2] < other[0] or (one[2] == other[0] and not (one[3] and other[1]))
 
 
-def _in_range(one: SigmaType, other: SigmaCompareExpression) -> bool:
+def _in_range(one: Value, other: Ordered) -> bool:
     inner, outer = _bounds(one), _bounds(other)
     if inner is None or outer is None:
         return type(one) is type(other) and one == other
@@ -354,16 +351,16 @@ _BY_CASE = re.compile(
 """Parts of a regular expression after which case, or the dialect, decides more than a search by Python."""
 
 
-def _regex_finds(regex: SigmaRegularExpression, text: str, *, cased: bool = False) -> bool | None:
+def _regex_finds(regex: Regex, text: str, *, cased: bool = False) -> bool | None:
     """Tell whether a regular expression is found in each spelling of a text (True), or in none (False).
 
     None if that is not certain.
     """
-    source = str(regex.regexp)
+    source = regex.pattern
     letters = any(char.isalpha() for char in text)
     if not text.isascii() or not text.isprintable() or not source.isascii() or _BY_CASE.search(source):
         return None
-    ignores = SigmaRegularExpressionFlag.IGNORECASE in regex.flags
+    ignores = regex.ignore_case
     try:
         found = re.search(source, text, re.ASCII | (re.IGNORECASE if ignores or not cased else 0))
     except (re.error, RecursionError, OverflowError):

@@ -7,88 +7,68 @@ A number has up to three digits. Wildcards cannot say that: ``*`` would let fold
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sigma.types import (
-    SigmaCasedString,
-    SigmaRegularExpression,
-    SigmaRegularExpressionFlag,
-    SigmaString,
-    SpecialChars,
-)
+from converter.plan.values import ANY, ONE, Part, Regex, Text
 
 VOLUME = "\\Device\\HarddiskVolume"
 DIGITS = "[0-9]{1,3}"
-_MANY, _ONE = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
 _SPECIAL = re.compile(r"[\\.^$*+?{}\[\]|()]")
 
 
-class VolumePath(SigmaRegularExpression):
-    """A regular expression of paths on a volume."""
+@dataclass(frozen=True, slots=True)
+class VolumePath:
+    """All paths of one pattern, on all volumes."""
 
-    def __init__(self, rest: Sequence[str | SpecialChars], cased: bool) -> None:
-        """Make the expression.
-
-        Args:
-            rest: texts and wildcards behind the number, from the backslash on.
-            cased: whether letters are compared as written.
-        """
-        self.rest = tuple(rest)
-        open_end = self.rest[-1:] == (_MANY,)
-        body = [
-            ".*" if part is _MANY else "." if part is _ONE else literal(str(part))
-            for part in (self.rest[:-1] if open_end else self.rest)
-        ]
-        flags = set() if cased else {SigmaRegularExpressionFlag.IGNORECASE}
-        if not all(isinstance(part, str) for part in self.rest[: -1 if open_end else None]):
-            flags.add(SigmaRegularExpressionFlag.DOTALL)
-        end = "" if open_end else r"\z"
-        super().__init__(f"^{literal(VOLUME)}{DIGITS}{''.join(body)}{end}", flags)
-
-    def compile(self) -> None:
-        r"""Do nothing: it is right as it is made, and Python before 3.14 does not know ``\z``."""
+    rest: tuple[Part, ...]
+    """Texts and wildcards behind the number, from the backslash on."""
+    cased: bool
+    """Whether letters are compared as written."""
 
     @property
-    def cased(self) -> bool:
-        """Whether letters are compared as written."""
-        return SigmaRegularExpressionFlag.IGNORECASE not in self.flags
+    def regex(self) -> Regex:
+        """The paths as a regular expression."""
+        open_end = self.rest[-1:] == (ANY,)
+        rest = self.rest[:-1] if open_end else self.rest
+        body = "".join(".*" if part is ANY else "." if part is ONE else literal(str(part)) for part in rest)
+        # Without wildcards inside there is no dot whose meaning the flag could change.
+        dots = "" if all(isinstance(part, str) for part in rest) else "s"
+        end = "" if open_end else r"\z"
+        return Regex(f"^{literal(VOLUME)}{DIGITS}{body}{end}", ("" if self.cased else "i") + dots)
 
     @property
     def plain(self) -> bool:
         """Whether it is one path, or all paths that begin so: without wildcards inside."""
-        return all(isinstance(part, str) for part in self.rest[:-1]) and self.rest[-1:] != (_ONE,)
+        return all(isinstance(part, str) for part in self.rest[:-1]) and self.rest[-1:] != (ONE,)
 
     @property
-    def wider(self) -> SigmaString:
+    def wider(self) -> Text:
         """A text with wildcards that every path of the expression matches."""
-        return self._text([VOLUME, _MANY, *self.rest])
+        return self._text(VOLUME, ANY, *self.rest)
 
     @property
-    def beyond(self) -> SigmaString:
+    def beyond(self) -> Text:
         """What `wider` says of the path behind the volume's number."""
-        return self._text([_MANY, *self.rest])
+        return self._text(ANY, *self.rest)
 
     @property
-    def on_one(self) -> SigmaString:
+    def on_one(self) -> Text:
         """The paths on the volume of number 1."""
-        return self._text([f"{VOLUME}1", *self.rest])
+        return self._text(f"{VOLUME}1", *self.rest)
 
-    def _text(self, parts: list[str | SpecialChars]) -> SigmaString:
-        made = SigmaCasedString("") if self.cased else SigmaString()
-        joined: list[str | SpecialChars] = []
+    def _text(self, *parts: Part) -> Text:
+        joined: list[Part] = []
         for part in parts:
             if isinstance(part, str) and joined and isinstance(joined[-1], str):
                 joined[-1] = f"{joined[-1]}{part}"
-            elif part is not _MANY or joined[-1:] != [_MANY]:
+            elif part is not ANY or joined[-1:] != [ANY]:
                 joined.append(part)
-        made.s = list(joined)
-        made.original = str(made)
-        return made
+        return Text(tuple(joined), self.cased)
 
     @property
     def shown(self) -> str:
         """The path as a reader knows it."""
-        rest = "".join("*" if one is _MANY else "?" if one is _ONE else str(one) for one in self.rest)
+        rest = "".join("*" if one is ANY else "?" if one is ONE else str(one) for one in self.rest)
         return f"{VOLUME}{DIGITS}{rest}"
 
 

@@ -14,12 +14,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sigma.conditions import ConditionAND, ConditionOR
-from sigma.types import SigmaNumber, SigmaString
-
 from converter.events.stored import Stored
-from converter.plan.demanded import one_of_few
-from converter.plan.model import BaseRule, CorrelationPlan, Tree
+from converter.plan.conditions import And, Comparison, Condition, comparisons
+from converter.plan.demanded import alternatives, one_of_few
+from converter.plan.model import BaseRule, CorrelationPlan
+from converter.plan.values import Number, Text, TimePart, Wildcard
 from converter.verify.alerts import keyed
 
 _MOST = 8
@@ -38,7 +37,7 @@ def of_event(plan: BaseRule, hits: Sequence[Stored]) -> Iterator[Stored]:
         hits: stored events that it selects.
     """
     for hit in hits:
-        for column, values in _demanded(plan.tree).items():
+        for column, values in _demanded(plan.condition).items():
             if (changed := _changed(hit, column, values)) is not None:
                 yield changed
 
@@ -62,7 +61,7 @@ def of_correlation(
         stored: events of which there is an alert.
         needed: tells whether without the event at a position there is none.
     """
-    demanded = [_demanded(base.tree) for base in _bases(plan)]
+    demanded = [_demanded(base.condition) for base in _bases(plan)]
     last = len(stored) - 1
     alone = [one for one in sorted({0, last // 2, last}) if last <= _MOST and needed(one)]
     for column in sorted(set.intersection(*map(set, demanded))) if demanded else ():
@@ -82,7 +81,10 @@ def alike_streams(plan: CorrelationPlan, stored: Sequence[Stored]) -> Iterator[l
     """
     kept = keyed(plan)
     bases = [
-        (_demanded(base.tree), {name: some for name, some in _left_open(base).items() if name not in kept})
+        (
+            _demanded(base.condition),
+            {name: some for name, some in _left_open(base).items() if name not in kept},
+        )
         for base in _bases(plan)
     ]
     for number in range(_MOST_OPEN - 1):
@@ -146,39 +148,33 @@ def _left_open(plan: BaseRule) -> dict[str, list[str]]:
     Not those that another column's value is read by, such as the kind of event that says where a path is.
     """
     found = {}
-    asked = Counter(_columns(plan.tree))
+    asked = Counter(leaf.field for leaf in comparisons(plan.condition))
     read_by = " ".join(plan.columns[name].via or "" for name in asked if name in plan.columns)
-    for column, values in _demanded(plan.tree).items():
+    for column, values in _demanded(plan.condition).items():
         if 1 < len(values) == asked[column] and column not in read_by:
             found[column] = sorted(values)[:_MOST_OPEN]
     return found
 
 
-def _columns(node: Any) -> Iterator[str]:
-    """Yield the column of each comparison of a condition, as often as it is compared."""
-    for one in getattr(node, "args", ()):
-        yield from _columns(one)
-    if name := getattr(node, "field", None):
-        yield str(name)
-
-
-def _demanded(tree: Tree) -> dict[str, frozenset[str]]:
+def _demanded(condition: Condition) -> dict[str, frozenset[str]]:
     """Return columns of which a condition demands plain values, each by itself, and all texts of these."""
     found: dict[str, frozenset[str]] = {}
-    stack: list[Any] = [tree]
+    stack = [condition]
     while stack:
         node = stack.pop()
-        if isinstance(node, ConditionAND):
-            stack.extend(node.args)
-            continue
-        if demanded := one_of_few(node.args if isinstance(node, ConditionOR) else [node], _equality):
+        if isinstance(node, And):
+            stack.extend(node.items)
+        elif demanded := one_of_few(alternatives(node), _equality):
             name, values = demanded
             found[name] = found.get(name, frozenset()) | set(values)
     return {name: found[name] for name in list(found)[:_MOST]}
 
 
-def _equality(leaf: Any) -> tuple[str, str] | None:
+def _equality(leaf: Condition) -> tuple[str, str] | None:
     """Return the column of a comparison with one text or number, and its text."""
-    name, value = getattr(leaf, "field", None), getattr(leaf, "value", None)
-    text = isinstance(value, SigmaString) and not value.contains_special()
-    return (str(name), str(value)) if name and (text or isinstance(value, SigmaNumber)) else None
+    match leaf:
+        case Comparison(name, Text() as value) if not any(isinstance(part, Wildcard) for part in value.parts):
+            return name, str(value)
+        case Comparison(name, Number(number) | TimePart(_, number)):
+            return name, str(number)
+    return None

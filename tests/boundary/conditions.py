@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 import yaml
-from sigma.conditions import ConditionOR
 
 from converter.conversion.convert import Options, convert
 from converter.errors import Refusal
 from converter.pipelines import cells
+from converter.plan.conditions import Condition
 from converter.rules import loading
-from converter.rules import parsed as fresh
 from converter.rules.rule import Rule
+from tests.support import condition_of
 
 LANGUAGES = ("eql", "lucene", "spl", "kql")
 
@@ -46,8 +46,7 @@ def refusal(folder: Path, doc: Mapping[str, Any], source: str, target: str) -> R
     return caught.value
 
 
-def tree_of(detection: Mapping[str, Any]) -> Any:
-    """Return the parsed condition of a rule that no pipeline has changed."""
+def tree_of(detection: Mapping[str, Any]) -> Condition:
+    """Return the condition of a rule that no pipeline has changed."""
     sigma = Rule(document(detection), "r.yml", Path("r.yml"), "r.yml", 0).sigma()
-    trees = [fresh.parsed(condition) for condition in sigma.detection.parsed_condition]
-    return trees[0] if len(trees) == 1 else ConditionOR(trees)
+    return condition_of(sigma)

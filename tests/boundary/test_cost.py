@@ -31,6 +31,7 @@ from converter.events.stored import Stored
 from converter.matcher import compile_detection
 from converter.pipelines import cells
 from converter.plan.columns import Column
+from converter.plan.conditions import Comparison
 from converter.plan.model import BaseRule
 from converter.rules import loading
 from converter.rules.emitted import emitted_rules
@@ -50,8 +51,9 @@ def base(detection: dict[str, Any], columns: dict[str, Column] = term_rows.COLUM
 
 
 def value_of(key: str, value: str) -> Any:
-    tree = none_base({"s": {key: value}, "condition": "s"}, "kql").tree
-    return tree.value  # type: ignore[union-attr]
+    condition = none_base({"s": {key: value}, "condition": "s"}, "kql").condition
+    assert isinstance(condition, Comparison)
+    return condition.value
 
 
 @pytest.mark.parametrize(
@@ -401,7 +403,7 @@ def test_c3_what_is_left_means_the_same() -> None:
         meant = {i for i, event in enumerate(events) if matches(event)}
         query = KqlBackend(filters="off").event(rule)[0].text
         assert set(session.run(query).events) == meant, f"{detection}: {query}"
-        trees = conjuncts(rule.tree)
+        trees = conjuncts(rule.condition)
         shorter += without_repeats(trees, columns) != trees
     assert shorter > 20
 

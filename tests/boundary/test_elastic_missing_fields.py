@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from converter.backends.eql import EqlBackend
 from converter.plan.columns import Column
-from converter.plan.model import BaseRule
 from tests.boundary.elastic import converted, rule_of, run_eql
 from tests.support import none_base
 
@@ -50,7 +50,7 @@ def test_e8_negations_hold_where_no_index_has_the_field(condition: str, expected
     selections = {"a": {"f": "x"}, "b": {"g": "y"}, "c": {"f": "x*z"}, "d": {"f": ["p", "q"]}}
     base = none_base({**selections, "condition": condition}, "eql")
     columns = {"f": Column("keyword", optional=True), "g": Column("keyword")}
-    base = BaseRule(base.rule, base.name, base.tree, base.state, columns)
+    base = replace(base, columns=columns)
     [draft] = EqlBackend().event(base)
     assert draft.text == f"any where {expected}"
     # The document that has neither field is one that each negation selects.

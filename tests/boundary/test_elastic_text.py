@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -14,7 +15,7 @@ from converter.engines.lucene import LuceneEngine
 from converter.events.stored import Stored
 from converter.pipelines import cells
 from converter.plan.columns import Column
-from converter.plan.model import BaseRule, Fidelity
+from converter.plan.model import Fidelity
 from tests.boundary.elastic import PATTERN, SCRIPTS, tokens
 from tests.support import none_base
 
@@ -65,7 +66,7 @@ def test_e4_whole_words_are_phrases(item: dict[str, str], expected: str, fidelit
     [(modifier, value)] = item.items()
     base = none_base({"s": {f"t|{modifier}": value}, "condition": "s"}, "lucene")
     columns = {"t": Column("text", analyzer=PATTERN)}
-    [draft] = LuceneBackend().event(BaseRule(base.rule, base.name, base.tree, base.state, columns))
+    [draft] = LuceneBackend().event(replace(base, columns=columns))
     assert draft.text == f"t:{expected}"
     label = max((reason.fidelity for reason in draft.reasons), default=Fidelity.EXACT)
     assert str(label) == fidelity

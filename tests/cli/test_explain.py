@@ -155,11 +155,11 @@ def test_every_shipped_rule_is_explained_as_it_is_converted(source):
 
 
 def _same_leaves(made, plan):
-    from converter.plan.comparisons import leaves
+    from converter.plan.conditions import comparisons
 
     shown = {one.field for item in made.items for one in item.became}
     shown |= {one.field for part in made.filters for one in part.comparisons}
-    assert {leaf.field for leaf in leaves(plan.tree)} <= shown
+    assert {leaf.field for leaf in comparisons(plan.condition)} <= shown
 
 
 def test_a_correlation_shows_members_keys_and_window():

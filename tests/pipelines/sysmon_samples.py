@@ -12,8 +12,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 import yaml
-from sigma.conditions import ConditionAND, ConditionFieldEqualsValueExpression, ConditionNOT, ConditionOR
-from sigma.types import SigmaBool, SigmaCIDRExpression, SigmaExists, SigmaNull, SigmaNumber, SpecialChars
+
+from converter.plan.conditions import And, Comparison, Condition, Not, Or
+from converter.plan.values import ANY, Exists, Flag, Network, Null, Number
 
 ROOT = Path(__file__).parent.parent.parent / "pipelines" / "sysmon"
 TARGETS = {
@@ -99,15 +100,15 @@ def sample(field: str, event_id: int, holding: Any) -> dict[str, Any]:
     return record
 
 
-def holds(tree: Any, doc: dict[str, Any]) -> bool:
+def holds(tree: Condition, doc: dict[str, Any]) -> bool:
     """Tell whether a parsed condition holds for a stored event."""
-    if isinstance(tree, ConditionAND):
-        return all(holds(arg, doc) for arg in tree.args)
-    if isinstance(tree, ConditionOR):
-        return any(holds(arg, doc) for arg in tree.args)
-    if isinstance(tree, ConditionNOT):
-        return not holds(tree.args[0], doc)
-    assert isinstance(tree, ConditionFieldEqualsValueExpression)
+    if isinstance(tree, And):
+        return all(holds(arg, doc) for arg in tree.items)
+    if isinstance(tree, Or):
+        return any(holds(arg, doc) for arg in tree.items)
+    if isinstance(tree, Not):
+        return not holds(tree.item, doc)
+    assert isinstance(tree, Comparison)
     stored = doc.get(tree.field)
     return any(_equal(tree.value, one) for one in (stored if isinstance(stored, list) else [stored]))
 
@@ -125,20 +126,20 @@ def readable(name: str, doc: dict[str, Any]) -> dict[str, Any]:
 
 
 def _equal(wanted: Any, stored: Any) -> bool:
-    if isinstance(wanted, SigmaNull):
+    if isinstance(wanted, Null):
         return stored is None
-    if isinstance(wanted, SigmaExists):
-        return (stored is not None) == bool(wanted)
+    if isinstance(wanted, Exists):
+        return (stored is not None) == wanted.exists
     if stored is None:
         return False
-    if isinstance(wanted, SigmaBool):
+    if isinstance(wanted, Flag):
         return stored is wanted.boolean
-    if isinstance(wanted, SigmaNumber):
+    if isinstance(wanted, Number):
         return str(stored) == str(wanted.number)
-    if isinstance(wanted, SigmaCIDRExpression):
+    if isinstance(wanted, Network):
         return ipaddress.ip_address(stored) in wanted.network
-    parts, rest = list(wanted.s), str(stored).lower()
-    if SpecialChars.WILDCARD_MULTI not in parts:
+    parts, rest = list(wanted.parts), str(stored).lower()
+    if ANY not in parts:
         return "".join(map(str, parts)).lower() == rest
     text = "".join(str(part) for part in parts if isinstance(part, str)).lower()
     opens, closes = not isinstance(parts[0], str), not isinstance(parts[-1], str)

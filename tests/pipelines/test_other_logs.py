@@ -44,7 +44,7 @@ def test_a_rule_on_a_field_selects_the_stored_record_with_that_value(name, log, 
     mapped, reasons = base(name, LOGS[log][0], {field: held})
     assert reasons == []
     shape = shape_for("sysmon", name)
-    assert holds(mapped.tree, readable(name, shape.store(record(log, **{field: held}), 0).doc))
+    assert holds(mapped.condition, readable(name, shape.store(record(log, **{field: held}), 0).doc))
     wrong = [
         record(log, **{field: changed}),
         record(log, **{field: held}) | {"Channel": "Application", "Provider_Name": "Other"},
@@ -52,7 +52,7 @@ def test_a_rule_on_a_field_selects_the_stored_record_with_that_value(name, log, 
     if log != "system":  # A rule on the System log says which event it means.
         wrong.append(record(log, **{field: held}) | {"EventID": 4105})
     for one in wrong:
-        assert not holds(mapped.tree, readable(name, shape.store(one, 0).doc))
+        assert not holds(mapped.condition, readable(name, shape.store(one, 0).doc))
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -66,14 +66,14 @@ def test_the_headers_fields(name):
                 base(name, {"service": "system"}, {field: record("system")[field]})
             continue
         mapped, _ = base(name, {"service": "system"}, {field: record("system")[field]})
-        assert holds(mapped.tree, stored)
+        assert holds(mapped.condition, stored)
         if field == "Channel":  # The log source names the channel: a rule on another can select nothing.
             with pytest.raises(Refusal) as raised:
                 base(name, {"service": "system"}, {field: "77"})
             assert raised.value.code == "SC211"
             continue
         mapped, _ = base(name, {"service": "system"}, {field: "77"})
-        assert not holds(mapped.tree, stored)
+        assert not holds(mapped.condition, stored)
 
 
 def test_powershell_7_logs_elsewhere():
@@ -81,7 +81,7 @@ def test_powershell_7_logs_elsewhere():
         mapped, _ = base(name, {"category": "ps_script"}, {"ScriptBlockId": "x"})
         other = {"Channel": "PowerShellCore/Operational", "Provider_Name": "PowerShellCore"}
         stored = shape_for("sysmon", name).store(record("ps_script", ScriptBlockId="x") | other, 0)
-        assert holds(mapped.tree, readable(name, stored.doc))
+        assert holds(mapped.condition, readable(name, stored.doc))
 
 
 def test_the_time_is_the_records():

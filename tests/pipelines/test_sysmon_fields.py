@@ -106,12 +106,12 @@ def test_a_rule_on_a_field_selects_the_stored_event_with_that_value(name, catego
             if field == "DestinationIsIpv6":
                 record["SourceIsIpv6"] = record[field]
         hit, miss = (readable(name, shape.store(record, 0).doc) for record in records)
-        assert holds(mapped.tree, hit)
-        assert not holds(mapped.tree, miss)
+        assert holds(mapped.condition, hit)
+        assert not holds(mapped.condition, miss)
         # The same record under another event id belongs to another rule.
-        assert not holds(mapped.tree, readable(name, shape.store(records[0] | {"EventID": 99}, 0).doc))
+        assert not holds(mapped.condition, readable(name, shape.store(records[0] | {"EventID": 99}, 0).doc))
         foreign = records[0] | {"Provider_Name": "Other", "Channel": "Application"}
-        assert not holds(mapped.tree, readable(name, shape.store(foreign, 0).doc))
+        assert not holds(mapped.condition, readable(name, shape.store(foreign, 0).doc))
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -129,9 +129,9 @@ def test_the_headers_fields(name, field, held):
     mapped, _ = base(name, {"category": "process_creation"}, {field: held})
     record = {"EventID": 1, "Computer": "WS1.example.com", "Image": "x"}
     shape = shape_for("sysmon", name)
-    assert holds(mapped.tree, readable(name, shape.store(record, 0).doc))
+    assert holds(mapped.condition, readable(name, shape.store(record, 0).doc))
     other_record = {"EventID": 2, "Computer": "WS2", "Provider_Name": "P", "Channel": "C", "Image": "x"}
-    assert not holds(mapped.tree, readable(name, shape.store(other_record, 0).doc))
+    assert not holds(mapped.condition, readable(name, shape.store(other_record, 0).doc))
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -167,5 +167,7 @@ def test_a_category_that_sysmon_lacks_is_refused(name, category):
 def test_the_service_takes_every_event_of_sysmon(name):
     mapped, _ = base(name, {"service": "sysmon"}, {"EventID": 16, "Configuration": "x"})
     shape = shape_for("sysmon", name)
-    assert holds(mapped.tree, readable(name, shape.store({"EventID": 16, "Configuration": "x"}, 0).doc))
-    assert not holds(mapped.tree, readable(name, shape.store({"EventID": 4, "Configuration": "x"}, 0).doc))
+    assert holds(mapped.condition, readable(name, shape.store({"EventID": 16, "Configuration": "x"}, 0).doc))
+    assert not holds(
+        mapped.condition, readable(name, shape.store({"EventID": 4, "Configuration": "x"}, 0).doc)
+    )

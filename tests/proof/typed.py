@@ -67,7 +67,7 @@ def base(token: str, language: str) -> BaseRule:
     """
     world = WORLDS[token.split("/")[1]]
     made = none_base(detection(token), language)
-    inferred = {} if token.endswith("/not there") else infer_columns(made.tree, language)
+    inferred = {} if token.endswith("/not there") else infer_columns(made.condition, language)
     return replace(made, columns={**inferred, **world.columns})
 
 

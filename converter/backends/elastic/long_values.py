@@ -8,30 +8,28 @@ from __future__ import annotations
 
 import math
 
-from sigma.types import SigmaRegularExpression, SigmaRegularExpressionFlag, SigmaString, SpecialChars
-
 from converter.backends.common.regex_syntax import Alt, Chars, Node, Repeat, Seq
 from converter.backends.elastic.regex import tree_of
+from converter.plan.values import ANY, Regex, Text
 
 
-def possible(value: SigmaString, limit: int | None) -> bool:
+def possible(value: Text, limit: int | None) -> bool:
     """Tell whether a value beyond the limit could be one that a Sigma string describes."""
-    literal = sum(len(part) for part in value.s if isinstance(part, str))
-    return SpecialChars.WILDCARD_MULTI in value.s or literal > (limit or literal)
+    literal = sum(len(part) for part in value.parts if isinstance(part, str))
+    return ANY in value.parts or literal > (limit or literal)
 
 
-def matched(value: SigmaRegularExpression, limit: int | None) -> bool:
+def matched(value: Regex, limit: int | None) -> bool:
     """Tell whether a value beyond the limit could be one that a regular expression finds.
 
     Raises:
         Refusal: SC202 for what Lucene's flavour cannot say.
     """
-    flag = SigmaRegularExpressionFlag
     tree = tree_of(
-        str(value.regexp),
-        ignore_case=flag.IGNORECASE in value.flags,
-        multiline=flag.MULTILINE in value.flags,
-        dotall=flag.DOTALL in value.flags,
+        value.pattern,
+        ignore_case=value.ignore_case,
+        multiline=value.multiline,
+        dotall=value.dotall,
         fold="flag",
     )
     return limit is None or _longest(tree) > limit

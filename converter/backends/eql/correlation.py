@@ -96,7 +96,7 @@ def counted(plan: CorrelationPlan, make: Maker) -> Item:
         items[0],
         category=category,
         condition=either(parts),
-        trees=tuple(tree for item in items for tree in item.trees),
+        asked=tuple(condition for item in items for condition in item.asked),
         kinds=tuple(kind for item in items for kind in item.kinds),
         runs=runs(plan),
         reasons=tuple(reason for item in items for reason in item.reasons),

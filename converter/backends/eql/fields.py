@@ -7,8 +7,6 @@ import re
 from datetime import datetime
 from typing import Any
 
-from sigma.types import SigmaRegularExpression, SigmaString
-
 from converter.backends.common.numbers import numeral, whole
 from converter.backends.elastic import addresses, long_values
 from converter.backends.elastic.networks import v6_regex
@@ -17,6 +15,7 @@ from converter.backends.eql.expression import Leaf, Node, Values, either
 from converter.errors import Refusal
 from converter.plan.columns import Column, Columns
 from converter.plan.model import Fidelity, Reason
+from converter.plan.values import Regex, Text
 
 _FAMILIES = {
     **dict.fromkeys(("keyword", "wildcard", "constant_keyword"), "string"),
@@ -126,12 +125,12 @@ class Target:
         self.cut()
         return Leaf(f"{self.text} != null", f"{self.text} == null")
 
-    def compared(self, value: SigmaString) -> None:
+    def compared(self, value: Text) -> None:
         """Note what a comparison with a string does not find."""
         if long_values.possible(value, self._column.ignore_above):
             self.cut()
 
-    def found(self, value: SigmaRegularExpression) -> None:
+    def found(self, value: Regex) -> None:
         """Note what a search for a regular expression does not find."""
         if self._column.long and long_values.matched(value, self._column.ignore_above):
             self.cut()
@@ -181,9 +180,9 @@ class Target:
             raise self.refused(f"the network {network}, as it cannot be told from IPv4")
         return sorted(network.address_exclude(addresses.MAPPED))
 
-    def other(self, value: SigmaString) -> Node:
+    def other(self, value: Text) -> Node:
         """Compare a field that is no string with a Sigma string."""
-        plain, shown = text.literal(value), str(value)
+        plain, shown = value.plain, str(value)
         if self.family == "number":
             if plain is not None:
                 return Values(self.text, "==", (self._numeral(plain),))

@@ -2,49 +2,48 @@
 
 from __future__ import annotations
 
-from sigma.types import SigmaRegularExpression, SigmaRegularExpressionFlag, SigmaString, SpecialChars
-
 from converter.backends.common.regex_syntax import EVERY, Chars, Node, Repeat, Seq
 from converter.backends.elastic.determinize_effort import too_complex
 from converter.backends.elastic.regex import tree_of, write
 from converter.backends.eql import text
 from converter.backends.eql.expression import Values
 from converter.errors import Refusal
+from converter.plan.values import ANY, Regex, Text
 
 MAX_REGEX = 1000
 """Elasticsearch's default of index.max_regex_length, in UTF-16 units."""
 
 
-def translate(name: str, value: SigmaRegularExpression) -> Values:
+def translate(name: str, value: Regex) -> Values:
     """Return the condition of a regular expression on a string.
 
     Raises:
         Refusal: SC202 for what Lucene's flavour cannot say, SC203 for more than 1,000 characters,
             SC206 for a placeholder.
     """
-    if value.contains_placeholder():
+    if value.has_placeholder:
         raise Refusal(
-            "SC206", f"the regular expression {value.regexp} has a placeholder that nothing expands"
+            "SC206", f"the regular expression {value.pattern} has a placeholder that nothing expands"
         )
-    caseless = SigmaRegularExpressionFlag.IGNORECASE in value.flags
+    caseless = value.ignore_case
     tree = tree_of(
-        str(value.regexp),
+        value.pattern,
         ignore_case=caseless,
-        multiline=SigmaRegularExpressionFlag.MULTILINE in value.flags,
-        dotall=SigmaRegularExpressionFlag.DOTALL in value.flags,
+        multiline=value.multiline,
+        dotall=value.dotall,
         fold="flag",
     )
     return condition(name, "regex~" if caseless else "regex", tree)
 
 
-def parts(value: SigmaString, fold: bool) -> Node:
+def parts(value: Text, fold: bool) -> Node:
     """Return the expression of a value with wildcards; ``fold``: the query ignores case."""
     found: list[Node] = []
-    for part in value.s:
+    for part in value.parts:
         if isinstance(part, str):
             found += [Chars(((ord(char), ord(char)),), fold) for char in part]
         else:
-            any_run = part is SpecialChars.WILDCARD_MULTI
+            any_run = part is ANY
             found.append(Repeat(Chars(EVERY), 0, None) if any_run else Chars(EVERY))
     return Seq(tuple(found))
 
@@ -66,7 +65,7 @@ def condition(name: str, operator: str, tree: Node) -> Values:
     return Values(name, operator, (text.pattern(pattern),))
 
 
-def checked(pattern: str, value: SigmaString) -> str:
+def checked(pattern: str, value: Text) -> str:
     """Return a pattern of ``:`` or ``like`` if Elasticsearch takes it.
 
     Raises:

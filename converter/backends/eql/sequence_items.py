@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 
-from sigma.conditions import ConditionAND
-
 from converter.backends.eql import text
 from converter.backends.eql.expression import And, Leaf, Node, Or, both, either, query
 from converter.backends.eql.fields import Target, family
 from converter.errors import Refusal
+from converter.plan import conditions
 from converter.plan.columns import Columns
 from converter.plan.contradictions import clash
 from converter.plan.model import (
@@ -22,7 +21,6 @@ from converter.plan.model import (
     Fidelity,
     Member,
     Reason,
-    Tree,
 )
 
 Maker = Callable[[BaseRule], tuple[str, Node, tuple[Reason, ...]]]
@@ -42,7 +40,7 @@ class Item:
     """Join keys as EQL writes them: for each group-by key of the correlation its columns."""
     names: Keys
     """The same as the columns are called."""
-    trees: tuple[Tree, ...] = ()
+    asked: tuple[conditions.Condition, ...] = ()
     """Of the base rules, any of which it is, to see whether an event can be two rules at once."""
     kinds: tuple[str, ...] = ()
     """The category of the log source of each of them."""
@@ -95,8 +93,8 @@ def single(member: Member, keys: Keys, make: Maker) -> Item:
         both([condition, *guards]),
         tuple(shown),
         keys,
-        (base.tree,),
-        (base.rule.logsource.category or "",),
+        (base.condition,),
+        (base.category or "",),
         tuple(family(base.columns[name].type) for key in keys for name in key),
         member.name,
         reasons=reasons,
@@ -125,8 +123,8 @@ def disjoint(items: Sequence[Item]) -> bool:
     columns = {name: column for item in items for name, column in item.columns.items()}
     return all(
         _of_other_kinds([kind for _, kind in rules])
-        or clash(ConditionAND([tree for tree, _ in rules]), columns) is not None
-        for rules in product(*(zip(item.trees, item.kinds, strict=True) for item in items))
+        or clash(conditions.And(tuple(condition for condition, _ in rules)), columns) is not None
+        for rules in product(*(zip(item.asked, item.kinds, strict=True) for item in items))
     )
 
 

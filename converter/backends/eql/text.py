@@ -6,9 +6,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from sigma.types import SigmaString, SpecialChars
-
 from converter.errors import Refusal
+from converter.plan.values import Text, Wildcard
 
 _LETTER = re.compile(r"[A-Za-z]")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -95,27 +94,19 @@ def pattern(value: str) -> str:
     return escaped
 
 
-def literal(value: SigmaString) -> str | None:
-    """Return the text of a value without wildcards, or None if it has some."""
-    if any(not isinstance(part, str) for part in value.s):
-        return None
-    return "".join(str(part) for part in value.s)
-
-
-def wildcards(value: SigmaString) -> str | None:
+def wildcards(value: Text) -> str | None:
     """Return the value as a pattern of ``:`` and ``like``, or None if it has a literal ``*`` or ``?``.
 
     EQL has no escape for the two, and none is needed for anything else.
     """
-    signs = {SpecialChars.WILDCARD_MULTI: "*", SpecialChars.WILDCARD_SINGLE: "?"}
     parts = []
-    for part in value.s:
+    for part in value.parts:
         if isinstance(part, str):
             if "*" in part or "?" in part:
                 return None
             parts.append(part)
-        else:
-            parts.append(signs[part])  # type: ignore[index]
+        elif isinstance(part, Wildcard):
+            parts.append(part.value)
     return re.sub(r"\*{2,}", "*", "".join(parts))
 
 

@@ -6,9 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from sigma.backends.kusto.kusto import KustoBackend
-
-from converter.backends.dispatch import ByType
 from converter.backends.kql.event_query import Writing, definitions, stages
 from converter.backends.kql.literals import comment
 from converter.plan.model import AlertColumns, BaseRule, CorrelationPlan, Draft, Fidelity, Reason
@@ -17,7 +14,7 @@ SENTINEL_MAX = 10_000
 """Characters of a scheduled rule's query (Microsoft's "Create a custom analytics rule")."""
 
 
-class KqlBackend(ByType, KustoBackend):
+class KqlBackend:
     """KQL. One instance per rule and cell."""
 
     language: ClassVar[str] = "kql"
@@ -30,7 +27,6 @@ class KqlBackend(ByType, KustoBackend):
         Args:
             filters: ``off`` leaves out filters on terms, for measurements (`benchmarks.kql_cost`).
         """
-        super().__init__()
         self._writing = Writing(filters=filters == "on")
 
     def event(self, base: BaseRule) -> list[Draft]:

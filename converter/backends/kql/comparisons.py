@@ -7,23 +7,6 @@ import re
 import warnings
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
-
-from sigma.types import (
-    SigmaBool,
-    SigmaCasedString,
-    SigmaCIDRExpression,
-    SigmaCompareExpression,
-    SigmaExists,
-    SigmaFieldReference,
-    SigmaNull,
-    SigmaNumber,
-    SigmaRegularExpression,
-    SigmaRegularExpressionFlag,
-    SigmaString,
-    SigmaTimestampPart,
-    TimestampPart,
-)
 
 from converter.backends.common.numbers import numeral, whole
 from converter.backends.kql import literals, string_comparisons
@@ -31,23 +14,33 @@ from converter.backends.kql.expression import Expr, all_of, atom, call, negation
 from converter.backends.kql.regex import translate
 from converter.errors import Refusal
 from converter.plan.columns import Column, Columns
+from converter.plan.conditions import Alternatives, Value
+from converter.plan.values import (
+    Exists,
+    FieldOf,
+    Flag,
+    Foreign,
+    Network,
+    Null,
+    Number,
+    Ordered,
+    Regex,
+    Text,
+    TimePart,
+    TimeUnit,
+)
 from converter.plan.volume_paths import VolumePath
 
 NUMERIC = frozenset({"int", "long", "real"})
-_PARTS = {
-    TimestampPart.MINUTE: 'datetime_part("minute", {})',
-    TimestampPart.HOUR: "hourofday({})",
-    TimestampPart.DAY: "dayofmonth({})",
-    TimestampPart.WEEK: "week_of_year({})",
-    TimestampPart.MONTH: "monthofyear({})",
-    TimestampPart.YEAR: "getyear({})",
+_PARTS: dict[TimeUnit, str] = {
+    "minute": 'datetime_part("minute", {})',
+    "hour": "hourofday({})",
+    "day": "dayofmonth({})",
+    "week": "week_of_year({})",
+    "month": "monthofyear({})",
+    "year": "getyear({})",
 }
-_COMPARE = {"LT": "<", "LTE": "<=", "GT": ">", "GTE": ">=", "NEQ": "!="}
-_FLAGS = {
-    SigmaRegularExpressionFlag.IGNORECASE: ("i", re.IGNORECASE),
-    SigmaRegularExpressionFlag.MULTILINE: ("m", re.MULTILINE),
-    SigmaRegularExpressionFlag.DOTALL: ("s", re.DOTALL),
-}
+_FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
 _REFERENCE = {
     (False, False): "=~",
     (True, False): "startswith",
@@ -94,28 +87,26 @@ class Leaves:
             raise Refusal("SC204", f"{field!r} is a datetime: Kusto's text of it is not the event's")
         return literals.name(field) if kind == "string" else f"tostring({literals.name(field)})"
 
-    def listable(self, field: str, value: Any) -> tuple[str, str] | None:
+    def listable(self, field: str, value: Value) -> tuple[str, str] | None:
         """Return operator and literal if ``field operator (literal, ...)`` says the comparison, else None."""
         kind = self.column(field).type
-        if isinstance(value, SigmaTimestampPart):
-            return None
-        if isinstance(value, SigmaString) and (plain := string_comparisons.plain(value)):
+        if isinstance(value, Text) and (plain := string_comparisons.plain(value)):
             if kind == "string":
-                return "in" if isinstance(value, SigmaCasedString) else "in~", literals.string(plain)
+                return "in" if value.cased else "in~", literals.string(plain)
             whole_number = kind in ("int", "long") and _WHOLE_NUMBER.fullmatch(plain)
             return ("in", str(whole(int(plain)))) if whole_number else None
-        if isinstance(value, SigmaNumber):
+        if isinstance(value, Number):
             if kind in NUMERIC:
                 return "in", _exact(value)
             return ("in~", literals.string(numeral(value.number))) if kind == "string" else None
         return None
 
-    def compare(self, field: str, value: Any, negated: bool, in_not: bool) -> Expr:
+    def compare(self, field: str, value: Value, negated: bool, in_not: bool) -> Expr:
         """Compare a field with a value.
 
         Args:
             field: a column.
-            value: a Sigma type.
+            value: of the rule.
             negated: return the complement, which a missing field satisfies.
             in_not: the result is inside a `not(...)`: it must not be null.
 
@@ -123,27 +114,30 @@ class Leaves:
             Refusal: for what Kusto or the column cannot say.
         """
         match value:
-            case SigmaNull():
+            case Null():
                 return self._missing(field, not negated)
-            case SigmaExists():
-                return self._missing(field, bool(value) == negated)
-            case SigmaTimestampPart():
+            case Exists():
+                return self._missing(field, value.exists == negated)
+            case TimePart():
                 return self._time_part(field, value, "==", negated, in_not)
-            case SigmaCompareExpression():
+            case Ordered():
                 return self._ordered(field, value, negated, in_not)
-            case SigmaNumber() | SigmaBool():
+            case Number() | Flag():
                 return self._scalar(field, value, negated)
-            case SigmaString():
+            case Text():
                 return self._string(field, value, negated)
-            case SigmaRegularExpression():
+            case Regex() | VolumePath():
                 return self._regex(field, value, negated)
-            case SigmaCIDRExpression():
+            case Network():
                 return self.ranges(field, [value], negated, in_not)
-            case SigmaFieldReference():
+            case FieldOf():
                 return self._reference(field, value, negated, in_not)
-        raise Refusal("SC201", f"KQL: values of type {type(value).__name__} are not supported")
+            case Foreign():
+                raise Refusal("SC201", f"KQL: values of type {value.kind} are not supported")
+            case Alternatives():
+                raise AssertionError("alternatives are compared one by one")
 
-    def ranges(self, field: str, values: Sequence[SigmaCIDRExpression], negated: bool, in_not: bool) -> Expr:
+    def ranges(self, field: str, values: Sequence[Network], negated: bool, in_not: bool) -> Expr:
         """Ask for an address within any of networks of one IP version."""
         networks = [value.network for value in values]
         column = self.as_text(field)
@@ -163,12 +157,12 @@ class Leaves:
             return string_comparisons.empty(f"tostring({column})", missing)
         return atom(f"{'isnull' if missing else 'isnotnull'}({column})")
 
-    def _scalar(self, field: str, value: SigmaNumber | SigmaBool, negated: bool) -> Expr:
+    def _scalar(self, field: str, value: Number | Flag, negated: bool) -> Expr:
         kind = self.column(field).type
         column = literals.name(field)
         operator = "!=" if negated else "=="
-        if isinstance(value, SigmaBool):
-            word = "true" if value.boolean else "false"
+        if isinstance(value, Flag):
+            word = value.word
             if kind == "bool":
                 return atom(f"{column} {operator} {word}")
             return atom(f'{self.as_text(field)} {"!~" if negated else "=~"} "{word}"')
@@ -176,7 +170,7 @@ class Leaves:
             return atom(f"{column} {operator} {_exact(value)}")
         return atom(f"{self.as_text(field)} {operator} {literals.string(numeral(value.number))}")
 
-    def _string(self, field: str, value: SigmaString, negated: bool) -> Expr:
+    def _string(self, field: str, value: Text, negated: bool) -> Expr:
         kind = self.column(field).type
         column = literals.name(field)
         operator = "!=" if negated else "=="
@@ -192,39 +186,36 @@ class Leaves:
                 return atom(f"{column} {operator} datetime({moment})")
         return string_comparisons.matches(self.as_text(field), value, negated)
 
-    def _regex(self, field: str, value: SigmaRegularExpression, negated: bool) -> Expr:
-        source = str(value.regexp)
-        flags = sorted(_FLAGS[flag] for flag in value.flags)
-        letters = "".join(letter for letter, _ in flags)
+    def _regex(self, field: str, value: Regex | VolumePath, negated: bool) -> Expr:
+        regex = value.regex if isinstance(value, VolumePath) else value
+        source, letters = regex.pattern, regex.flags
         column = self.as_text(field)
         test = string_comparisons.regex(
             column, (f"(?{letters})" if letters else "") + translate(source, letters)
         )
-        if not isinstance(value, VolumePath) and _finds_nothing(source, sum(flag for _, flag in flags)):
+        flags = sum(_FLAGS[letter] for letter in letters)
+        if not isinstance(value, VolumePath) and _finds_nothing(source, flags):
             # It finds the empty string, which a missing one is in Kusto.
             test = all_of([string_comparisons.empty(column, False), test])
         return negation(test) if negated else test
 
-    def _ordered(self, field: str, value: SigmaCompareExpression, negated: bool, in_not: bool) -> Expr:
-        operator = _COMPARE[value.op.name]
-        if isinstance(value.number, SigmaTimestampPart):
-            return self._time_part(field, value.number, operator, negated, in_not)
+    def _ordered(self, field: str, value: Ordered, negated: bool, in_not: bool) -> Expr:
+        if isinstance(value.number, TimePart):
+            return self._time_part(field, value.number, value.operator, negated, in_not)
         kind = self.column(field).type
         if kind in ("datetime", "bool"):
             raise Refusal("SC204", f"{field!r} is a {kind} and has no order among numbers")
         column = literals.name(field) if kind in NUMERIC else f"toreal({literals.name(field)})"
-        return _complete(atom(f"{column} {operator} {_exact(value.number)}"), negated, in_not)
+        return _complete(atom(f"{column} {value.operator} {_exact(value.number)}"), negated, in_not)
 
-    def _time_part(
-        self, field: str, value: SigmaTimestampPart, operator: str, negated: bool, in_not: bool
-    ) -> Expr:
+    def _time_part(self, field: str, value: TimePart, operator: str, negated: bool, in_not: bool) -> Expr:
         column = literals.name(field)
         if self.column(field).type != "datetime":
             column = f"todatetime({column})"
-        part = _PARTS[value.timestamp_part].format(column)
+        part = _PARTS[value.unit].format(column)
         return _complete(atom(f"{part} {operator} {_exact(value)}"), negated, in_not)
 
-    def _reference(self, field: str, value: SigmaFieldReference, negated: bool, in_not: bool) -> Expr:
+    def _reference(self, field: str, value: FieldOf, negated: bool, in_not: bool) -> Expr:
         kinds = {self.column(field).type, self.column(value.field).type}
         partial = value.starts_with or value.ends_with
         if not partial and (kinds <= NUMERIC or kinds == {"datetime"} or kinds == {"bool"}):
@@ -253,7 +244,7 @@ def _finds_nothing(source: str, flags: int) -> bool:
         return re.search(_NAMED_CLASS.sub("a", source), "", flags) is not None
 
 
-def _exact(value: SigmaNumber) -> str:
+def _exact(value: Number | TimePart) -> str:
     """Return a number's literal.
 
     Raises:

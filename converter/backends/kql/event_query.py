@@ -16,7 +16,8 @@ from converter.backends.kql.literals import name, regex_quoted, string
 from converter.backends.kql.term_filters import before_reading, before_scanning
 from converter.errors import Refusal
 from converter.plan.columns import Columns
-from converter.plan.model import BaseRule, Tree, Verbatim
+from converter.plan.conditions import Condition
+from converter.plan.model import BaseRule, Verbatim
 
 XML_FIELD = """\
 let EventDataField = (data: string, name: string) {
@@ -122,13 +123,13 @@ def stages(base: BaseRule, also: Sequence[str] = (), writing: Writing = AS_USUAL
         also: columns that later stages read.
         writing: how to write it.
     """
-    return select(table_of(base.state), base.columns, conjuncts(base.tree), also, writing)
+    return select(table_of(base.state), base.columns, conjuncts(base.condition), also, writing)
 
 
 def select(
     table: str,
     columns: Columns,
-    conditions: Sequence[Tree],
+    conditions: Sequence[Condition],
     also: Sequence[str] = (),
     writing: Writing = AS_USUAL,
 ) -> Stages:
@@ -138,8 +139,8 @@ def select(
     convert = Conditions(columns, alternation=writing.alternation)
     after: list[Expr] = []
     wanted: dict[str, None] = {}
-    direct: list[tuple[Tree, Expr]] = []
-    worked_out: list[Tree] = []
+    direct: list[tuple[Condition, Expr]] = []
+    worked_out: list[Condition] = []
     for condition in conditions:
         fields, keywords = used_fields(condition)
         fields += [field for keyword in keywords for field in keyword_fields(columns, keyword)]
@@ -167,8 +168,8 @@ def select(
 def _filtered(
     columns: Columns,
     also: Sequence[str],
-    direct: Sequence[tuple[Tree, Expr]],
-    worked_out: Sequence[Tree],
+    direct: Sequence[tuple[Condition, Expr]],
+    worked_out: Sequence[Condition],
 ) -> list[Expr]:
     """Return the conditions on a table's own columns, with what Kusto looks up before what it must read."""
     conditions = [expression for _, expression in direct]
@@ -184,7 +185,7 @@ def _filtered(
     return conditions
 
 
-def _check_keywords(columns: Columns, conditions: Sequence[Tree]) -> None:
+def _check_keywords(columns: Columns, conditions: Sequence[Condition]) -> None:
     """Refuse keywords where only the rule itself says what columns there are.
 
     Raises:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
-
-from sigma.types import SigmaBool, SigmaNumber, SigmaRegularExpression, SigmaString, SpecialChars
 
 from converter.errors import Refusal
 from converter.plan.columns import Columns
+from converter.plan.conditions import Value, value_text
+from converter.plan.values import ANY, Flag, Number, Regex, Text, TimePart
+from converter.plan.volume_paths import VolumePath
 
 _XML = ("EventData", "ParameterXml")
 """Columns of table Event that hold the record's elements as XML: the same values, once more.
@@ -32,29 +32,26 @@ _TIME_OR_ID = re.compile("[0-9a-ft:.z+-]*")
 _WRITTEN_OTHERWISE = re.compile("[&<>\"'\\x00-\\x1f]")
 
 
-def anywhere(value: Any) -> Any:
+def anywhere(value: Value) -> Text | Regex | VolumePath:
     """Return a keyword as a value that is found anywhere in a text.
 
     Raises:
         Refusal: SC201 for what cannot be a keyword.
     """
-    if isinstance(value, SigmaNumber):
-        value = SigmaString(str(value.number))
-    if isinstance(value, SigmaBool):
-        value = SigmaString("true" if value.boolean else "false")
-    if isinstance(value, SigmaString):
-        many = SpecialChars.WILDCARD_MULTI
-        parts = list(value.s)
-        found = type(value)()
-        found.s = [many, *parts] if parts[0] is not many else parts
-        found.s = [*found.s, many] if parts[-1] is not many else found.s
-        return found
-    if isinstance(value, SigmaRegularExpression):
-        return value
-    raise Refusal("SC201", f"KQL: keywords of type {type(value).__name__} are not supported")
+    match value:
+        case Number(number) | TimePart(_, number):
+            return Text((ANY, str(number), ANY))
+        case Flag():
+            return Text((ANY, value.word, ANY))
+        case Text(parts, cased):
+            parts = parts if parts[:1] == (ANY,) else (ANY, *parts)
+            return Text(parts if parts[-1] is ANY else (*parts, ANY), cased)
+        case Regex() | VolumePath():
+            return value
+    raise Refusal("SC201", f"KQL: {value_text(value)} cannot be a keyword: it needs a field")
 
 
-def keyword_fields(columns: Columns, value: Any) -> list[str]:
+def keyword_fields(columns: Columns, value: Value) -> list[str]:
     """Return the string columns in which a keyword is looked for.
 
     Elements of a record that lie in XML are looked for in the XML itself where it writes the keyword as it
@@ -90,11 +87,11 @@ def _is_written_so(text: str, names: Iterable[str]) -> bool:
     return not (otherwise or _among(text, names) or _among(text, _MARKUP))
 
 
-def _literal(value: Any) -> str | None:
+def _literal(value: Value) -> str | None:
     """Return the text, in lower case, that is looked for anywhere; None if it is a pattern."""
-    if not isinstance(value, SigmaString):
+    if not isinstance(value, Text):
         return None
-    parts = [part for part in value.s if part is not SpecialChars.WILDCARD_MULTI]
+    parts = [part for part in value.parts if part is not ANY]
     return parts[0].casefold() if len(parts) == 1 and isinstance(parts[0], str) else None
 
 

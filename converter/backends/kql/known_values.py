@@ -9,17 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from sigma.conditions import ConditionAND, ConditionFieldEqualsValueExpression, ConditionNOT, ConditionOR
-from sigma.types import SigmaCasedString, SigmaExpansion, SigmaNumber, SigmaString
 
 from converter.backends.kql.string_comparisons import plain
 from converter.plan.columns import Columns
-from converter.plan.model import Tree
+from converter.plan.conditions import And, Comparison, Condition, Not, Or, values_of
+from converter.plan.values import Number, Text
 
 _WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
-Leaf = ConditionFieldEqualsValueExpression
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +37,7 @@ class _Value:
 Known = Mapping[str, Sequence[_Value]]
 
 
-def without_repeats(conditions: Sequence[Tree], columns: Columns) -> list[Tree]:
+def without_repeats(conditions: Sequence[Condition], columns: Columns) -> list[Condition]:
     """Return conditions that hold together if and only if these do, without what the others decide.
 
     Conditions that can never hold together are returned as they are.
@@ -53,7 +49,7 @@ def without_repeats(conditions: Sequence[Tree], columns: Columns) -> list[Tree]:
             field, values = found
             if field not in known or len(values) < len(known[field]):
                 known[field], places[field] = values, place
-    kept: list[Tree] = []
+    kept: list[Condition] = []
     for place, tree in enumerate(conditions):
         left = tree if place in places.values() else _decided(tree, known, columns)
         if left is False:
@@ -63,36 +59,35 @@ def without_repeats(conditions: Sequence[Tree], columns: Columns) -> list[Tree]:
     return kept
 
 
-def _listed(tree: Any, columns: Columns) -> tuple[str, list[_Value]] | None:
+def _listed(condition: Condition, columns: Columns) -> tuple[str, list[_Value]] | None:
     """Return the column and all values that it can have where the condition holds; None if there are more."""
-    leaves = list(_leaves(tree))
-    found = [_value(leaf, columns) if isinstance(leaf, Leaf) else None for leaf in leaves]
-    values = [value for value in found if value is not None]
-    if not values or len(values) < len(leaves) or len({leaf.field for leaf in leaves}) > 1:
+    leaves = [leaf for leaf in _leaves(condition) if isinstance(leaf, Comparison)]
+    values = [value for leaf in leaves if (value := _value(leaf, columns)) is not None]
+    every = sum(1 for _ in _leaves(condition))
+    if not values or len(values) < every or len({leaf.field for leaf in leaves}) > 1:
         return None
     return leaves[0].field, values
 
 
-def _leaves(tree: Any) -> Iterator[Any]:
-    """Yield the alternatives of a tree."""
-    if isinstance(tree, ConditionOR):
-        for arg in _args(tree):
-            yield from _leaves(arg)
-    elif isinstance(tree, Leaf) and isinstance(tree.value, SigmaExpansion):
-        yield from (Leaf(tree.field, value) for value in tree.value.values)
+def _leaves(condition: Condition) -> Iterator[Condition]:
+    """Yield the alternatives of a condition."""
+    if isinstance(condition, Or):
+        for item in condition.items:
+            yield from _leaves(item)
+    elif isinstance(condition, Comparison):
+        yield from (Comparison(condition.field, value) for value in values_of(condition))
     else:
-        yield tree
+        yield condition
 
 
-def _value(leaf: Any, columns: Columns) -> _Value | None:
+def _value(leaf: Comparison, columns: Columns) -> _Value | None:
     column = columns.get(leaf.field)
     kind = column.type if column else ""
-    if type(leaf.value) is SigmaNumber and kind in ("int", "long", "string"):
-        number = leaf.value.number
-        return _Value(str(number), True) if isinstance(number, int) else None
-    if isinstance(leaf.value, SigmaString) and (text := plain(leaf.value)):
-        cased = isinstance(leaf.value, SigmaCasedString)
-        return _Value(text, cased) if kind == "string" or _is_number(text, kind) else None
+    match leaf.value:
+        case Number(number) if kind in ("int", "long", "string"):
+            return _Value(str(number), True) if isinstance(number, int) else None
+        case Text() as value if text := plain(value):
+            return _Value(text, value.cased) if kind == "string" or _is_number(text, kind) else None
     return None
 
 
@@ -100,34 +95,33 @@ def _is_number(text: str, kind: str) -> bool:
     return kind in ("int", "long") and _WHOLE_NUMBER.fullmatch(text) is not None
 
 
-def _decided(tree: Any, known: Known, columns: Columns) -> Any:
+def _decided(condition: Condition, known: Known, columns: Columns) -> Condition | bool:
     """Return whether a condition holds where the known values are; or what is left of it."""
-    if isinstance(tree, ConditionNOT):
-        inner = _decided(tree.args[0], known, columns)
-        return (
-            not inner if isinstance(inner, bool) else tree if inner is tree.args[0] else ConditionNOT([inner])
-        )
-    if isinstance(tree, ConditionAND):
-        parts = [_decided(arg, known, columns) for arg in _args(tree)]
-        if any(part is False for part in parts):
-            return False
-        return _joined(ConditionAND, tree, [part for part in parts if part is not True])
-    if isinstance(tree, ConditionOR):
-        parts = [_decided(arg, known, columns) for arg in _args(tree)]
-        if any(part is True for part in parts) or _covered(tree, known, columns):
-            return True
-        left = [part for part in parts if part is not False]
-        return _joined(ConditionOR, tree, left) if left else False
-    if isinstance(tree, Leaf) and tree.field in known and (other := _value(tree, columns)):
-        answers = {value.meets(other) for value in known[tree.field]}
-        if len(answers) == 1 and (answer := answers.pop()) is not None:
-            return answer
-    return tree
+    match condition:
+        case Not(item):
+            inner = _decided(item, known, columns)
+            return not inner if isinstance(inner, bool) else condition if inner is item else Not(inner)
+        case And(items):
+            parts = [_decided(item, known, columns) for item in items]
+            if any(part is False for part in parts):
+                return False
+            return _joined(condition, [part for part in parts if not isinstance(part, bool)])
+        case Or(items):
+            parts = [_decided(item, known, columns) for item in items]
+            if any(part is True for part in parts) or _covered(condition, known, columns):
+                return True
+            left = [part for part in parts if not isinstance(part, bool)]
+            return _joined(condition, left) if left else False
+        case Comparison(field) if field in known and (other := _value(condition, columns)):
+            answers = {value.meets(other) for value in known[field]}
+            if len(answers) == 1 and (answer := answers.pop()) is not None:
+                return answer
+    return condition
 
 
-def _covered(tree: Any, known: Known, columns: Columns) -> bool:
+def _covered(condition: Condition, known: Known, columns: Columns) -> bool:
     """Tell whether alternatives name every value that a column can have."""
-    leaves = [leaf for leaf in _leaves(tree) if isinstance(leaf, Leaf)]
+    leaves = [leaf for leaf in _leaves(condition) if isinstance(leaf, Comparison)]
     for field in {leaf.field for leaf in leaves} & set(known):
         named = [value for leaf in leaves if leaf.field == field and (value := _value(leaf, columns))]
         if all(any(value.meets(other) for other in named) for value in known[field]):
@@ -135,15 +129,11 @@ def _covered(tree: Any, known: Known, columns: Columns) -> bool:
     return False
 
 
-def _joined(kind: type, tree: Any, parts: list[Any]) -> Any:
+def _joined(condition: And | Or, parts: list[Condition]) -> Condition | bool:
     if not parts:
         return True
     if len(parts) == 1:
         return parts[0]
-    old = _args(tree)
+    old = condition.items
     unchanged = len(parts) == len(old) and all(one is two for one, two in zip(parts, old, strict=True))
-    return tree if unchanged else kind(parts)
-
-
-def _args(node: Any) -> list[Any]:
-    return [arg for arg in node.args if arg is not None]
+    return condition if unchanged else type(condition)(tuple(parts))

@@ -28,10 +28,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from sigma.conditions import ConditionAND, ConditionFieldEqualsValueExpression, ConditionOR
-from sigma.types import SigmaExpansion, SigmaString
 
 from converter.backends.kql.common_terms import COMMON, EVERYWHERE
 from converter.backends.kql.expression import WIDTH, Expr, any_of, atom, call
@@ -39,7 +35,8 @@ from converter.backends.kql.literals import name, string
 from converter.backends.kql.string_comparisons import plain
 from converter.backends.kql.text_sources import Source, sources
 from converter.plan.columns import Columns
-from converter.plan.model import Tree
+from converter.plan.conditions import Alternatives, And, Comparison, Condition, Or, Value
+from converter.plan.values import Text
 from converter.plan.volume_paths import VolumePath
 
 TERMS_MAX = 128
@@ -100,14 +97,15 @@ class Filter:
         )
 
 
-def implied(tree: Tree, columns: Columns) -> Filter | None:
+def implied(condition: Condition, columns: Columns) -> Filter | None:
     """Return what every row holds on which the condition holds, the rarest of what is known; or None."""
-    if isinstance(tree, ConditionAND):
-        return _best(found for arg in _args(tree) if (found := implied(arg, columns)))
-    if isinstance(tree, ConditionOR):
-        return _either([implied(arg, columns) for arg in _args(tree)])
-    if isinstance(tree, ConditionFieldEqualsValueExpression):
-        return _comparison(tree.field, tree.value, columns)
+    match condition:
+        case And(items):
+            return _best(found for item in items if (found := implied(item, columns)))
+        case Or(items):
+            return _either([implied(item, columns) for item in items])
+        case Comparison(field, value):
+            return _comparison(field, value, columns)
     return None
 
 
@@ -116,16 +114,12 @@ def _best(filters: Iterable[Filter]) -> Filter | None:
     return max(filters, key=lambda one: (one.rank, -one.pieces()), default=None)
 
 
-def _args(node: Any) -> list[Any]:
-    return [arg for arg in node.args if arg is not None]
-
-
-def _comparison(field: str, value: Any, columns: Columns) -> Filter | None:
-    if isinstance(value, SigmaExpansion):
+def _comparison(field: str, value: Value, columns: Columns) -> Filter | None:
+    if isinstance(value, Alternatives):
         return _either([_comparison(field, one, columns) for one in value.values])
     if isinstance(value, VolumePath):
         value = value.beyond  # Of the volume's name each path has the words.
-    if not isinstance(value, SigmaString):
+    if not isinstance(value, Text):
         return None
     source = sources(columns, field)
     if source is None or field in KIND_COLUMNS:
@@ -160,9 +154,9 @@ def _fewest(found: Sequence[Term]) -> tuple[Term, ...]:
     )
 
 
-def terms(value: SigmaString, source: Source) -> Iterator[Term]:
+def terms(value: Text, source: Source) -> Iterator[Term]:
     """Yield the terms, and beginnings of terms, of every text that matches a value."""
-    parts = list(value.s)
+    parts = value.parts
     for position, part in enumerate(parts):
         if not isinstance(part, str):
             continue
@@ -200,7 +194,7 @@ def _pieces(column: str, held: Sequence[Term]) -> Iterator[Expr]:
             yield atom(f"{column} hasprefix {string(term.text)}")
 
 
-def before_reading(conditions: Sequence[Tree], columns: Columns) -> list[Expr]:
+def before_reading(conditions: Sequence[Condition], columns: Columns) -> list[Expr]:
     """Return filters for conditions on values that are taken out of other columns, the two rarest in order.
 
     What is most likely in most rows is left out: it would be one more thing to read and keep nothing away.
@@ -212,7 +206,7 @@ def before_reading(conditions: Sequence[Tree], columns: Columns) -> list[Expr]:
     return [expression(one) for one in chosen]
 
 
-def before_scanning(conditions: Sequence[Tree], columns: Columns) -> tuple[int, Expr] | None:
+def before_scanning(conditions: Sequence[Condition], columns: Columns) -> tuple[int, Expr] | None:
     """Return a filter for one of some conditions on columns of the table, and its place among them.
 
     None if Kusto looks one of them up as it is, or no filter is worth its line.
@@ -228,16 +222,19 @@ def before_scanning(conditions: Sequence[Tree], columns: Columns) -> tuple[int, 
     return None
 
 
-def _is_indexed(node: Any, columns: Columns) -> bool:
+def _is_indexed(condition: Condition, columns: Columns) -> bool:
     """Tell whether Kusto looks a condition up as it is: whole texts, compared for equality."""
-    if isinstance(node, ConditionAND):
-        return any(_is_indexed(arg, columns) for arg in _args(node))
-    if isinstance(node, ConditionOR):
-        return all(_is_indexed(arg, columns) for arg in _args(node))
-    if not isinstance(node, ConditionFieldEqualsValueExpression) or node.field in KIND_COLUMNS:
-        return False
-    if isinstance(node.value, SigmaExpansion):
-        return all(isinstance(one, SigmaString) and plain(one) for one in node.value.values)
-    column = columns.get(node.field)
-    is_text = column is not None and column.type == "string" and column.via is None
-    return is_text and isinstance(node.value, SigmaString) and bool(plain(node.value))
+    match condition:
+        case And(items):
+            return any(_is_indexed(item, columns) for item in items)
+        case Or(items):
+            return all(_is_indexed(item, columns) for item in items)
+        case Comparison(field) if field in KIND_COLUMNS:
+            return False
+        case Comparison(_, Alternatives(values)):
+            return all(isinstance(value, Text) and plain(value) for value in values)
+        case Comparison(field, Text() as value):
+            column = columns.get(field)
+            is_text = column is not None and column.type == "string" and column.via is None
+            return is_text and bool(plain(value))
+    return False

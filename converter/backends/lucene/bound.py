@@ -8,14 +8,9 @@ rule demands nothing else, in one of its alternatives, the query fires on ordina
 from __future__ import annotations
 
 from collections.abc import Collection
-from collections.abc import Set as AbstractSet
-from typing import Any
-
-from sigma.conditions import ConditionAND, ConditionNOT, ConditionOR
-from sigma.rule import SigmaDetection, SigmaDetectionItem
-from sigma.types import SigmaExpansion
 
 from converter.backends.lucene.expression import Node, Phrase, Text
+from converter.plan.conditions import And, Comparison, Condition, Not, Or, Value, values_of
 from converter.plan.model import BaseRule
 
 
@@ -25,43 +20,26 @@ def apart(found: Collection[Node]) -> bool:
     return len(found) > 1 and not whole
 
 
-def loose(base: BaseRule, values: AbstractSet[int]) -> bool:
+def loose(base: BaseRule, values: Collection[tuple[str, Value]]) -> bool:
     """Tell whether an alternative of a rule demands nothing but values whose words may be apart.
 
     What only says which events the log source has demands nothing here.
 
     Args:
         base: the rule.
-        values: the ``id()`` of such values.
+        values: such values, each with its field.
     """
-    chosen = _choosing(base)
 
-    def demands_nothing(node: Any) -> bool:
-        if isinstance(node, ConditionAND):
-            return all(map(demands_nothing, node.args))
-        if isinstance(node, ConditionOR):
-            return any(map(demands_nothing, node.args))
-        if isinstance(node, ConditionNOT) or getattr(node, "field", None) in chosen:
-            return True
-        value = getattr(node, "value", None)
-        among = value.values if isinstance(value, SigmaExpansion) else [value]
-        return any(id(one) in values for one in among)
+    def demands_nothing(node: Condition) -> bool:
+        match node:
+            case And(items):
+                return all(map(demands_nothing, items))
+            case Or(items):
+                return any(map(demands_nothing, items))
+            case Not():
+                return True
+            case Comparison(field):
+                return field in base.choosing or any((field, value) in values for value in values_of(node))
+        return False
 
-    return bool(values) and demands_nothing(base.tree)
-
-
-def _choosing(base: BaseRule) -> set[str]:
-    """Return the fields by which the pipeline chooses the events of the log source."""
-    found: set[str] = set()
-
-    def walk(detection: SigmaDetection) -> None:
-        for item in detection.detection_items:
-            if isinstance(item, SigmaDetectionItem):
-                found.add(str(item.field))
-            else:
-                walk(item)
-
-    for name, detection in base.rule.detection.detections.items():
-        if name.startswith("_"):  # As pipelines name what they add.
-            walk(detection)
-    return found
+    return bool(values) and demands_nothing(base.condition)

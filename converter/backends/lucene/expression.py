@@ -6,16 +6,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sigma.types import SpecialChars
-
 from converter.backends.common import factored as common
+from converter.plan.values import Wildcard
 
-Part = str | SpecialChars
-"""Literal text, ``WILDCARD_MULTI`` or ``WILDCARD_SINGLE``."""
+Part = str | Wildcard
+"""Literal text or a wildcard."""
 _LETTER = re.compile(r"[A-Za-z]")
 IGNORED = "_ignored"
 """Elasticsearch's own field: the names of the fields of which a document has values that are not indexed."""
-ANY, ONE = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
+ANY, ONE = Wildcard.ANY, Wildcard.ONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@ import re
 from collections.abc import Collection
 from typing import Literal
 
-from sigma.types import SigmaRegularExpression, SigmaRegularExpressionFlag, SigmaString
-
 from converter.backends.common.numbers import numeral, whole
 from converter.backends.elastic import addresses, long_values
 from converter.backends.elastic.networks import CANONICAL, v6_regex
@@ -30,6 +28,7 @@ from converter.backends.lucene.expression import (
     has_letters,
 )
 from converter.errors import Refusal
+from converter.plan import values
 from converter.plan.columns import Column, Columns
 from converter.plan.model import Fidelity, Reason
 
@@ -70,9 +69,8 @@ class Scope:
         self.case: Case = case
         self.negated = False
         self.reasons: list[Reason] = []
-        self.apart: dict[int, Reason] = {}
-        """By the ``id()`` of a value whose words may be apart: what that means for a rule that demands no
-        more."""
+        self.apart: dict[tuple[str, values.Text], Reason] = {}
+        """By field and value whose words may be apart: what that means for a rule that demands no more."""
 
     def lose(self, fidelity: Fidelity, why: str, relaxation: str = "") -> None:
         """Note what a part of the condition loses; under ``not`` broader becomes narrower and the reverse."""
@@ -103,19 +101,17 @@ class Scope:
             limits.check_text(alike, shown(parts))
         return Text(name, parts, folds)
 
-    def regex(self, name: str | None, value: SigmaRegularExpression) -> Node:
+    def regex(self, name: str | None, value: values.Regex) -> Node:
         """Return a regular expression on an unanalysed field, or on any field.
 
         Raises:
             Refusal: SC202 for what Lucene's flavour cannot say, SC203 if it is too complex, SC206 for a
                 placeholder.
         """
-        if value.contains_placeholder():
-            raise Refusal("SC206", f"the regex {value.regexp} has a placeholder that nothing expands")
-        pattern = str(value.regexp)
-        flag = SigmaRegularExpressionFlag
-        ignore_case = flag.IGNORECASE in value.flags
-        multiline, dotall = flag.MULTILINE in value.flags, flag.DOTALL in value.flags
+        if value.has_placeholder:
+            raise Refusal("SC206", f"the regex {value.pattern} has a placeholder that nothing expands")
+        pattern, ignore_case = value.pattern, value.ignore_case
+        multiline, dotall = value.multiline, value.dotall
         tree = tree_of(pattern, ignore_case=ignore_case, multiline=multiline, dotall=dotall, fold="classes")
         if name is not None and tree == ANYTHING:
             return Exists(name)
@@ -176,9 +172,9 @@ class Target:
         )
         return either([node, self._ignored()])
 
-    def string(self, value: SigmaString, cased: bool) -> Node:
+    def string(self, value: values.Text) -> Node:
         """Compare with a Sigma string."""
-        parts = parts_of(value)
+        parts, cased = parts_of(value), value.cased
         if parts and all(part is ANY for part in parts):
             return self.exists()
         match self.family:
@@ -220,7 +216,7 @@ class Target:
             raise self.refused("letters of either case")
         return node
 
-    def _analysed(self, value: SigmaString, parts: tuple[Part, ...], cased: bool) -> Node:
+    def _analysed(self, value: values.Text, parts: tuple[Part, ...], cased: bool) -> Node:
         """Look for the words of the text, as phrases where they are whole."""
         analyser = words.ANALYSERS.get(self.column.analyzer)
         if analyser is None:
@@ -234,7 +230,7 @@ class Target:
             self.scope.lose(Fidelity.BROADER, why, kind)
             if bound.apart(found) and not self.scope.negated:
                 why = f"the words of {shown(parts)!r:.100} may be apart in {self.name}"
-                self.scope.apart[id(value)] = Reason(Fidelity.BROADER, why, kind, unbounded=True)
+                self.scope.apart[self.name, value] = Reason(Fidelity.BROADER, why, kind, unbounded=True)
         return both(found)
 
     def _addresses(self, parts: tuple[Part, ...]) -> Node:
@@ -301,7 +297,7 @@ class Target:
             return self._string((word,), cased=False)
         raise self.refused(word)
 
-    def regex(self, value: SigmaRegularExpression) -> Node:
+    def regex(self, value: values.Regex) -> Node:
         """Find a regular expression in text."""
         if self.family != "string":
             raise self.refused("a regular expression")
@@ -309,25 +305,15 @@ class Target:
         return self._within_limit(node) if long_values.matched(value, self.column.ignore_above) else node
 
 
-def parts_of(value: SigmaString) -> tuple[Part, ...]:
+def parts_of(value: values.Text) -> tuple[Part, ...]:
     """Return a string's literal text and wildcards; repeated stars are one.
 
     Raises:
         Refusal: SC206 for a placeholder.
     """
-    if value.contains_placeholder():
+    if value.placeholder:
         raise Refusal("SC206", f"the value {value} has a placeholder that nothing expands")
-    parts: list[Part] = []
-    for part in value.s:
-        if isinstance(part, str) and part == "":
-            continue
-        if part is ANY and parts and parts[-1] is ANY:
-            continue
-        if isinstance(part, str) and parts and isinstance(parts[-1], str):
-            parts[-1] += part
-        else:
-            parts.append(part)  # type: ignore[arg-type]
-    return tuple(parts)
+    return tuple(part for part in value.joined if not isinstance(part, values.Placeholder))
 
 
 def shown(parts: tuple[Part, ...]) -> str:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from sigma.backends.splunk.splunk import SplunkBackend
-
-from converter.backends.dispatch import ByType
 from converter.backends.spl import condition
 from converter.backends.spl.correlation import search
 from converter.backends.spl.keywords import keyword_reasons
 from converter.plan.model import BaseRule, CorrelationPlan, Draft
 
 
-class SplBackend(ByType, SplunkBackend):
+class SplBackend:
     """Splunk's SPL.
 
     pySigma's backend writes what `search` can say and defers the rest to commands of their own, which loses
@@ -31,9 +28,9 @@ class SplBackend(ByType, SplunkBackend):
         Raises:
             Refusal: SC201, SC206, SC209.
         """
-        split = condition.split(condition.build(base.tree, base.columns), base.state)
+        split = condition.split(condition.build(base.condition, base.columns), base.state)
         text = "\n| ".join([split.terms, *split.commands])
-        return [Draft(text, reasons=keyword_reasons(base.tree, base.columns))]
+        return [Draft(text, reasons=keyword_reasons(base.condition, base.columns))]
 
     def correlation(self, plan: CorrelationPlan) -> list[Draft]:
         """Return the one search that gives a row for each alert of a correlation.

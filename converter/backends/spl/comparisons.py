@@ -6,26 +6,6 @@ import re
 import warnings
 from collections.abc import Mapping
 
-from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
-from sigma.types import (
-    CompareOperators,
-    Placeholder,
-    SigmaBool,
-    SigmaCasedString,
-    SigmaCIDRExpression,
-    SigmaCompareExpression,
-    SigmaExists,
-    SigmaExpansion,
-    SigmaFieldReference,
-    SigmaNull,
-    SigmaNumber,
-    SigmaRegularExpression,
-    SigmaString,
-    SigmaTimestampPart,
-    SigmaType,
-    SpecialChars,
-)
-
 from converter.backends.common.numbers import numeral
 from converter.backends.spl import time_modifiers
 from converter.backends.spl.held import Parts, forms, held, plainly
@@ -45,15 +25,25 @@ from converter.backends.spl.text import (
 from converter.backends.spl.where_text import match
 from converter.errors import Refusal
 from converter.plan.columns import Columns
+from converter.plan.conditions import Alternatives, Comparison, Value
+from converter.plan.values import (
+    ANY,
+    ONE,
+    Exists,
+    FieldOf,
+    Flag,
+    Foreign,
+    Network,
+    Null,
+    Number,
+    Ordered,
+    Placeholder,
+    Regex,
+    Text,
+    TimePart,
+)
 from converter.plan.volume_paths import VolumePath
 
-_ANY, _ONE = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
-_COMPARE: Mapping[CompareOperators, str] = {
-    CompareOperators.LT: "<",
-    CompareOperators.LTE: "<=",
-    CompareOperators.GT: ">",
-    CompareOperators.GTE: ">=",
-}
 # Up to here doubles, the numbers of expressions (and of pySigma), are exact.
 _LARGEST = 2**53 - 1
 _INDEX = re.compile(r"[A-Za-z0-9_*][A-Za-z0-9_*-]*", re.ASCII)
@@ -61,7 +51,7 @@ _INDEX = re.compile(r"[A-Za-z0-9_*][A-Za-z0-9_*-]*", re.ASCII)
 _NAMED_CLASS = re.compile(r"\[:\^?[a-z]+:\]")
 
 
-def leaf(item: FieldValue, columns: Columns) -> Node:
+def leaf(item: Comparison, columns: Columns) -> Node:
     """Return the node of one comparison (several where a value expands).
 
     Raises:
@@ -70,45 +60,46 @@ def leaf(item: FieldValue, columns: Columns) -> Node:
     return _of_value(item.field, item.value, columns)
 
 
-def _of_value(name: str, value: SigmaType, columns: Columns) -> Node:
-    if name == "index" and type(value) is SigmaString and (found := _index(value)):
-        return found
+def _of_value(name: str, value: Value, columns: Columns) -> Node:
     match value:
-        case SigmaExpansion():
-            return join("or", [_of_value(name, one, columns) for one in value.values])
-        case SigmaString():
+        case Text(cased=False) if name == "index" and (index := _index(value)):
+            return index
+        case Alternatives(values):
+            return join("or", [_of_value(name, one, columns) for one in values])
+        case Text():
             return _string(name, value, columns)
-        case SigmaTimestampPart():
+        case TimePart():
             return time_modifiers.leaf(name, value, "=")
-        case SigmaNumber():
+        case Number():
             return _equal_number(name, value, columns)
-        case SigmaBool():
-            return _exact(name, "true" if value.boolean else "false", False, columns)
-        case SigmaNull():
+        case Flag():
+            return _exact(name, value.word, False, columns)
+        case Null():
             return Not(present(name, columns))
-        case SigmaExists():
+        case Exists():
             return present(name, columns) if value.exists else Not(present(name, columns))
         case VolumePath():
             return _volume(name, value, columns)
-        case SigmaRegularExpression():
+        case Regex():
             return _regex(name, value, columns)
-        case SigmaCIDRExpression():
+        case Network():
             return _network(name, str(value.network), columns)
-        case SigmaCompareExpression():
+        case Ordered():
             return _compare(name, value, columns)
-        case SigmaFieldReference():
+        case FieldOf():
             return _reference(name, value, columns)
-    raise Refusal("SC201", f"SPL cannot say a value of type {type(value).__name__} of field '{name}'")
+        case Foreign():
+            raise Refusal("SC201", f"SPL cannot say a value of type {value.kind} of field '{name}'")
 
 
-def _index(value: SigmaString) -> Leaf | None:
+def _index(value: Text) -> Leaf | None:
     """Return the term that says in which index to look, as pipelines add it; None for odd names.
 
     Names of indexes are lower-case (indexes.conf.spec). It must be in the first stage: what comes after it
     looks only at what the search found in the indexes that it read.
     """
-    text = "".join("*" if part is _ANY else str(part) for part in value_parts(value))
-    if _ONE in value.s or not _INDEX.fullmatch(text):
+    text = "".join("*" if part is ANY else str(part) for part in value_parts(value))
+    if ONE in value.parts or not _INDEX.fullmatch(text):
         return None
     test = f"lower(index)={quoted(text.lower())}"
     if "*" in text:
@@ -137,27 +128,21 @@ def present(name: str, columns: Columns) -> Leaf:
     )
 
 
-def value_parts(value: SigmaString) -> Parts:
+def value_parts(value: Text) -> Parts:
     """Return texts and wildcards of a value, neither texts nor stars side by side.
 
     Raises:
         Refusal: SC206 for a placeholder without values.
     """
-    parts: list[str | SpecialChars] = []
-    for part in value.s:
-        if isinstance(part, Placeholder):
-            raise Refusal("SC206", f"the placeholder %{part.name}% has no values")
-        if isinstance(part, str) and parts and isinstance(parts[-1], str):
-            parts[-1] += part
-        elif not (part is _ANY and parts[-1:] == [_ANY]) and part != "":
-            parts.append(part)
-    return tuple(parts)
+    if value.placeholder:
+        raise Refusal("SC206", f"the placeholder %{value.placeholder.name}% has no values")
+    return tuple(part for part in value.joined if not isinstance(part, Placeholder))
 
 
-def _string(name: str, value: SigmaString, columns: Columns) -> Leaf:
-    cased = isinstance(value, SigmaCasedString)
+def _string(name: str, value: Text, columns: Columns) -> Leaf:
+    cased = value.cased
     parts = value_parts(value)
-    if parts == (_ANY,):
+    if parts == (ANY,):
         return present(name, columns)
     if all(isinstance(part, str) for part in parts):
         return _exact(name, "".join(map(str, parts)), cased, columns)
@@ -172,9 +157,9 @@ def _in_search(parts: Parts) -> tuple[str | None, bool]:
     """
     said, exact = "", True
     for part in parts:
-        if part is _ANY:
+        if part is ANY:
             said += "*"
-        elif part is _ONE:
+        elif part is ONE:
             said, exact = said + "*", False
         else:
             text = str(part)
@@ -229,12 +214,12 @@ def _exact(name: str, text: str, cased: bool, columns: Columns) -> Leaf:
 
 def _wildcards(name: str, parts: Parts, cased: bool, columns: Columns) -> Leaf:
     regex = "".join(
-        ".*" if part is _ANY else "." if part is _ONE else literal(str(part))
-        for part in (parts[1:] if parts[0] is _ANY else parts)
+        ".*" if part is ANY else "." if part is ONE else literal(str(part))
+        for part in (parts[1:] if parts[0] is ANY else parts)
     )
-    regex = regex if parts[0] is _ANY else "^" + regex
-    regex = regex.removesuffix(".*") if parts[-1] is _ANY else regex + "\\z"
-    dots = any(not isinstance(part, str) for part in parts[1:-1]) or _ONE in parts
+    regex = regex if parts[0] is ANY else "^" + regex
+    regex = regex.removesuffix(".*") if parts[-1] is ANY else regex + "\\z"
+    dots = any(not isinstance(part, str) for part in parts[1:-1]) or ONE in parts
     flags = ("" if cased else "i") + ("s" if dots else "")
     found = held(name, columns)
     subject = found.subject if plainly(parts) else found.text
@@ -253,7 +238,7 @@ def _pattern(subject: str, regex: str, flags: str, searched: Mapping[str, str | 
     )
 
 
-def _sayable(name: str, value: SigmaNumber) -> str:
+def _sayable(name: str, value: Number) -> str:
     if abs(value.number) > _LARGEST:
         raise Refusal(
             "SC203",
@@ -263,7 +248,7 @@ def _sayable(name: str, value: SigmaNumber) -> str:
     return numeral(value.number)
 
 
-def _equal_number(name: str, value: SigmaNumber, columns: Columns) -> Leaf:
+def _equal_number(name: str, value: Number, columns: Columns) -> Leaf:
     written = _sayable(name, value)
     found_in = held(name, columns)
     field, subject = found_in.field, found_in.subject
@@ -285,11 +270,11 @@ def _equal_number(name: str, value: SigmaNumber, columns: Columns) -> Leaf:
     )
 
 
-def _compare(name: str, value: SigmaCompareExpression, columns: Columns) -> Node:
-    if value.op not in _COMPARE:
+def _compare(name: str, value: Ordered, columns: Columns) -> Node:
+    if value.operator == "!=":
         return Not(_of_value(name, value.number, columns))
-    operator = _COMPARE[value.op]
-    if isinstance(value.number, SigmaTimestampPart):
+    operator = value.operator
+    if isinstance(value.number, TimePart):
         return time_modifiers.leaf(name, value.number, operator)
     found = held(name, columns)
     column = columns.get(name)
@@ -304,9 +289,8 @@ def _compare(name: str, value: SigmaCompareExpression, columns: Columns) -> Node
     return Leaf(where=leaf.where, where_not=leaf.where_not, weaker=Leaf("", "", search=said))
 
 
-def _regex(name: str, value: SigmaRegularExpression, columns: Columns) -> Leaf:
-    source = pcre(str(value.regexp))
-    flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
+def _regex(name: str, value: Regex, columns: Columns) -> Leaf:
+    source, flags = pcre(value.pattern), value.flags
     found = held(name, columns)
     subject = found.text
     test = match(subject, source, flags)
@@ -325,8 +309,7 @@ def _volume(name: str, value: VolumePath, columns: Columns) -> Leaf:
     searched = _searched(name, value_parts(value.wider), value.cased, columns)
     if "search" in searched:
         searched = {"weaker": Leaf("", "", **searched)}  # type: ignore[arg-type]
-    flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
-    return _pattern(held(name, columns).text, str(value.regexp), flags, searched)
+    return _pattern(held(name, columns).text, value.regex.pattern, value.regex.flags, searched)
 
 
 def _matches_empty(source: str) -> bool:
@@ -353,7 +336,7 @@ def _network(name: str, network: str, columns: Columns) -> Leaf:
     )
 
 
-def _reference(name: str, value: SigmaFieldReference, columns: Columns) -> Leaf:
+def _reference(name: str, value: FieldOf, columns: Columns) -> Leaf:
     mine, other = held(name, columns).text, held(value.field, columns).text
     one, two = f"lower({mine})", f"lower({other})"
     if value.starts_with and value.ends_with:

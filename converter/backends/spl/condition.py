@@ -7,9 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sigma.conditions import ConditionAND, ConditionItem, ConditionNOT, ConditionOR, ConditionValueExpression
-from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
-
 from converter.backends.spl import repeats, search_text, where_text
 from converter.backends.spl.comparisons import leaf
 from converter.backends.spl.nodes import Junction, Leaf, Node, join, negate
@@ -18,43 +15,33 @@ from converter.backends.spl.text import is_term, word
 from converter.backends.spl.tidy import conjuncts, tidy
 from converter.errors import Refusal
 from converter.plan.columns import Columns
-from converter.plan.model import Tree
+from converter.plan.conditions import And, Comparison, Condition, Keyword, Not, Or
 
 _MACRO = re.compile(r"[A-Za-z_][\w-]*(\([\w.*:/, -]*\))?", re.ASCII)
 _PLAIN_INDEX = re.compile(r"[A-Za-z0-9_.*-]+", re.ASCII)
 
 
-def build(tree: Tree, columns: Columns) -> Node:
-    """Return the tree of a parsed condition.
+def build(condition: Condition, columns: Columns) -> Node:
+    """Return the tree of a rule's condition.
 
     Raises:
         Refusal: SC201, SC206, SC209.
     """
-    return tidy(_build(tree, columns))
+    return tidy(_build(condition, columns))
 
 
-def _build(tree: Tree, columns: Columns) -> Node:
-    match tree:
-        case FieldValue():
-            return leaf(tree, columns)
-        case ConditionValueExpression():
-            return keyword(tree.value, columns)
-        case ConditionNOT():
-            return negate(_build(_argument(tree), columns))
-        case ConditionAND() | ConditionOR():
-            items = [_build(one, columns) for one in tree.args if one is not None]
-            if not items:
-                raise Refusal("SC209", "a part of the condition is empty")
-            return join("and" if isinstance(tree, ConditionAND) else "or", items)
-    raise Refusal("SC201", f"SPL cannot say a condition of type {type(tree).__name__}")
-
-
-def _argument(tree: ConditionItem) -> Tree:
-    found = [one for one in tree.args if one is not None]
-    if not found:
-        raise Refusal("SC209", "nothing is left after a 'not' of the condition")
-    argument: Tree = found[0]
-    return argument
+def _build(condition: Condition, columns: Columns) -> Node:
+    match condition:
+        case Comparison():
+            return leaf(condition, columns)
+        case Keyword():
+            return keyword(condition.value, columns)
+        case Not(item):
+            return negate(_build(item, columns))
+        case And(items):
+            return join("and", [_build(item, columns) for item in items])
+        case Or(items):
+            return join("or", [_build(item, columns) for item in items])
 
 
 @dataclass(frozen=True, slots=True)

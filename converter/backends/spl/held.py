@@ -12,13 +12,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sigma.types import SpecialChars
-
 from converter.backends.spl.text import eval_field, search_field
 from converter.plan.columns import Columns
+from converter.plan.values import ANY, ONE, Wildcard
 
-Parts = tuple[str | SpecialChars, ...]
-_ANY, _ONE = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
+Parts = tuple[str | Wildcard, ...]
 _ENTITIES = ("&amp;", "&lt;", "&gt;")
 _TAILS = tuple(entity[start:] for entity in _ENTITIES for start in range(1, len(entity)))
 _MARKED = re.compile("[&<>]")
@@ -100,7 +98,7 @@ def aligned(parts: Parts) -> bool:
 
 def plainly(parts: Parts) -> bool:
     """Tell whether a pattern means the same of a text with entities as of one without."""
-    return _ONE not in parts and not any(map(_marked, parts)) and aligned(parts)
+    return ONE not in parts and not any(map(_marked, parts)) and aligned(parts)
 
 
 def _marked(part: object) -> bool:
@@ -131,8 +129,8 @@ def _in_apostrophes(parts: Parts) -> Parts:
 
 
 def _inside_json(parts: Parts) -> Parts:
-    made: list[str | SpecialChars] = [_ANY]
+    made: list[str | Wildcard] = [ANY]
     for part in parts:
         if isinstance(part, str) and part.isascii():
-            made += [json.dumps(part)[1:-1], _ANY]
+            made += [json.dumps(part)[1:-1], ANY]
     return tuple(made)

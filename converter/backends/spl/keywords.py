@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from sigma.conditions import ConditionItem, ConditionNOT, ConditionValueExpression
-from sigma.types import SigmaString, SpecialChars
-
 from converter.backends.spl.raw import in_xml
 from converter.plan.columns import Columns
-from converter.plan.model import Fidelity, Reason, Tree
+from converter.plan.conditions import Condition, Keyword, Not, children
+from converter.plan.model import Fidelity, Reason
+from converter.plan.values import Text, Wildcard
 
 KEYWORDS = Reason(
     Fidelity.EXACT,
@@ -24,26 +23,26 @@ _NARROWER = Reason(Fidelity.NARROWER, _LINES, _WITHIN)
 _BROADER = Reason(Fidelity.BROADER, f"{_LINES}, under 'not'", _WITHIN)
 
 
-def keyword_reasons(tree: Tree, columns: Columns) -> tuple[Reason, ...]:
+def keyword_reasons(condition: Condition, columns: Columns) -> tuple[Reason, ...]:
     """Return how a condition's keywords must be read, and what they lose; nothing if it has none."""
     xml = in_xml(columns)
     found: dict[Reason, None] = {}
-    stack: list[tuple[object, bool]] = [(tree, False)]
+    stack = [(condition, False)]
     while stack:
         node, negative = stack.pop()
-        if isinstance(node, ConditionValueExpression):
+        if isinstance(node, Keyword):
             found[KEYWORDS] = None
-            if not xml and isinstance(node.value, SigmaString) and _spans(node.value):
+            if not xml and isinstance(node.value, Text) and _spans(node.value):
                 found[_BROADER if negative else _NARROWER] = None
-        elif isinstance(node, ConditionItem):
-            inside = negative != isinstance(node, ConditionNOT)
-            stack.extend((arg, inside) for arg in node.args)
+        else:
+            inside = negative != isinstance(node, Not)
+            stack.extend((item, inside) for item in children(node))
     return tuple(found)
 
 
-def _spans(value: SigmaString) -> bool:
+def _spans(value: Text) -> bool:
     """Tell whether a wildcard is between two texts."""
-    texts = [position for position, part in enumerate(value.s) if isinstance(part, str) and part]
+    texts = [position for position, part in enumerate(value.parts) if isinstance(part, str) and part]
     if not texts:
         return False
-    return any(isinstance(part, SpecialChars) for part in value.s[texts[0] : texts[-1]])
+    return any(isinstance(part, Wildcard) for part in value.parts[texts[0] : texts[-1]])

@@ -8,18 +8,6 @@ from __future__ import annotations
 
 import re
 
-from sigma.types import (
-    SigmaBool,
-    SigmaCasedString,
-    SigmaExpansion,
-    SigmaNumber,
-    SigmaRegularExpression,
-    SigmaString,
-    SigmaTimestampPart,
-    SigmaType,
-    SpecialChars,
-)
-
 from converter.backends.spl.comparisons import value_parts
 from converter.backends.spl.held import Parts, encoded
 from converter.backends.spl.nodes import Leaf, Node, join
@@ -27,8 +15,10 @@ from converter.backends.spl.text import literal, pattern, pcre
 from converter.backends.spl.where_text import match
 from converter.errors import Refusal
 from converter.plan.columns import Columns
+from converter.plan.conditions import Alternatives, Value, value_text
+from converter.plan.values import ANY, ONE, Flag, Number, Regex, Text
+from converter.plan.volume_paths import VolumePath
 
-_ANY, _ONE = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
 # What `search` can look for in raw text without knowing how the text was cut into terms.
 _WORDS = re.compile(r"[A-Za-z0-9]+", re.ASCII)
 _LEAST = 3
@@ -45,16 +35,18 @@ _IN_TEXT = r"(?:>[^<]*|<Provider Name='[^']*)"
 _ENTITY = "(?:&(?:amp|lt|gt);|[^<&])"
 
 
-def keyword(value: SigmaType, columns: Columns) -> Node:
+def keyword(value: Value, columns: Columns) -> Node:
     """Return the node of a value without a field.
 
     Raises:
         Refusal: SC201, SC206.
     """
-    if isinstance(value, SigmaExpansion):
+    if isinstance(value, Alternatives):
         return join("or", [keyword(one, columns) for one in value.values])
     xml = in_xml(columns)
-    if isinstance(value, SigmaRegularExpression):
+    if isinstance(value, VolumePath):
+        value = value.regex
+    if isinstance(value, Regex):
         if xml:
             raise Refusal(
                 "SC201",
@@ -65,7 +57,7 @@ def keyword(value: SigmaType, columns: Columns) -> Node:
     parts = _parts(value)
     if not parts:
         return Leaf("isnotnull(_raw)", "isnull(_raw)", search="*", atomic_not=True)
-    cased = isinstance(value, SigmaCasedString)
+    cased = isinstance(value, Text) and value.cased
     regex = _in_xml(parts, columns) if xml else _in_lines(parts)
     test = match("_raw", regex, "" if cased else "i")
     words = [word for part in parts if isinstance(part, str) for word in _WORDS.findall(part)]
@@ -90,22 +82,21 @@ def in_xml(columns: Columns) -> bool:
     return any(column.stored == "xml" for column in columns.values())
 
 
-def _parts(value: SigmaType) -> Parts:
-    if isinstance(value, SigmaString):
+def _parts(value: Value) -> Parts:
+    if isinstance(value, Text):
         parts = value_parts(value)
-    elif isinstance(value, SigmaNumber) and not isinstance(value, SigmaTimestampPart):
-        parts = (str(value),)
-    elif isinstance(value, SigmaBool):
-        parts = ("true" if value.boolean else "false",)
+    elif isinstance(value, Number):
+        parts = (str(value.number),)
+    elif isinstance(value, Flag):
+        parts = (value.word,)
     else:
-        raise Refusal("SC201", f"a keyword cannot be of type {type(value).__name__}: it needs a field")
-    parts = parts[1:] if parts[:1] == (_ANY,) else parts
-    return parts[:-1] if parts[-1:] == (_ANY,) else parts
+        raise Refusal("SC201", f"a keyword cannot be {value_text(value)}: it needs a field")
+    parts = parts[1:] if parts[:1] == (ANY,) else parts
+    return parts[:-1] if parts[-1:] == (ANY,) else parts
 
 
-def _regex(value: SigmaRegularExpression) -> Leaf:
-    flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
-    source = pcre(str(value.regexp))
+def _regex(value: Regex) -> Leaf:
+    source, flags = pcre(value.pattern), value.flags
     test = match("_raw", source, flags)
     regex = pattern((f"(?{flags})" if flags else "") + source)
     return Leaf(test, f"NOT {test}", regex=("_raw", regex), atomic_not=True)
@@ -113,13 +104,12 @@ def _regex(value: SigmaRegularExpression) -> Leaf:
 
 def _in_lines(parts: Parts) -> str:
     """Return a pattern of an unknown text: a star does not run from one line of it into the next."""
-    return "".join(".*" if part is _ANY else "." if part is _ONE else literal(str(part)) for part in parts)
+    return "".join(".*" if part is ANY else "." if part is ONE else literal(str(part)) for part in parts)
 
 
 def _in_xml(parts: Parts, columns: Columns) -> str:
     pieces = [
-        "[^<]*" if part is _ANY else _ENTITY if part is _ONE else literal(encoded(str(part)))
-        for part in parts
+        "[^<]*" if part is ANY else _ENTITY if part is ONE else literal(encoded(str(part))) for part in parts
     ]
     markup = f"{_MARKUP} {' '.join(columns)}".lower()
     texts = [str(part).lower() for part in parts if isinstance(part, str)]

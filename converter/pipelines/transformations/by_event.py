@@ -6,17 +6,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
-from sigma.conditions import ConditionAND, ConditionItem, ConditionOR
+from sigma.conditions import ConditionAND, ConditionOR
 from sigma.correlations import SigmaCorrelationRule
 from sigma.processing.transformations.base import FieldMappingTransformationBase
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaRule
 from sigma.types import SigmaExists, SigmaExpansion, SigmaNull, SigmaType
 
 from converter.pipelines import demanded
+from converter.pipelines.lowering import Lowering
 from converter.pipelines.transformations import items as common
 from converter.pipelines.transformations.items import Part
+from converter.plan.conditions import And, Comparison, Condition, Keyword, children
+from converter.plan.demanded import both, values_of
 from converter.rules import parsed as fresh
 
 Known = frozenset[str] | None
@@ -138,17 +140,20 @@ def _known(rule: SigmaRule, by: str) -> dict[int, Known]:
     """Return for the `id()` of each compared value what the deciding field can hold where it is compared."""
     found: dict[int, Known] = {}
 
-    def walk(node: Any, known: Known) -> None:
-        if isinstance(node, ConditionAND):
-            known = demanded.both(known, demanded.values_of(node, by))
-        if isinstance(node, ConditionItem):
-            for arg in node.args:
-                walk(arg, known)
+    lowering = Lowering()
+
+    def walk(node: Condition, known: Known) -> None:
+        if isinstance(node, And):
+            known = both(known, values_of(node, by))
+        if not isinstance(node, Comparison | Keyword):
+            for item in children(node):
+                walk(item, known)
             return
-        key = id(getattr(node, "value", None))
+        key = id(lowering.value_of(node.origin))
         before = found.get(key, frozenset())
         found[key] = None if before is None or known is None else before | known
 
-    for condition in rule.detection.parsed_condition:
-        walk(fresh.parsed(condition), None)
+    for parsed in rule.detection.parsed_condition:
+        if (condition := lowering.condition(fresh.parsed(parsed))) is not None:
+            walk(condition, None)
     return found

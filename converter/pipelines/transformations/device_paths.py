@@ -35,7 +35,8 @@ from converter.pipelines.transformations.items import Part
 from converter.pipelines.transformations.paths import finds_no_folder
 from converter.pipelines.transformations.patterns import MANY, ONE, Parts
 from converter.pipelines.transformations.rewriting import ABSENCE, PATTERNS, REGEXES, SCALARS, Form, Rewriting
-from converter.plan.volume_paths import DIGITS, VolumePath
+from converter.pipelines.transformations.volume_regex import VolumeRegex
+from converter.plan.volume_paths import DIGITS
 from converter.plan.volume_paths import VOLUME as _VOLUME
 from converter.rules import parsed as fresh
 
@@ -128,7 +129,7 @@ class DevicePath(Rewriting):
         ways = list(seen.ways(cased=isinstance(value, SigmaCasedString)))
         if ways in ([], [common.parts(value)]):
             return None  # No path begins so: it finds nothing, here as with Sysmon.
-        made = [way if isinstance(way, VolumePath) else common.string(value, way) for way in ways]
+        made = [way if isinstance(way, VolumeRegex) else common.string(value, way) for way in ways]
         parts = [common.item(item, str(item.field), one) for one in made]
         return (
             parts[0] if len(parts) == 1 else common.linked(list(common.flat(parts, ConditionOR)), ConditionOR)
@@ -211,7 +212,7 @@ class _Seen:
     def _tells_drives(self) -> bool:
         return not self.stored and self.letter
 
-    def ways(self, cased: bool) -> Iterator[Parts | VolumePath]:
+    def ways(self, cased: bool) -> Iterator[Parts | VolumeRegex]:
         """Yield the patterns for the path as the kernel writes it."""
         behind_drive = frozenset().union(*self.drives.values()) - self.stored
         behind_share = self.share - self.redirector
@@ -222,7 +223,7 @@ class _Seen:
                 yield [_VOLUME, *patterns.parts(rest)]
             elif not rest or rest[0] is ONE or rest[0] == "\\":
                 beyond = ["\\", *patterns.parts(rest[1:])] if rest else []
-                yield VolumePath(beyond, cased)
+                yield VolumeRegex(beyond, cased)
         for rest in patterns.rests(self.pattern, behind_share):
             if not rest or rest[0] not in ("\\", "?", "."):  # `\\\\?\\` and `\\\\.\\` are no shares.
                 yield list(joined([_REDIRECTOR, *patterns.parts(rest)]))

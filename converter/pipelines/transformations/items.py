@@ -8,22 +8,16 @@ from sigma.conditions import ConditionAND, ConditionOR
 from sigma.rule import SigmaDetection, SigmaDetectionItem
 from sigma.types import (
     SigmaBool,
-    SigmaCasedString,
-    SigmaCIDRExpression,
-    SigmaCompareExpression,
-    SigmaExists,
-    SigmaExpansion,
     SigmaFieldReference,
-    SigmaNull,
     SigmaNumber,
-    SigmaRegularExpression,
     SigmaString,
     SigmaType,
     SpecialChars,
 )
 
 from converter.errors import Refusal
-from converter.plan.volume_paths import VolumePath
+from converter.pipelines.lowering import lowered_value
+from converter.plan import conditions
 
 Part = SigmaDetection | SigmaDetectionItem
 Linking = type[ConditionAND] | type[ConditionOR]
@@ -42,32 +36,7 @@ def plain(value: SigmaType) -> str | None:
 
 def value_text(value: SigmaType) -> str:
     """Return a value as a reader of Sigma knows it: wildcards as ``*`` and ``?``, others by name."""
-    match value:
-        case SigmaCasedString():
-            return f"{value} (as written)"
-        case SigmaString():
-            return str(value)
-        case SigmaBool():
-            return str(value.boolean).lower()
-        case SigmaNumber():
-            return str(value.number)
-        case SigmaCompareExpression():
-            return f"{value.op.name.lower()} {value_text(value.number)}"
-        case VolumePath():
-            return value.shown
-        case SigmaRegularExpression():
-            return f"regex {value.regexp}"
-        case SigmaCIDRExpression():
-            return f"network {value.cidr}"
-        case SigmaFieldReference():
-            return f"the value of {value.field}"
-        case SigmaExists():
-            return "is there" if value.exists else "is not there"
-        case SigmaNull():
-            return "null"
-        case SigmaExpansion():
-            return " or ".join(value_text(one) for one in value.values)
-    return str(value)
+    return conditions.value_text(lowered_value(value))
 
 
 def names_no_folder(name: Sequence[object]) -> bool:

@@ -258,6 +258,6 @@ def test_conditions(a: Any, b: Any, c: Any, condition: str, found: list[dict[str
 def test_types_that_eql_cannot_query(type_: str) -> None:
     base = none_base({"s": {"F": "x"}, "condition": "s"}, "eql")
     with pytest.raises(Refusal) as error:
-        EqlBackend().event(type(base)(base.rule, base.name, base.tree, base.state, {"F": Column(type_)}))
+        EqlBackend().event(replace(base, columns={"F": Column(type_)}))
     assert error.value.code == "SC204"
     assert type_ in str(error.value)

@@ -13,6 +13,7 @@ from converter.events.stored import Stored
 from converter.matcher import Matcher
 from converter.plan.columns import Column
 from converter.plan.model import BaseRule, CorrelationPlan, Member, Threshold
+from tests.support import condition_of
 
 EPOCH = 10**12
 COLUMNS = {
@@ -91,7 +92,7 @@ def _expression(text: str) -> Any:
 
 def _base(doc: dict[str, Any]) -> BaseRule:
     rule = SigmaRule.from_dict(doc)
-    return BaseRule(rule, doc["name"], rule.detection.parsed_condition[0].parsed, STATE, COLUMNS)
+    return BaseRule(doc["name"], condition_of(rule), STATE, COLUMNS)
 
 
 def query(rule: dict[str, Any], docs: list[dict[str, Any]]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,6 @@ from converter.errors import Refusal
 from converter.events.stored import Stored
 from converter.matcher import compile_detection
 from converter.plan.columns import Column
-from converter.plan.model import BaseRule
 from tests.support import none_base
 
 COLUMNS = {
@@ -63,7 +63,7 @@ EVENTS: list[dict[str, Any]] = [
 
 def selected(detection: dict[str, Any]) -> tuple[str, list[int]]:
     base = none_base(detection, "kql")
-    base = BaseRule(base.rule, base.name, base.tree, {"table": "Table"}, COLUMNS)
+    base = replace(base, state={"table": "Table"}, columns=COLUMNS)
     (draft,) = KqlBackend(filters="off").event(base)
     KqlEngine().validate(draft.text, {"Table": COLUMNS})
     stored = [Stored(i, "Table", event) for i, event in enumerate(EVENTS)]
@@ -169,7 +169,7 @@ def test_event_data_is_read_after_the_tables_own_columns() -> None:
     base = none_base(
         {"s": {"Image": "a&b", "EventID": 1, "Port": 5, "Threat Name": "x"}, "condition": "s"}, "kql"
     )
-    base = BaseRule(base.rule, base.name, base.tree, {"table": "Event"}, columns)
+    base = replace(base, state={"table": "Event"}, columns=columns)
     (draft,) = KqlBackend().event(base)
     assert draft.text.partition("};\n")[2] == (
         "Event\n"
@@ -195,7 +195,7 @@ def test_event_data_is_read_after_the_tables_own_columns() -> None:
 def test_dynamic_event_data() -> None:
     columns = {name: Column("string", via="eventdata_dynamic") for name in ("Image", "Threat Name")}
     base = none_base({"s": {"Image|endswith": "b", "Threat Name": "x"}, "condition": "s"}, "kql")
-    base = BaseRule(base.rule, base.name, base.tree, {"table": "WindowsEvent"}, columns)
+    base = replace(base, state={"table": "WindowsEvent"}, columns=columns)
     (draft,) = KqlBackend().event(base)
     assert "Image = tostring(EventData.Image)" in draft.text
     stored = [

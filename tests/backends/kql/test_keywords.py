@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,6 @@ from converter.backends.kql import KqlBackend
 from converter.engines.kql import KqlEngine
 from converter.matcher import compile_detection
 from converter.pipelines import cells
-from converter.plan.model import BaseRule
 from converter.shapes.sysmon.sentinel import store
 from tests.support import none_base
 
@@ -66,7 +66,7 @@ def test_where_keywords_are_looked_for(
     wanted = [number not in expected if negated else number in expected for number in range(len(EVENTS))]
     assert [matches(event) for event in EVENTS] == wanted
     base = none_base(detection, "kql")
-    base = BaseRule(base.rule, base.name, base.tree, {"table": "Event"}, COLUMNS)
+    base = replace(base, state={"table": "Event"}, columns=COLUMNS)
     (query,) = KqlBackend().event(base)
     assert ("extend" in query.text) == elements
     assert ("or EventData contains" in query.text or "EventData !contains" in query.text) != elements

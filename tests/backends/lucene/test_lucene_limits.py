@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
+
+from converter.plan.conditions import Not
 
 pytest.importorskip("jpype", reason="the engine needs sigconv[verify]")
 
@@ -134,12 +137,10 @@ def test_complex_regexes_are_refused_where_lucene_gives_up(pattern: str, refused
 
 def test_deep_nesting_is_one_clear_refusal() -> None:
     base = none_base({"s": {"F": "a"}, "condition": "s"}, "lucene")
-    from sigma.conditions import ConditionNOT
-
-    tree: Any = base.tree
+    condition: Any = base.condition
     for _ in range(3000):
-        tree = ConditionNOT([tree])
-    deep = type(base)(base.rule, base.name, tree, base.state, base.columns)
+        condition = Not(condition)
+    deep = replace(base, condition=condition)
     with pytest.raises(Refusal, match="nested too deeply") as caught:
         LuceneBackend().event(deep)
     assert caught.value.code == "SC203"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ COLUMNS = {
 
 def rule(detection: dict[str, Any]) -> BaseRule:
     base = none_base(detection, "lucene")
-    return BaseRule(base.rule, base.name, base.tree, base.state, COLUMNS)
+    return replace(base, columns=COLUMNS)
 
 
 def emitted(selection: Any, condition: str = "s", case: Any = "exact", **more: Any) -> str:
@@ -255,7 +256,7 @@ def test_no_header_as_there_are_no_comments() -> None:
 def test_keywords_note_the_fields_in_which_they_are_not_found(kind: str, keyword: Any, loses: bool) -> None:
     for condition, fidelity in (("k", Fidelity.NARROWER), ("not k", Fidelity.BROADER)):
         base = none_base({"k": [keyword], "condition": condition}, "lucene")
-        base = BaseRule(base.rule, base.name, base.tree, base.state, {"f": Column(kind)})
+        base = replace(base, columns={"f": Column(kind)})
         [draft] = LuceneBackend().event(base)
         assert [reason.fidelity for reason in draft.reasons] == ([fidelity] if loses else [])
         assert all(f"not in {kind}" in reason.text for reason in draft.reasons)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from converter.backends.lucene import LuceneBackend
 from converter.engines.lucene import LuceneEngine
 from converter.events.stored import Stored
 from converter.plan.columns import Column
-from converter.plan.model import BaseRule, Fidelity
+from converter.plan.model import Fidelity
 from tests.support import none_base
 
 COLUMNS = {
@@ -89,7 +90,7 @@ def test_analysed_text_selects_more(form: str) -> None:
 
 def selected(selection: dict[str, Any], form: str) -> tuple[list[int], set[Fidelity]]:
     base = none_base({"s": selection, "condition": "s"}, "lucene")
-    base = BaseRule(base.rule, base.name, base.tree, base.state, COLUMNS)
+    base = replace(base, columns=COLUMNS)
     [draft] = getattr(LuceneBackend(), form)(base)
     engine = LuceneEngine()
     engine.validate(draft.text, {"i": COLUMNS})
@@ -119,7 +120,7 @@ def test_networks_of_ipv6_on_text(network: str) -> None:
     wanted = ipaddress.ip_network(network)
     within = [n for n, text in enumerate(texts) if _address(text) and _address(text) in wanted]
     base = none_base({"s": {"w|cidr": network}, "condition": "s"}, "lucene")
-    base = BaseRule(base.rule, base.name, base.tree, base.state, COLUMNS)
+    base = replace(base, columns=COLUMNS)
     [draft] = LuceneBackend().event(base)
     stored = [Stored(number, "i", {"w": text}) for number, text in enumerate(texts)]
     assert within

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
-
-from sigma.conditions import ConditionAND, ConditionFieldEqualsValueExpression, ConditionOR
-from sigma.types import SigmaNumber, SigmaString
 
 from converter.backends.kql import string_comparisons
 from converter.backends.kql.comparisons import NUMERIC
@@ -18,8 +14,10 @@ from converter.backends.kql.let_statements import project
 from converter.backends.kql.literals import name, string
 from converter.errors import Refusal
 from converter.plan.columns import Column, Columns
-from converter.plan.demanded import one_of_few
-from converter.plan.model import BaseRule, CorrelationPlan, Member, Tree
+from converter.plan.conditions import And, Comparison, Condition, Or
+from converter.plan.demanded import alternatives, one_of_few
+from converter.plan.model import BaseRule, CorrelationPlan, Member
+from converter.plan.values import Number, Text
 
 _TIME = "TimeGenerated"
 
@@ -90,7 +88,7 @@ def read_columns(member: Member, shape: Shape) -> list[str]:
 def event_rows(
     member: Member,
     shape: Shape,
-    conditions: Sequence[Tree] | None = None,
+    conditions: Sequence[Condition] | None = None,
     *,
     with_fields: bool = True,
     with_check: bool = True,
@@ -110,7 +108,7 @@ def event_rows(
     assert isinstance(base, BaseRule)
     if not with_fields:
         shape = replace(shape, fields=())
-    trees = conjuncts(base.tree) if conditions is None else conditions
+    trees = conjuncts(base.condition) if conditions is None else conditions
     if event:
         convert = Conditions(base.columns, alternation=shape.writing.alternation)
         operators = [*where([convert.expression(tree) for tree in trees])]
@@ -147,10 +145,10 @@ def numbered(members: Sequence[Member], shape: Shape, column: str) -> Numbered:
     columns = {field: held for base in bases for field, held in base.columns.items()}
     wanted = [one for member in members for one in read_columns(member, shape)]
     for base in bases:
-        for tree in conjuncts(base.tree):
+        for tree in conjuncts(base.condition):
             fields, _ = used_fields(tree)
             wanted += fields
-    either = ConditionOR([_all(conjuncts(base.tree)) for base in bases])
+    either = Or(tuple(_all(conjuncts(base.condition)) for base in bases))
     selected = select(table_of(bases[0].state), columns, [either], wanted, shape.writing)
     operators = (*selected.operators, f"sort by {_time(bases[0])} asc", f"extend {column} = row_number()")
     return Numbered(replace(selected, operators=operators).text(INDENT), column, selected.needs)
@@ -278,7 +276,7 @@ def _check_number(column: str, types: set[str]) -> None:
         )
 
 
-def merged(members: Sequence[Member]) -> tuple[Member, list[Tree]] | None:
+def merged(members: Sequence[Member]) -> tuple[Member, list[Condition]] | None:
     """Return a member and the conditions of one scan that selects the events of all members, once each.
 
     None if the members read different tables or columns.
@@ -292,12 +290,12 @@ def merged(members: Sequence[Member]) -> tuple[Member, list[Tree]] | None:
             return None
     columns = {field: column for base in bases for field, column in base.columns.items()}
     convert = Conditions(columns)
-    parts = [{str(convert.expression(tree)): tree for tree in conjuncts(base.tree)} for base in bases]
+    parts = [{str(convert.expression(tree)): tree for tree in conjuncts(base.condition)} for base in bases]
     common = [key for key in parts[0] if all(key in part for part in parts)]
     rest = [[tree for key, tree in part.items() if key not in common] for part in parts]
-    conditions: list[Tree] = [parts[0][key] for key in common]
+    conditions: list[Condition] = [parts[0][key] for key in common]
     if all(rest):
-        conditions.append(ConditionOR([_all(trees) for trees in rest]))
+        conditions.append(Or(tuple(_all(trees) for trees in rest)))
     return replace(one, source=replace(first, columns=columns)), conditions
 
 
@@ -305,8 +303,8 @@ def _agree(one: BaseRule, other: BaseRule) -> bool:
     return all(other.columns[name] == column for name, column in one.columns.items() if name in other.columns)
 
 
-def _all(trees: Sequence[Tree]) -> Any:
-    return trees[0] if len(trees) == 1 else ConditionAND(list(trees))
+def _all(trees: Sequence[Condition]) -> Condition:
+    return trees[0] if len(trees) == 1 else And(tuple(trees))
 
 
 def overlap(one: Member, other: Member) -> bool:
@@ -323,19 +321,18 @@ def overlap(one: Member, other: Member) -> bool:
 def _fixed(base: BaseRule) -> dict[str, set[str]]:
     """Return the fields that must have one of a few values, with these."""
     found: dict[str, set[str]] = {}
-    for tree in conjuncts(base.tree):
-        if demanded := one_of_few(tree.args if isinstance(tree, ConditionOR) else [tree], _equality):
+    for tree in conjuncts(base.condition):
+        if demanded := one_of_few(alternatives(tree), _equality):
             field, values = demanded
             found[field] = found.get(field, set(values)) & set(values)
     return found
 
 
-def _equality(leaf: Any) -> tuple[str, str] | None:
+def _equality(leaf: Condition) -> tuple[str, str] | None:
     """Return the field of a comparison with one text or number, and its text in lower case."""
-    if not isinstance(leaf, ConditionFieldEqualsValueExpression):
-        return None
-    value = leaf.value
-    plain = string_comparisons.plain(value) if isinstance(value, SigmaString) else None
-    if type(value) is SigmaNumber:
-        plain = str(value.number)
-    return None if plain is None else (leaf.field, plain.lower())
+    match leaf:
+        case Comparison(field, Text() as value) if (plain := string_comparisons.plain(value)) is not None:
+            return field, plain.lower()
+        case Comparison(field, Number(number)):
+            return field, str(number)
+    return None

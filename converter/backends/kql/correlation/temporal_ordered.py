@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-from sigma.conditions import ConditionNOT
-
 from converter.backends.kql.conditions import conjuncts, used_fields
 from converter.backends.kql.correlation.member_lets import member_let
 from converter.backends.kql.correlation.member_rows import Numbered
@@ -18,6 +16,7 @@ from converter.backends.kql.let_statements import piped, summarize
 from converter.backends.kql.literals import name
 from converter.backends.kql.term_filters import KIND_COLUMNS
 from converter.errors import Refusal
+from converter.plan.conditions import Not
 from converter.plan.model import BaseRule, Member
 from converter.plan.thresholds import lower_bound
 
@@ -224,5 +223,5 @@ def asked(member: Member) -> int:
     """
     if not isinstance(member.source, BaseRule):
         return 0
-    positive = [tree for tree in conjuncts(member.source.tree) if not isinstance(tree, ConditionNOT)]
+    positive = [tree for tree in conjuncts(member.source.condition) if not isinstance(tree, Not)]
     return len({field for tree in positive for field in used_fields(tree)[0]} - KIND_COLUMNS)

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from converter.backends.spl.correlation.stages import Stage
 from converter.errors import Refusal
-from converter.plan.model import BaseRule, Tree
+from converter.plan.conditions import comparisons
+from converter.plan.model import BaseRule
 
 # What the commands of this package assign.
 _OWN = re.compile(
@@ -48,11 +49,4 @@ def _fields(found: Sequence[Stage]) -> Iterator[str]:
                 yield from (name for names in member.group_by for name in names)
                 # The column `value` may be made of a field of its name.
                 yield from (name for names in member.values for name in names if name != "value")
-                yield from _of_tree(member.source.tree)
-
-
-def _of_tree(tree: Tree) -> Iterator[str]:
-    if isinstance(name := getattr(tree, "field", None), str):
-        yield name
-    for one in getattr(tree, "args", ()):
-        yield from _of_tree(one)
+                yield from (leaf.field for leaf in comparisons(member.source.condition))

@@ -52,7 +52,7 @@ def draft(plan: CorrelationPlan) -> Draft:
         # What a lost or an added event does depends on the condition of the correlation: narrower is safe.
         reasons += [
             replace(one, fidelity=Fidelity.NARROWER) if one.fidelity == Fidelity.BROADER else one
-            for one in keyword_reasons(source.tree, source.columns)
+            for one in keyword_reasons(source.condition, source.columns)
         ]
     column_clashes.check(found, text)
     return Draft(text, reasons=tuple(dict.fromkeys(reasons)), alert=alert)

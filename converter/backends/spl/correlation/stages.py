@@ -92,7 +92,7 @@ def stages(plan: CorrelationPlan) -> list[Stage]:
                 step = Step(member, column, None)
                 visit(member.source).parent = (stage, step)
             else:
-                step = Step(member, column, condition.build(member.source.tree, member.source.columns))
+                step = Step(member, column, condition.build(member.source.condition, member.source.columns))
             stage.steps.append(step)
         found.append(stage)
         stage.label = str(len(found))

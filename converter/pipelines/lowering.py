@@ -1,0 +1,167 @@
+"""From pySigma's condition tree, as a pipeline left it, to our own: nothing beyond knows pySigma's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sigma.conditions import ConditionAND, ConditionNOT, ConditionOR, ConditionValueExpression
+from sigma.conditions import ConditionFieldEqualsValueExpression as FieldValue
+from sigma.types import (
+    CompareOperators,
+    Placeholder,
+    SigmaBool,
+    SigmaCasedString,
+    SigmaCIDRExpression,
+    SigmaCompareExpression,
+    SigmaExists,
+    SigmaExpansion,
+    SigmaFieldReference,
+    SigmaNull,
+    SigmaNumber,
+    SigmaRegularExpression,
+    SigmaRegularExpressionFlag,
+    SigmaString,
+    SigmaTimestampPart,
+    SigmaType,
+    SpecialChars,
+    TimestampPart,
+)
+
+from converter.pipelines.transformations.volume_regex import VolumeRegex
+from converter.plan import values
+from converter.plan.conditions import Alternatives, And, Comparison, Condition, Keyword, Not, Or, Value
+
+_OPERATORS: Mapping[CompareOperators, values.Operator] = {
+    CompareOperators.LT: "<",
+    CompareOperators.LTE: "<=",
+    CompareOperators.GT: ">",
+    CompareOperators.GTE: ">=",
+    CompareOperators.NEQ: "!=",
+}
+_UNITS: Mapping[TimestampPart, values.TimeUnit] = {
+    TimestampPart.MINUTE: "minute",
+    TimestampPart.HOUR: "hour",
+    TimestampPart.DAY: "day",
+    TimestampPart.WEEK: "week",
+    TimestampPart.MONTH: "month",
+    TimestampPart.YEAR: "year",
+}
+_FLAGS = {
+    SigmaRegularExpressionFlag.IGNORECASE: "i",
+    SigmaRegularExpressionFlag.MULTILINE: "m",
+    SigmaRegularExpressionFlag.DOTALL: "s",
+}
+
+
+class Lowering:
+    """The lowering of one rule's conditions.
+
+    It numbers the rule's values: `origin` of a comparison says which of them it comes from. A value that a
+    condition names twice has one number.
+    """
+
+    def __init__(self) -> None:
+        self._origins: dict[int, int] = {}
+        self._values: list[SigmaType] = []
+
+    def condition(self, node: Any) -> Condition | None:
+        """Return pySigma's condition as one of ours; None if nothing is left of it.
+
+        Args:
+            node: a parsed condition of pySigma's, or a part of one.
+        """
+        kind = type(node)
+        if kind is FieldValue:
+            return Comparison(node.field, lowered_value(node.value), self._origin(node.value))
+        if kind is ConditionValueExpression:
+            return Keyword(lowered_value(node.value), self._origin(node.value))
+        if node is None:
+            return None
+        items = tuple([item for arg in node.args if (item := self.condition(arg)) is not None])
+        if not items:
+            return None
+        if kind is ConditionNOT:
+            return Not(items[0])
+        if kind is ConditionAND:
+            return And(items)
+        if kind is ConditionOR:
+            return Or(items)
+        raise TypeError(f"no condition: {kind.__name__}")
+
+    def _origin(self, value: SigmaType) -> int:
+        # The values are kept, so that none of them gives its `id()` to another.
+        origin = self._origins.setdefault(id(value), len(self._values))
+        if origin == len(self._values):
+            self._values.append(value)
+        return origin
+
+    def origin_of(self, value: SigmaType) -> int | None:
+        """Return the number of a value of pySigma's, if a condition has it."""
+        return self._origins.get(id(value))
+
+    def value_of(self, origin: int) -> SigmaType:
+        """Return pySigma's value with a number."""
+        return self._values[origin]
+
+
+def lowered(node: Any) -> Condition | None:
+    """Return pySigma's condition as one of ours where nobody asks for the rule's own values."""
+    return Lowering().condition(node)
+
+
+def lowered_value(value: SigmaType) -> Value:
+    """Return pySigma's value as one of ours."""
+    kind = type(value)
+    if kind is SigmaString:
+        return _text(value, False)  # type: ignore[arg-type]
+    if kind is SigmaNumber:
+        return values.Number(value.number)  # type: ignore[attr-defined]
+    match value:
+        case SigmaCasedString():
+            return _text(value, True)
+        case SigmaString():
+            return _text(value, False)
+        case SigmaTimestampPart():
+            return values.TimePart(_UNITS[value.timestamp_part], value.number)
+        case SigmaNumber():
+            return values.Number(value.number)
+        case SigmaBool():
+            return values.Flag(value.boolean)
+        case VolumeRegex():
+            return value.path
+        case SigmaRegularExpression():
+            return _regex(value)
+        case SigmaCIDRExpression():
+            return values.Network(value.cidr, value.network)
+        case SigmaCompareExpression():
+            number = lowered_value(value.number)
+            assert isinstance(number, values.Number | values.TimePart)
+            return values.Ordered(_OPERATORS[value.op], number)
+        case SigmaFieldReference():
+            return values.FieldOf(value.field, value.starts_with, value.ends_with)
+        case SigmaExists():
+            return values.Exists(value.exists)
+        case SigmaNull():
+            return values.Null()
+        case SigmaExpansion():
+            return Alternatives(tuple(map(lowered_value, value.values)))
+    return values.Foreign(kind.__name__, str(value))
+
+
+def _text(value: SigmaString, cased: bool) -> values.Text:
+    return values.Text(tuple([part if isinstance(part, str) else _part(part) for part in value.s]), cased)
+
+
+def _part(part: SpecialChars | Placeholder) -> values.Part:
+    if part is SpecialChars.WILDCARD_MULTI:
+        return values.ANY
+    if part is SpecialChars.WILDCARD_SINGLE:
+        return values.ONE
+    assert isinstance(part, Placeholder)
+    return values.Placeholder(part.name)
+
+
+def _regex(value: SigmaRegularExpression) -> values.Regex:
+    flags = "".join(sorted(_FLAGS[flag] for flag in value.flags))
+    return values.Regex(str(value.regexp), flags, value.contains_placeholder())
