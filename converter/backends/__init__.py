@@ -61,7 +61,7 @@ BACKENDS = {
 
 
 def backend_for(language: str, **options: str) -> LanguageBackend:
-    """Return a fresh backend of the language (pySigma keeps state on instances and classes).
+    """Return a fresh backend of the language.
 
     Args:
         language: a key of ``BACKENDS``.
