@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -22,7 +23,6 @@ from converter.cli.options import (
     backend_options,
     chosen,
     inputs,
-    table,
 )
 from converter.errors import ExitCode, UsageError, plain
 
@@ -122,17 +122,16 @@ def compare(
 
 
 def _print_counts(results: list[Compared]) -> None:
-    """Print how often each verdict came, a row for each cell."""
+    """Print how often each verdict came, a line for each cell."""
     from converter.upstream.verdict import Verdict
 
     counts = Counter((result.cell, result.verdict) for result in results)
-    present = [verdict for verdict in Verdict if any(result.verdict == verdict for result in results)]
-    rows = []
-    for cell in dict.fromkeys(result.cell for result in results):
-        numbers = [counts[cell, verdict] for verdict in present]
-        rows.append([cell, str(sum(numbers)), *(str(number) for number in numbers)])
     click.echo()
-    table(["cell", "rules", *present], rows, err=False)
+    for cell in dict.fromkeys(result.cell for result in results):
+        numbers = {verdict: counts[cell, verdict] for verdict in Verdict if counts[cell, verdict]}
+        rules = sum(numbers.values())
+        parts = ", ".join(f"{verdict} {number}" for verdict, number in numbers.items())
+        click.echo(f"{cell}, {rules} rule{'s' if rules != 1 else ''}: {parts}")
 
 
 def _details(result: Compared) -> Iterator[str]:
@@ -161,7 +160,8 @@ def _event(decider: Decider, queries: tuple[str, ...]) -> Iterator[str]:
         yield f"of the events '{plain(decider.stream)}', group {', '.join(decider.group) or 'of all'}"
         return
     text = "\n".join(queries)
-    names = [name for name in decider.stored if name in text] or list(decider.stored)
+    names = [name for name in decider.stored if re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", text)]
+    names = names or list(decider.stored)
     for name in names[:_LONGEST]:
         yield f"{name}: {plain(str(decider.stored[name]))}"
     if len(names) > _LONGEST:

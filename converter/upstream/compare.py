@@ -196,6 +196,9 @@ def _notes(entry: Natural, answer: Answer) -> Iterator[str]:
     """Yield what upstream was granted in this comparison."""
     if entry.sub_field and (names := [name for name in answer.fields if name.endswith(entry.sub_field)]):
         yield f"the index is given the sub-fields {', '.join(names)}, with a lowercase normalizer"
+    if entry.renamed and any(entry.renamed[2] in query for query in answer.queries):
+        field, old, new = entry.renamed
+        yield f"events are given a {field} that begins with {new} in place of {old}"
     if not entry.selects_logsource:
         also = (
             f" ({entry.companion.rpartition(':')[2]} is not installed: {entry.package})"

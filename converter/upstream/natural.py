@@ -33,6 +33,8 @@ class Natural:
     """Where upstream has the columns of its tables."""
     sub_field: str = ""
     """The end of names of sub-fields that upstream's mapping asks for and the vendor's templates lack."""
+    renamed: tuple[str, str, str] | None = None
+    """A field, how its values begin as the platform stores them, and how upstream expects them to begin."""
     selects_logsource: bool = False
     """Whether a query selects events of the rule's log source only. If not, only those are searched."""
 
@@ -42,17 +44,20 @@ class Natural:
         return tuple(name.rpartition(":")[2] for name in self.pipelines)
 
 
+# Splunk's add-ons for Windows and for Sysmon set renderXml, which makes the source XmlWinEventLog:<channel>.
+_SOURCE = ("source", "XmlWinEventLog:", "WinEventLog:")
+
 _ENTRIES: dict[tuple[str, str], Natural] = {
     ("none", "elastic"): Natural(),
     ("none", "splunk"): Natural(),
     # The Kusto backend writes a condition; its user writes the table in front.
     ("none", "kusto"): Natural(prefix="Events\n| where "),
     ("sysmon", "elastic"): Natural((_ECS,), _SYSMON, "pySigma-pipeline-sysmon", sub_field=".caseless"),
-    ("sysmon", "splunk"): Natural((_SPLUNK,), _SYSMON, "pySigma-pipeline-sysmon"),
+    ("sysmon", "splunk"): Natural((_SPLUNK,), _SYSMON, "pySigma-pipeline-sysmon", renamed=_SOURCE),
     ("windows-security", "elastic"): Natural(
         (_ECS,), _AUDIT, "pySigma-pipeline-windows", sub_field=".caseless"
     ),
-    ("windows-security", "splunk"): Natural((_SPLUNK,), _AUDIT, "pySigma-pipeline-windows"),
+    ("windows-security", "splunk"): Natural((_SPLUNK,), _AUDIT, "pySigma-pipeline-windows", renamed=_SOURCE),
     ("windows-security", "kusto"): Natural(
         (_MONITOR,),
         schema="sigma.pipelines.azuremonitor.tables:AZURE_MONITOR_TABLES",

@@ -124,7 +124,9 @@ class Scene:
         if rejected := check(self._cell.target, answer.queries, checked):
             return rejected
         copies = _sub_fields(entry, answer)
-        streams = tuple(tuple(_copied(one, copies) for one in stored) for _, stored in self._placed)
+        streams = tuple(
+            tuple(_renamed(_copied(event, copies), entry) for event in stored) for _, stored in self._placed
+        )
 
         def groups_of(number: int, results: Sequence[Result]) -> frozenset[Hit]:
             rows = [row for result in results for row in result.rows]
@@ -149,11 +151,15 @@ class Scene:
         return granted
 
     def by_case_alone(self, upstream: Judgement) -> bool:
-        """Tell whether upstream's queries select what the rule would mean if each text were `cased`."""
+        """Tell whether all that upstream misses or adds is so too with the rule if its texts were `cased`.
+
+        Upstream may compare some fields with regard to letter case and others without.
+        """
         try:
-            return (self.meant - upstream.missed) | upstream.added == self._meant(as_cased=True)
+            as_cased = self._meant(as_cased=True)
         except RuleError:
             return False
+        return upstream.missed <= self.meant - as_cased and upstream.added <= as_cased - self.meant
 
     def deciders(self, upstream: Judgement, ours: Judgement | None) -> Iterator[Decider]:
         """Yield something that upstream misses, and something that it adds; else the same of ours."""
@@ -204,6 +210,17 @@ def _copied(stored: Stored, copies: Mapping[str, str]) -> Stored:
         sub_field: _lower(stored.doc[field]) for field, sub_field in copies.items() if field in stored.doc
     }
     return replace(stored, doc={**stored.doc, **added}) if added else stored
+
+
+def _renamed(stored: Stored, entry: Natural) -> Stored:
+    """Return a stored event with the value that upstream expects of a field."""
+    if entry.renamed is None:
+        return stored
+    field, old, new = entry.renamed
+    value = stored.doc.get(field)
+    if not isinstance(value, str) or not value.startswith(old):
+        return stored
+    return replace(stored, doc={**stored.doc, field: new + value.removeprefix(old)})
 
 
 def _lower(value: Any) -> Any:

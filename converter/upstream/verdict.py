@@ -100,7 +100,7 @@ def decide(
         ours: what ours did; None if they were not run because upstream's cannot be.
         fidelity: the label of ours.
         unit: what is counted: "event" or "alert".
-        case_alone: whether upstream's selects what the rule would mean if its texts were `cased`.
+        case_alone: whether letter case is all that upstream's query differs in.
     """
     verdict, text = _of_upstream(upstream, unit, case_alone)
     wrong = verdict in _UPSTREAM_WRONG
