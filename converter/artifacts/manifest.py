@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from converter.files.atomic import _END, _ENTRY, Content, data_of
-
 MANIFEST = "manifest.json"
+Key = tuple[str, str, str, str]
+"""What identifies an entry: file, rule, target and source."""
 
 
 _quoted = json.encoder.encode_basestring
@@ -37,64 +38,51 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _is_entry(entry: object) -> bool:
-    return isinstance(entry, dict) and all(
-        isinstance(entry.get(name), str) for name in ("file", "rule", "target", "source")
+    return (  # Not a loop: there are thousands.
+        isinstance(entry, dict)
+        and isinstance(entry.get("file"), str)
+        and isinstance(entry.get("rule"), str)
+        and isinstance(entry.get("target"), str)
+        and isinstance(entry.get("source"), str)
     )
 
 
 def manifest_data(
-    entries: Sequence[Mapping[str, Any]],
+    entries: Iterable[tuple[Key, str]],
     exports: Sequence[Mapping[str, Any]],
     pipelines: Mapping[str, str],
     version: str,
 ) -> bytes:
-    """Return the manifest: sorted, without a clock, so that equal input gives equal bytes."""
+    """Return the manifest: sorted, without a clock, so that equal input gives equal bytes.
+
+    Args:
+        entries: key and text of each (`entry_key`, `entry_text`).
+        exports: entries of import files, in their order.
+        pipelines: cell -> version of its pipeline.
+        version: of the program.
+    """
+    entries_at = "\0entries\0"
     manifest: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "sigconv": version,
         "pipelines": dict(sorted(pipelines.items())),
-        "entries": sorted(entries, key=entry_key),
+        "entries": entries_at,
     }
     if exports:
         manifest["exports"] = list(exports)
-    entries_at = "\0entries\0"
-    around = json.dumps(manifest | {"entries": entries_at}, indent=2, ensure_ascii=False)
+    around = json.dumps(manifest, indent=2, ensure_ascii=False)
     before, _, after = around.partition(json.dumps(entries_at))
-    if not entries:
+    ordered = sorted(entries, key=itemgetter(0))
+    if not ordered:
         return f"{before}[]{after}\n".encode()
     # Bytes of all its parts, and no other copy: there may be tens of megabytes.
     data = bytearray(f"{before}[\n    ".encode())
-    for number, entry in enumerate(manifest["entries"]):
+    for number, (_, text) in enumerate(ordered):
         if number:
             data += b",\n    "
-        data += _entry_text(entry).encode()
+        data += text.encode()
     data += f"\n  ]{after}\n".encode()
     return bytes(data)
-
-
-def entries_in(manifest: Content) -> int:
-    """Return how many entries a manifest has (`manifest_data`)."""
-    return data_of(manifest).count(b'\n      "source_sha256": ')
-
-
-def spliced(manifest: bytes, file: str, entries: Sequence[Mapping[str, Any]]) -> bytes:
-    """Return a manifest with other entries of a rule file in the place of those that it has.
-
-    Args:
-        manifest: as `manifest_data` makes it: sorted, so those of a file stand together.
-        file: the rule file, below the rules root; the manifest has entries of it.
-        entries: one or more.
-    """
-    said = f'\n      "file": {_quoted(file)},\n'.encode()
-    start = manifest.rindex(_ENTRY, 0, manifest.index(said) + 1) + 1
-    end = manifest.index(_END, manifest.rindex(said)) + len(_END)
-    texts = [f"    {_entry_text(entry)}" for entry in sorted(entries, key=entry_key)]
-    return b"".join((manifest[:start], ",\n".join(texts).encode(), manifest[end:]))
-
-
-def has_exports(files: Mapping[str, Content]) -> bool:
-    """Tell whether files to write have import files among them, as their manifest lists (`manifest_data`)."""
-    return b'\n  "exports": [' in data_of(files[MANIFEST])
 
 
 _HEAD = ("rule", "title", "file", "source_sha256", "target", "source", "status")
@@ -112,7 +100,7 @@ _QUERY = ("name", "file", "sha256")
 _REASON = ("fidelity", "text")
 
 
-def _entry_text(entry: Mapping[str, Any]) -> str:
+def entry_text(entry: Mapping[str, Any]) -> str:
     """Return an entry as `json.dumps` indents it: there are thousands, and this takes a third of its time."""
     try:
         body = _refused(entry) or _converted(entry)
@@ -160,6 +148,6 @@ def _converted(entry: Mapping[str, Any]) -> str | None:
     )
 
 
-def entry_key(entry: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """Return what identifies an entry: file, rule, target and source."""
+def entry_key(entry: Mapping[str, Any]) -> Key:
+    """Return the key of an entry."""
     return (entry["file"], entry["rule"], entry["target"], entry["source"])

@@ -87,6 +87,10 @@ class Cache:
         if rows:
             self._do(write)
 
+    def use(self, keys: Iterable[str]) -> None:
+        """Note that records are still of use, though this run did not read them."""
+        self._used.update(keys)
+
     def trim(self) -> None:
         """Drop records that this run did not use, if there are many of them."""
 

@@ -17,12 +17,26 @@ _MOST = 1 << 20
 class Documents:
     """The documents of good files of one kind."""
 
-    def __init__(self, cache: Cache, kind: str) -> None:
-        """Name what the files were found to be: rules, or pipelines."""
+    def __init__(self, cache: Cache, kind: str, digests: Mapping[str, str] | None = None) -> None:
+        """Name the files.
+
+        Args:
+            cache: where documents are kept.
+            kind: what the files were found to be: rules, or pipelines.
+            digests: SHA-256 of files that this build has read: name -> digest.
+        """
         self._cache = cache
+        self._digests = digests or {}
         self._kind = kind
         self._fresh: dict[str, str] = {}
         self._known: dict[str, str | None] = {}
+
+    def digest(self, name: str) -> str | None:
+        """Return the digest of a file that this build has read.
+
+        It is that of the bytes. As text, a file with a byte order mark has another one, and is read again.
+        """
+        return self._digests.get(name)
 
     def expect(self, digests: Iterable[str]) -> None:
         """Look for many at once: they are asked for next, each once."""

@@ -8,6 +8,7 @@ import sys
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from converter import errors
@@ -31,27 +32,49 @@ PackedRecords = tuple[bytes, tuple[bytes, ...]]
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """What identifies a rule's conversion."""
+
+    source_digest: str
+    """SHA-256 of the rule's content and of every rule that it refers to."""
+    key: str | None
+    """SHA-256 of everything that the rule's queries follow from, but for cell and options.
+
+    None without a cache, or if a reference of the rule is broken: then the error is worked out each time.
+    """
+
+
+@dataclass
 class Task:
     """A rule that is to be converted."""
 
     rule: Rule
     suffix: str | None
     """The rule's name where its file holds several rules that are converted."""
-    source_digest: str
-    """SHA-256 of the rule's content and of every rule that it refers to."""
-    key: str | None
-    """Of everything that the rule's queries follow from, but for cell and options; None without a cache,
-    or if a reference of it is broken, and the error is worked out each time."""
+    closure: Sequence[Rule]
+    """The rule and every rule that it refers to; empty if a reference is broken."""
+    keyed: bool
+    """There is a cache to look in."""
+
+    @cached_property
+    def identity(self) -> Identity:
+        """What identifies the conversion; worked out only if no unit holds what the rule gives."""
+        if not self.closure:
+            return Identity(_digest([self.rule]), None)
+        return identified(self.closure, self.suffix, self.keyed)
+
+    @property
+    def key(self) -> str | None:
+        """The key of the rule's records."""
+        return self.identity.key
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
     """A rule that is converted already."""
 
-    source_digest: str
-    """Of its `Task`."""
-    key: str | None
-    """The same."""
+    identity: Identity
+    """That of its `Task`."""
     records: PackedRecords
     """One for each cell."""
     lasting: tuple[bool, ...]
@@ -59,24 +82,33 @@ class Ready:
 
 
 def task(rules: RuleSet, rule: Rule, suffix: str | None, keyed: bool) -> Task:
-    """Return what identifies a rule's conversion; its key if there is a cache to look in.
+    """Return the task of a rule.
+
+    Args:
+        rules: where references are resolved.
+        rule: what to convert.
+        suffix: its name where its file holds several rules that are converted.
+        keyed: whether there is a cache to look in.
+    """
+    closure: Sequence[Rule] = [rule]
+    if rule.kind == "correlation":
+        try:
+            closure = rules.closure(rule)
+        except SigconvError:
+            closure = []
+    return Task(rule, suffix, closure, keyed)
+
+
+def identified(closure: Sequence[Rule], suffix: str | None, keyed: bool) -> Identity:
+    """Return what identifies the conversion of a rule, given with those that it refers to.
 
     The key takes the documents as they are after filters, in the order of their keys and with the types of
     their values, and where they are, because errors say so.
     """
-    try:
-        closure = rules.closure(rule)
-    except SigconvError:
-        return Task(rule, suffix, _digest([rule]), None)
-    return Task(rule, suffix, *identified(closure, suffix, keyed))
-
-
-def identified(closure: Sequence[Rule], suffix: str | None, keyed: bool) -> tuple[str, str | None]:
-    """Return a task's `source_digest` and `key`, for a rule and those that it refers to."""
     if not keyed:
-        return _digest(closure), None
+        return Identity(_digest(closure), None)
     parts = [repr((one.file, one.relative, one.document, one.doc)) for one in closure]
-    return _digest(closure), cache.key("rule", repr(suffix), *parts)
+    return Identity(_digest(closure), cache.key("rule", repr(suffix), *parts))
 
 
 def _digest(closure: Sequence[Rule]) -> str:

@@ -1,179 +1,214 @@
-"""The last build with the same options: of which nothing changed, or a few rules (`patch`).
+"""Units of a build: what each rule file gives to it, kept under a key of everything that it follows from.
 
-What is compared is every byte that a build reads: rules, pipelines, column lists, configuration, options
-and the program itself. Rule files are read and hashed; dates are not looked at.
+What other files may ask of a file (ids, names, references, filters, titles) is in its documents. They are
+kept by content (`cached_documents`), and each build links all of them. A unit holds what takes longer: the
+texts of the file's entries in the manifest, the digests of its queries, and what was printed about it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import zlib
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from converter.artifacts import manifest as manifest_module
-from converter.build.cache import Cache, environment, key
-from converter.files import atomic
-from converter.project import stock_pipelines
-from converter.project.config import Config
-from converter.rules.discovery import rule_files
+from converter.artifacts import manifest
+from converter.build.build import Outcome
+from converter.build.cache import Cache, key
+from converter.build.inputs import file_digest, in_place
+from converter.build.records import Task, cell_key
+from converter.build.refusal_lines import refusal_lines
+from converter.conversion.convert import Options
+from converter.pipelines.cells import Cell
+from converter.project.config import Accepted
+from converter.rules.rule import Rule
+from converter.rules.ruleset import RuleSet
 
-_MOST = 64 << 20
-"""Characters of a record that are worth keeping."""
+_ROWS = 100
+"""Outcomes that are written to the cache at once: as JSON all of them are megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What a build printed, and how it ended."""
+class UnitOutcome:
+    """What the rules of one file gave, in the order of rules and cells; all but the texts of queries."""
 
-    errors: str
-    summary: str
-    queries: int
-    exports: bool
-    """The output folder has import files."""
-    code: int
-
-
-@dataclass
-class Part:
-    """What one rule file gave to a build."""
-
-    names: list[str]
-    """Ids and names of its rules."""
-    needs: list[str]
-    """Ids and names that its rules refer to."""
-    plain: bool
-    """It holds one rule, which is converted for itself."""
-    filters: bool
-    """It holds a filter."""
-    files: list[tuple[str, str]]
-    """Paths below the output folder, with the digest of each."""
+    entries: Sequence[tuple[str, str, str]]
+    """Rule, target and source of each entry of the manifest."""
+    packed: str
+    """The texts of the entries (`texts`): they are alike, and packed they are read in half the time."""
+    files: Sequence[tuple[str, str]]
+    """Path below the output folder and digest of each query."""
     refusals: str
-    """The lines that were printed of it."""
+    """The lines that are printed about rules that gave nothing."""
     accepted: int
     """How many refusals the configuration accepts."""
-    rows: dict[str, list[str]]
-    """Of the overview: title -> what became of the rule in each cell."""
+    rows: Sequence[tuple[str, Sequence[str]]]
+    """Title of each rule, and what became of it in each cell."""
+    records: Sequence[str]
+    """Keys of the records of its rules (`records`)."""
+
+    def texts(self) -> list[str]:
+        """Return the text of each entry of the manifest."""
+        return zlib.decompress(b64decode(self.packed)).decode().split("\0") if self.entries else []
 
 
-def possible(config: Config, paths: Sequence[Path]) -> bool:
-    """Tell whether all that a build reads of rules is in the rules root."""
-    root = config.rules.resolve()
-    return config.rules.is_dir() and all(path.resolve().is_relative_to(root) for path in paths)
+def _packed(texts: Sequence[str]) -> str:
+    # No text of JSON holds this character.
+    return b64encode(zlib.compress("\0".join(texts).encode(), 1)).decode()
 
 
-class Replay:
-    """The last build with these options, if nothing that it read is different now."""
+@dataclass(slots=True)
+class Unit:
+    """One rule file in a build."""
+
+    file: str
+    """The path below the rules root."""
+    tasks: list[Task]
+    """Its rules that are converted."""
+    key: str | None
+    """SHA-256 of everything that the outcome follows from; None if the outcome is worked out each time."""
+    outcome: UnitOutcome | None = None
+    converted: list[Outcome] = field(default_factory=list)
+    """What was worked out in this build; empty if the outcome was known."""
+
+
+class UnitKeys:
+    """Makes the keys of units."""
 
     def __init__(
-        self, cache: Cache, folder: Path, config: Config, paths: Sequence[Path], options: Mapping[str, Any]
+        self,
+        rules: RuleSet,
+        cells: Sequence[Cell],
+        options: Options,
+        accepted: Sequence[Accepted],
+        digests: Mapping[str, str],
     ) -> None:
-        """Work out the signature of what would be built now.
+        """Note what all units follow from.
 
         Args:
-            cache: where builds are kept.
-            folder: the output folder.
-            config: the configuration.
-            paths: the rules asked for, all in the rules root.
-            options: everything of the command line that changes what is written or said.
+            rules: all rules.
+            cells: what they are converted for.
+            options: what the user chose.
+            accepted: refusals that the configuration accepts.
+            digests: SHA-256 of each rule file. Of the file and not only of its documents: an error names a
+                line, which a comment moves.
         """
-        self._cache, self._folder, self._config = cache, folder, config
-        self._key = key("build", str(Path.cwd()), str(folder), repr(paths), repr(sorted(options.items())))
-        self._files = [path for value in options.values() for path in _paths(value)]
-        self._rest = self._rest_signed()
-        self._rules = self._rules_signed()
-        self._read: dict[str, Any] | None = None
+        self._digests = digests
+        self._common = repr(([cell_key(cell, options) for cell in cells], accepted))
+        self._read = {id(rule.doc) for rule in rules.documents}
+        """Documents that are as they were read: no filter changed them."""
 
-    def _rest_signed(self) -> str:
-        """Return the digest of everything but rules."""
-        files = [*self._files, *self._config.pipelines]
-        for place in stock_pipelines.PLACES:
-            files += sorted(path for path in place.rglob("*") if path.is_file())
-        digest = hashlib.sha256(f"{environment()}\0{self._config!r}\0".encode("utf-8", "surrogatepass"))
-        for path in files:
-            digest.update(f"{path}\0{_hash(os.fspath(path))}\0".encode("utf-8", "surrogateescape"))
-        return digest.hexdigest()
+    def of(self, tasks: Sequence[Task]) -> str | None:
+        """Return the key of a unit; None if a reference is broken, or a file was not there at the start.
 
-    def _rules_signed(self) -> dict[str, str]:
-        """Return the digest of each rule file, in the order in which they are read."""
-        return {path.as_posix(): _hash(os.fspath(path)) for path in rule_files(self._config.rules)}
+        Args:
+            tasks: the rules of the unit.
+        """
+        parts = []
+        for task in tasks:
+            if not all(rule.file in self._digests for rule in task.closure):
+                return None
+            parts.append((task.suffix, [self._rule(rule) for rule in task.closure]))
+        return key("unit", self._common, repr(parts)) if all(task.closure for task in tasks) else None
 
-    def _known(self) -> dict[str, Any]:
-        if self._read is None:
-            self._read = self._cache.get([self._key]).get(self._key) or {}
-        return self._read
+    def _rule(self, rule: Rule) -> tuple[object, ...]:
+        filtered = None if id(rule.doc) in self._read else repr(rule.doc)
+        return rule.file, rule.relative, rule.document, self._digests[rule.file], filtered
 
-    def said(self) -> Said | None:
-        """Return what the build would say if all of its files are what it would write; else None."""
-        known = self._known()
-        if known.get("rest") != self._rest or known.get("rules") != self._rules or not self.in_place():
-            return None
-        return Said(*known["said"])
 
-    def in_place(self) -> bool:
-        """Tell whether the output folder holds what the last build wrote, and nothing of it is half done."""
-        known = self._known()
-        named = [
-            *known["files"],
-            *(file for part in (known["parts"] or {}).values() for file in part["files"]),
-        ]
-        return not atomic.interrupted(self._folder) and all(
-            _hash(f"{self._folder}/{path}") == digest for path, digest in named
+def units_of(tasks: Iterable[Task], keys: UnitKeys | None) -> list[Unit]:
+    """Return the units of a build.
+
+    Args:
+        tasks: the rules that are converted, those of a file one after another.
+        keys: makes keys; None if there is no cache.
+    """
+    units = []
+    for file, group in groupby(tasks, lambda task: task.rule.relative):
+        members = list(group)
+        units.append(Unit(file, members, keys.of(members) if keys is not None else None))
+    return units
+
+
+def recall(units: Sequence[Unit], cache: Cache) -> None:
+    """Give each unit the outcome that the cache has of it."""
+    known = cache.get(unit.key for unit in units if unit.key is not None)
+    for unit in units:
+        if unit.key is not None and unit.key in known:
+            unit.outcome = UnitOutcome(**known[unit.key])
+            cache.use(unit.outcome.records)
+
+
+def keep(units: Sequence[Unit], cache: Cache, digests: Mapping[str, str]) -> None:
+    """Write the outcomes that were worked out to the cache.
+
+    Those with a defect or a broken rule are left out, and those of which a rule file changed since its digest
+    was taken.
+
+    Args:
+        units: as `fill` leaves them.
+        cache: the cache.
+        digests: SHA-256 of each rule file when the build began.
+    """
+
+    def lasts(unit: Unit) -> bool:
+        files = {rule.file: rule.path for task in unit.tasks for rule in task.closure}
+        return not any(outcome.broken for outcome in unit.converted) and all(
+            file_digest(os.fspath(path)) == digests.get(file) for file, path in files.items()
         )
 
-    def parts(self) -> tuple[dict[str, Part], list[str]] | None:
-        """Return what each rule file gave to the last build, and the rule files that changed since.
-
-        None if another part of the build changed too, if rule files came or went, or if what a rule gives
-        may depend on others.
-        """
-        known = self._known()
-        if known.get("rest") != self._rest or not known["parts"] or list(known["rules"]) != list(self._rules):
-            return None
-        parts = {path: Part(**part) for path, part in known["parts"].items()}
-        return parts, [path for path, digest in self._rules.items() if known["rules"][path] != digest]
-
-    def keep(self, files: Sequence[tuple[str, str]], said: Said, parts: Mapping[str, Part] | None) -> None:
-        """Remember a build whose files are all in place, unless what it read changed meanwhile.
-
-        Args:
-            files: path and digest of all that it wrote, or found to be there.
-            said: what it printed.
-            parts: what each rule file gave, where a later build can put another one in its place.
-        """
-        if self._rest_signed() == self._rest and self._rules_signed() == self._rules:
-            mine = {path for part in (parts or {}).values() for path, _ in part.files}
-            self._put([file for file in files if file[0] not in mine], said, parts)
-
-    def keep_patched(
-        self, manifest: bytes, said: Said, parts: Mapping[str, Part], changed: Sequence[str]
-    ) -> None:
-        """Remember the same of a build that put some parts in the place of others."""
-        if self._rest_signed() == self._rest and all(_hash(path) == self._rules[path] for path in changed):
-            self._put([(manifest_module.MANIFEST, atomic.digest(manifest))], said, parts)
-
-    def _put(self, files: Sequence[tuple[str, str]], said: Said, parts: Mapping[str, Part] | None) -> None:
-        count = len(files) + sum(len(part.files) for part in (parts or {}).values())
-        if len(said.errors) + len(said.summary) + 100 * count < _MOST:
-            kept = (said.errors, said.summary, said.queries, said.exports, said.code)
-            record: dict[str, Any] = {"rest": self._rest, "rules": self._rules, "files": files, "said": kept}
-            record["parts"] = {path: vars(part) for path, part in parts.items()} if parts else None
-            self._cache.put({self._key: record})
+    lasting = [unit for unit in units if unit.key is not None and lasts(unit)]
+    for start in range(0, len(lasting), _ROWS):
+        cache.put(
+            {
+                unit.key: {name: getattr(unit.outcome, name) for name in UnitOutcome.__slots__}
+                for unit in lasting[start : start + _ROWS]
+                if unit.key is not None
+            }
+        )
 
 
-def _paths(value: object) -> Iterable[Path]:
-    if isinstance(value, Path):
-        return [value]
-    return [one for one in value if isinstance(one, Path)] if isinstance(value, tuple) else []
+def displaced(units: Sequence[Unit], folder: Path) -> list[Unit]:
+    """Return the units whose outcomes are known but whose queries are not all in the output folder."""
+    return [
+        unit
+        for unit in units
+        if unit.outcome is not None and not unit.converted and not in_place(folder, unit.outcome.files)
+    ]
 
 
-def _hash(path: str) -> str:
-    """Return the SHA-256 of a file, or what says that it cannot be read."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb", buffering=0) as file:
-            return hashlib.sha256(file.read()).hexdigest()
-    except OSError as problem:
-        return f"errno {problem.errno}"
+def fill(units: Sequence[Unit], convert: Callable[[Sequence[Task]], Iterable[list[Outcome]]]) -> None:
+    """Work out what units give.
+
+    Args:
+        units: those to work out.
+        convert: returns the outcomes of each task.
+    """
+    outcomes = iter(convert([task for unit in units for task in unit.tasks]))
+    for unit in units:
+        rows = [next(outcomes) for _ in unit.tasks]
+        unit.converted = [outcome for row in rows for outcome in row]
+        unit.outcome = _outcome(unit, rows)
+
+
+def _outcome(unit: Unit, rows: Sequence[Sequence[Outcome]]) -> UnitOutcome:
+    entries = [outcome.entry for outcome in unit.converted]
+    titles = {row[0].entry["title"]: [word(outcome.entry) for outcome in row] for row in rows}
+    return UnitOutcome(
+        [(entry["rule"], entry["target"], entry["source"]) for entry in entries],
+        _packed([manifest.entry_text(entry) for entry in entries]),
+        [(query["file"], query["sha256"]) for entry in entries for query in entry.get("queries", ())],
+        "".join(refusal_lines(row) for row in rows),
+        sum(outcome.accepted for outcome in unit.converted),
+        list(titles.items()),
+        [task.key for task in unit.tasks if task.key is not None],
+    )
+
+
+def word(entry: dict[str, Any]) -> str:
+    """Return what became of a rule in a cell: the fidelity, or that it is refused and the code."""
+    return str(entry.get("fidelity") or f"refused {entry['refusal']['code']}")

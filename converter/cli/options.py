@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from converter.files.yaml_source import Documents
     from converter.pipelines.cells import Cell
     from converter.project.config import Config
-    from converter.rules.loading import Ahead
     from converter.rules.ruleset import RuleSet
 
 TARGETS = tuple(LANGUAGES)
@@ -148,12 +147,18 @@ def backend_options(command: _Command) -> _Command:
     return command
 
 
+def backend_choices() -> Mapping[str, Mapping[str, str]]:
+    """Return what the options of `backend_options` say: language -> options of its backend."""
+    choices: Mapping[str, Mapping[str, str]] = click.get_current_context().meta[_CHOICES]
+    return choices
+
+
 def chosen(fidelity: str, placeholders: Path | None) -> Options:
     """Return what the options say about queries."""
     from converter.conversion.convert import Options
 
     values = placeholder_values(placeholders) or {}
-    return Options(fidelity, click.get_current_context().meta[_CHOICES], values)
+    return Options(fidelity, backend_choices(), values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,40 +277,17 @@ def chosen_cells(
     return cells
 
 
-def load_rules(
-    paths: tuple[Path, ...],
-    known: Documents | None = None,
-    workers: int = 1,
-    ahead: Ahead | None = None,
-) -> tuple[Config, RuleSet]:
+def load_rules(paths: tuple[Path, ...]) -> tuple[Config, RuleSet]:
     """Return configuration and the rules of the paths, or of the configured rules folder.
-
-    Args:
-        paths: as given.
-        known: documents that need not be read again.
-        workers: how many processes may read.
-        ahead: what to work out of rules on the way.
 
     Raises:
         UsageError: SC107 if a path does not exist, SC106 if those that are given hold no rule.
     """
-    from converter.errors import RuleError, UsageError
     from converter.project import config as configuration
-    from converter.rules import loading as loader
+    from converter.rules.project_rules import load_project
 
     config = configuration.load(Path.cwd())
-    root = config.rules if config.rules.is_dir() else None
-    given = list(paths) or [config.rules]
-    inside = root is not None and all(path.resolve().is_relative_to(root.resolve()) for path in given)
-    try:
-        base = root if inside else None
-        loaded = loader.load(given, base, known=known, workers=workers, ahead=ahead, filtered=True)
-    except RuleError as error:  # A path that is not there: no rule's fault.
-        hint = "'sigconv init' starts a repository of rules" if not paths else error.hint
-        raise UsageError(error.code, error.message, file=error.file, hint=hint) from error
-    if paths and not loaded.rules and not loaded.errors:
-        raise UsageError("SC106", "holds no rule", file=", ".join(map(str, paths)), hint="check the path")
-    return config, loaded
+    return config, load_project(paths, config)
 
 
 def collect_rarely() -> None:

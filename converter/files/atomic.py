@@ -203,7 +203,3 @@ def read_pending(folder: Path) -> list[str]:
     except (OSError, ValueError):
         return []
     return [str(path) for path in found] if isinstance(found, list) else []
-
-
-_ENTRY, _END = b"\n    {\n", b"\n    }"
-"""What an entry begins and ends with. No string of JSON holds a line's end."""

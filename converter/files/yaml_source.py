@@ -100,7 +100,10 @@ class _Unusual(Exception):
 
 
 class Documents(Protocol):
-    """Documents of files that were read and found good before (`cache_documents`)."""
+    """Documents of files that were read and found good before (`converter.build.cached_documents`)."""
+
+    def digest(self, name: str) -> str | None:
+        """Return the digest of a file's text if the file was read already; None if it is to be read."""
 
     def expect(self, digests: Iterable[str]) -> None:
         """Look for many at once: they are asked for next."""

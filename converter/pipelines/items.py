@@ -13,7 +13,9 @@ from sigma.processing.pipeline import ProcessingItem, ProcessingPipeline
 from sigma.rule import SigmaDetectionItem, SigmaRule
 from sigma.types import SigmaFieldReference
 
+from converter.pipelines import placeholders
 from converter.pipelines.field_references import Signature
+from converter.pipelines.transformations import catalogue
 from converter.rules.rule import Rule
 
 LogsourceNames = tuple[tuple[str, str], ...]
@@ -56,6 +58,9 @@ class PreparedPipeline:
 
     def __init__(self, data: Mapping[str, Any] | None, origins: tuple[str, ...], own: str) -> None:
         """Take the pipeline's data, the file of each transformation, and the file of our own pipeline."""
+        # Also in a process that only unpickles a cell, pySigma must know our transformations.
+        catalogue.register()
+        placeholders.register()
         self._data, self._origins, self._own = data, origins, own
         self._by_logsource: dict[LogsourceNames, LogsourceItems] = {}
         self._made: dict[int, ProcessingItem] = {}

@@ -134,7 +134,7 @@ class _Found:
 
 
 class Ahead(Protocol):
-    """What is worked out of rules while they are read (`converter.build.ahead`)."""
+    """What is worked out of rules while they are read (`converter.build.convert_rules`)."""
 
     @property
     def convert(self) -> Callable[[Rule], Any]:
@@ -234,11 +234,21 @@ def _look_up(
     fresh: list[_File],
 ) -> None:
     """Take the documents of some files from those that are known; the others are to be read."""
-    read: list[tuple[_File, str]] = []
+    names = {number: files[number][0].as_posix() for number in batch}
+    digests = {number: digest for number in batch if (digest := known.digest(names[number])) is not None}
+    known.expect(digests.values())
+    left: list[int] = []
     for number in batch:
+        good = known.get(digests[number]) if number in digests else None
+        if good is not None:
+            documents[number] = _Examined(good)
+        else:
+            left.append(number)
+    read: list[tuple[_File, str]] = []
+    for number in left:
         file, relative = files[number]
         try:
-            text = yaml_source.read_text(file, file.as_posix())
+            text = yaml_source.read_text(file, names[number])
         except RuleError as error:
             documents[number] = _Examined([], [(-1, error.said())])
             continue

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from converter.errors import UsageError
 from converter.project.ids import canonical
-from converter.rules.rule import Rule
+
+if TYPE_CHECKING:
+    from converter.rules.rule import Rule
 
 LEVELS = ("informational", "low", "medium", "high", "critical")
 """Of the Sigma specification 2.1, rising."""

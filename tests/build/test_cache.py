@@ -253,7 +253,7 @@ def test_other_version_is_not_believed(project: Path, monkeypatch: pytest.Monkey
     target = ("-t", "eql", *SYSMON)
     everything = same_as_without(project, *target)
     monkeypatch.setattr(caches, "environment", lambda: "another")
-    monkeypatch.setattr("converter.build.units.environment", lambda: "another")
+    monkeypatch.setattr("converter.build.inputs.environment", lambda: "another")
     assert same_as_without(project, *target) == everything
 
 
@@ -315,7 +315,8 @@ def test_manifest_text_is_what_json_writes() -> None:
         {**manifest["entries"][0], "more": [{}]},
     ]
     for entries in (manifest["entries"], odd, []):
-        text = manifest_module.manifest_data(entries, [], {"a": "b"}, "1").decode()
+        texts = [(manifest_module.entry_key(one), manifest_module.entry_text(one)) for one in entries]
+        text = manifest_module.manifest_data(texts, [], {"a": "b"}, "1").decode()
         ordered = sorted(entries, key=manifest_module.entry_key)
         whole = {"schema_version": 1, "sigconv": "1", "pipelines": {"a": "b"}, "entries": ordered}
         assert text == json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
