@@ -187,17 +187,34 @@ def test_json_has_both_queries_and_the_event_of_the_rules_own_test(run: Callable
     assert decider["event"]["DestinationIp"] == "192.0.2.8"
 
 
-def test_a_correlation_that_upstream_cannot_say(run: Callable[..., Result]) -> None:
-    base = "name: base\n" + rule("Base", PROCESS, "{CommandLine|contains: whoami}")
-    counts = (
-        "title: Often\ncorrelation:\n  type: event_count\n  rules: [base]\n  group-by: [Computer]\n"
-        "  timespan: 5m\n  condition: {gte: 3}\n"
-    )
-    done = run("none/lucene", "--format", "json", often=f"{base}---\n{counts}")
-    (result,) = results(done)
-    # SigmaHQ/pySigma, sigma/conversion/base.py: "Backend does not support correlation rules."
-    assert result["verdict"] == "upstream refuses"
-    assert "does not support correlation rules" in result["text"]
+OFTEN = (
+    "name: base\n"
+    + rule("Base", PROCESS, "{CommandLine|contains: whoami}")
+    + "---\ntitle: Often\ncorrelation:\n  type: event_count\n  rules: [base]\n  group-by: [Computer]\n"
+    "  timespan: 5m\n  condition: {gte: 3}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("cell", "verdict", "text"),
+    [
+        # SigmaHQ/pySigma, sigma/conversion/base.py: "Backend does not support correlation rules."
+        ("none/lucene", "upstream refuses", "does not support correlation rules"),
+        # `sequence by ... with maxspan=5m [...] with runs=3` on both sides.
+        ("none/eql", "same events", "same alerts"),
+        # sigma/backends/splunk/splunk.py counts in fixed buckets (`bin _time span=5m`): three events of which
+        # the first are in one bucket and the last is in the next are no alert.
+        ("none/spl", "upstream misses events", "upstream misses"),
+    ],
+)
+def test_correlations(run: Callable[..., Result], cell: str, verdict: str, text: str) -> None:
+    (result,) = results(run(cell, "--format", "json", often=OFTEN))
+    assert result["verdict"] == verdict
+    assert text in result["text"]
+    if verdict == "upstream misses events":
+        (decider,) = result["deciders"]
+        assert (decider["rule"], decider["upstream"], decider["ours"]) == (True, False, True)
+        assert decider["stream"] == "on the window's edge"
 
 
 def test_the_documents_example_is_what_is_printed(run: Callable[..., Result]) -> None:

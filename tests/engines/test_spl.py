@@ -193,6 +193,15 @@ def test_stats_leaves_out_events_without_the_group() -> None:
     ]
 
 
+def test_bin_of_times() -> None:
+    """Search Reference, "bin": buckets begin at multiples of the span since epoch 0, the begin included."""
+    events = [{"_time": time, "host": "x"} for time in (299.9, 300, 599.999, 600)]
+    rows = run("* | bin _time span=5m | stats count as c by _time host | search c >= 2", events).rows
+    assert [(row["_time"], row["c"]) for row in rows] == [(300, 2)]
+    with pytest.raises(EngineError, match="SPL: bin _time span=1d"):
+        run("* | bin _time span=1d", events)
+
+
 def test_regular_expressions() -> None:
     r"""Search Manual, "SPL and regular expressions": c:\\\\temp finds c:\temp; PCRE is found anywhere."""
     docs = [{"path": r"c:\temp"}, {"path": "c:temp"}, {"path": "C:\\TEMP"}, {}]

@@ -18,6 +18,8 @@ Command = Callable[[list[Row]], list[Row]]
 ID = "\0id"
 """Where a row that is still an event keeps the event's id."""
 _REGEX = re.compile(r'(?:(?P<field>[\w.]+)\s*(?P<op>!?=)\s*)?"(?P<pattern>(?:[^"\\]|\\.)*)"', re.DOTALL)
+_BUCKET = re.compile(r"_time\s+span=([1-9]\d*)([smh]?)", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
 _ESCAPE = re.compile(r'\\(["\\])')
 
 
@@ -234,7 +236,26 @@ def _mvexpand(source: str) -> Command:
     return run
 
 
+def _bin(source: str) -> Command:
+    """`bin _time span=5m` puts a time at the begin of its bucket.
+
+    Buckets begin at epoch 0 (Search Reference, `bin`, aligntime: "Align the bin times to something other than
+    base UTC time (epoch 0)"). Those of days and more follow the user's time zone, and are not of the subset.
+    """
+    found = _BUCKET.fullmatch(source)
+    if found is None:
+        raise unknown(f"bin {source:.60}")
+    span = int(found[1]) * _SECONDS[found[2] or "s"]
+
+    def placed(row: Row) -> Row:
+        time = number(row.get("_time"))
+        return row if time is None else {**row, "_time": time // span * span}
+
+    return lambda rows: [placed(row) for row in rows]
+
+
 _COMMANDS: dict[str, Callable[[str], Command]] = {
+    "bin": _bin,
     "search": search,
     "where": _where,
     "regex": _regex,
