@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _LONGEST = 12
 """Fields of an event that --details shows."""
+_WIDEST = 200
+"""Characters of a value that it shows."""
 
 
 @click.command()
@@ -163,9 +165,13 @@ def _event(decider: Decider, queries: tuple[str, ...]) -> Iterator[str]:
     names = [name for name in decider.stored if re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", text)]
     names = names or list(decider.stored)
     for name in names[:_LONGEST]:
-        yield f"{name}: {plain(str(decider.stored[name]))}"
+        yield f"{name}: {_clipped(plain(str(decider.stored[name])))}"
     if len(names) > _LONGEST:
         yield f"and {len(names) - _LONGEST} more fields"
+
+
+def _clipped(value: str) -> str:
+    return value if len(value) <= _WIDEST else f"{value[:_WIDEST]}... ({len(value):,} characters)"
 
 
 def _entry(result: Compared) -> dict[str, Any]:

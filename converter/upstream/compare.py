@@ -29,6 +29,8 @@ from converter.workers import shared_out
 
 ENOUGH = 16
 """Rules times cells from which a further process is worth it: its engines take seconds to start."""
+_NO_EVENTS = "SC207 "
+"""How a refusal begins if a cell has no events of the rule's log source."""
 
 Event = Mapping[str, Any]
 
@@ -136,8 +138,8 @@ class _Comparison:
         unit = "alert" if correlates else "event"
         refused = None if ours.conversion else Judgement(Outcome.REFUSED, ours.refusal)
         upstream = Judgement(Outcome.REFUSED, answer.raised or "")
-        if answer.raised is None and refused is not None and correlates:
-            upstream = Judgement(Outcome.NOT_HERE, "nothing of ours says which columns a correlation reads")
+        if answer.raised is None and refused is not None and (why := _not_shown(ours, correlates)):
+            upstream = Judgement(Outcome.NOT_HERE, why)
         if upstream.why:
             verdict, text, wrong = decide(upstream, refused, "", unit, False)
             return replace(base, verdict=verdict, text=text, wrong=wrong)
@@ -190,6 +192,13 @@ class _Comparison:
             (name, tuple(event for event in events if any(fits(event) for fits in sources)))
             for name, events in self._streams
         ]
+
+
+def _not_shown(ours: Ours, correlates: bool) -> str:
+    """Return why nothing shows what upstream's query does where ours refuses, or an empty text."""
+    if ours.refusal.startswith(_NO_EVENTS):
+        return "the source has no such events"
+    return "nothing of ours says which columns a correlation reads" if correlates else ""
 
 
 def _notes(entry: Natural, answer: Answer) -> Iterator[str]:
