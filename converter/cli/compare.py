@@ -93,6 +93,7 @@ def compare(
       3  a defect of sigconv
     """
     from converter.engines import need
+    from converter.rules.emitted import emitted_rules
     from converter.upstream.compare import compare as compared
 
     options = chosen(fidelity, placeholders)
@@ -103,11 +104,15 @@ def compare(
         raise UsageError("SC604", "no shape of stored events for a mapping of your own alone", hint=hint)
     for error in rules.errors:
         click.echo(str(error), err=True)
+    several = {
+        file for file, number in Counter(rule.file for rule in emitted_rules(rules)).items() if number > 1
+    }
     results = []
     for result in compared(rules, cells, config.tests, options, jobs or os.cpu_count() or 1):
         results.append(result)
         if form == "text":
-            click.echo(f"{result.file}: {result.cell}: {plain(result.text)}")
+            title = f" ({plain(result.title)})" if result.file in several else ""
+            click.echo(f"{result.file}{title}: {result.cell}: {plain(result.text)}")
             for line in _details(result) if details else ():
                 click.echo(f"  {line}" if line else "")
     if form == "json":

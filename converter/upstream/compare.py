@@ -118,6 +118,9 @@ class _Comparison:
         if entry is None or answer is None:
             text = f"upstream has no pipeline for {cell.source} on {platform.name}: nothing is compared"
             return replace(base, verdict=Verdict.NO_PIPELINE, text=text)
+        if entry.companion_maps and entry.lacks and self._has_category():
+            text = f"upstream has no pipeline for the category ({entry.lacks}): nothing is compared"
+            return replace(base, verdict=Verdict.NO_PIPELINE, text=text)
         base = replace(base, pipelines=entry.names)
         try:
             return self._compared(base, cell.proof or cell, entry, answer)
@@ -160,6 +163,11 @@ class _Comparison:
             notes=tuple(_notes(entry, answer)),
             deciders=tuple(scene.deciders(upstream, judged)) if ran else (),
         )
+
+    def _has_category(self) -> bool:
+        """Tell whether the rule, or one that it refers to, is of a category and not of a service alone."""
+        docs = [found.doc for found in self.rules.closure(self.rule)]
+        return any((doc.get("logsource") or {}).get("category") for doc in docs)
 
     def _ours(self, cell: Cell) -> Ours:
         """Convert the rule; of a refused one still find its columns, so that upstream's can be run."""
@@ -209,9 +217,5 @@ def _notes(entry: Natural, answer: Answer) -> Iterator[str]:
         field, old, new = entry.renamed
         yield f"events are given a {field} that begins with {new} in place of {old}"
     if not entry.selects_logsource:
-        also = (
-            f" ({entry.companion.rpartition(':')[2]} is not installed: {entry.package})"
-            if entry.package
-            else ""
-        )
+        also = f" ({entry.lacks})" if entry.lacks else ""
         yield f"only events of the rule's log source are searched{also}"

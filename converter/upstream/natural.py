@@ -27,6 +27,8 @@ class Natural:
     """Of a package of its own: the pipeline that selects a category's events, used where it is installed."""
     package: str = ""
     """That package."""
+    companion_maps: bool = False
+    """Whether the companion maps the fields of categories too: without it their rules are not compared."""
     prefix: str = ""
     """What the user writes in front of each query."""
     schema: str = ""
@@ -43,6 +45,13 @@ class Natural:
         """The pipelines' functions, for messages."""
         return tuple(name.rpartition(":")[2] for name in self.pipelines)
 
+    @property
+    def lacks(self) -> str:
+        """The companion's function and package if it is not installed; else an empty text."""
+        if not self.companion or self.companion in self.pipelines:
+            return ""
+        return f"{self.companion.rpartition(':')[2]} is not installed: {self.package}"
+
 
 # Splunk's add-ons for Windows and for Sysmon set renderXml, which makes the source XmlWinEventLog:<channel>.
 _SOURCE = ("source", "XmlWinEventLog:", "WinEventLog:")
@@ -55,9 +64,11 @@ _ENTRIES: dict[tuple[str, str], Natural] = {
     ("sysmon", "elastic"): Natural((_ECS,), _SYSMON, "pySigma-pipeline-sysmon", sub_field=".caseless"),
     ("sysmon", "splunk"): Natural((_SPLUNK,), _SYSMON, "pySigma-pipeline-sysmon", renamed=_SOURCE),
     ("windows-security", "elastic"): Natural(
-        (_ECS,), _AUDIT, "pySigma-pipeline-windows", sub_field=".caseless"
+        (_ECS,), _AUDIT, "pySigma-pipeline-windows", companion_maps=True, sub_field=".caseless"
     ),
-    ("windows-security", "splunk"): Natural((_SPLUNK,), _AUDIT, "pySigma-pipeline-windows", renamed=_SOURCE),
+    ("windows-security", "splunk"): Natural(
+        (_SPLUNK,), _AUDIT, "pySigma-pipeline-windows", companion_maps=True, renamed=_SOURCE
+    ),
     ("windows-security", "kusto"): Natural(
         (_MONITOR,),
         schema="sigma.pipelines.azuremonitor.tables:AZURE_MONITOR_TABLES",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -231,3 +232,25 @@ def test_the_documents_example_is_what_is_printed(run: Callable[..., Result]) ->
     for options, output in shown:
         done = CliRunner().invoke(main, ["compare", "startup.yml", *options.split(), "-j", "1"])
         assert done.stdout == output
+
+
+@pytest.mark.skipif(find_spec("sigma.pipelines.windows") is not None, reason="windows-audit is installed")
+def test_a_category_needs_the_pipeline_that_maps_its_fields(run: Callable[..., Result]) -> None:
+    done = run("windows-security/spl", one=rule("One", PROCESS, "{CommandLine|contains: whoami}"))
+    assert "has no pipeline for the category (windows_audit_pipeline is not installed" in done.stdout
+
+
+def test_the_lines_of_two_rules_of_a_file_have_their_titles(run: Callable[..., Result]) -> None:
+    texts = [rule(title, PROCESS, "{CommandLine|contains: whoami}") for title in ("First", "Second")]
+    done = run("crowdstrike/eql", both="---\n".join(texts))
+    assert [line.split(":")[0] for line in done.stdout.splitlines()[:2]] == [
+        "both.yml (First)",
+        "both.yml (Second)",
+    ]
+
+
+def test_processes_say_what_one_says(run: Callable[..., Result]) -> None:
+    texts = {f"r{number}": rule("R", PROCESS, f"{{CommandLine|contains: q{number}}}") for number in range(32)}
+    alone = run("crowdstrike/spl", **texts)
+    assert alone.stdout.count("has no pipeline") == 33
+    assert run("crowdstrike/spl", "-j", "2").stdout == alone.stdout
