@@ -58,7 +58,7 @@ ENGINES = {
         "an interpreter of the emitted subset of SPL, from Splunk's documentation",
         # SC403 is what is not of the subset; but for a search that begins with a pipe, which has no events in
         # Splunk either (Search Manual, "Anatomy of a search"). Unquoted words it reads more narrowly.
-        lacks=r"SC403 SPL: (?!.*begins with a pipe has no events)|SPL: '\.' in a search is not expected",
+        lacks=r"SC403 SPL: (?!.*begins with a pipe has no events)|SPL: '.' in a search is not expected",
     ),
     "kql": Entry(
         "converter.engines.kql:KqlEngine",

@@ -153,6 +153,8 @@ class _Comparison:
         judged = refused if refused is not None or not ran else scene.ours()
         case_alone = upstream.outcome is Outcome.DIFFERS and scene.by_case_alone(upstream)
         verdict, text, wrong = decide(upstream, judged, base.fidelity, unit, case_alone)
+        if verdict is Verdict.SAME and not scene.meant:
+            text += ": none, so nothing is shown"
         return replace(
             base,
             verdict=verdict,

@@ -38,8 +38,9 @@ CASES = [
         *("letter case", PROCESS, "{CommandLine|contains: Mimikatz}", "none/lucene"),
         *("upstream misses events", "by letter case alone"),
     ),
-    # Upstream writes a list as `IN (...)`, without the CASE() that it writes around one value, and `search`
-    # compares field values without regard to letter case (Splunk, Search Reference, `search`).
+    # Upstream refuses one value that is `cased` ("Case-sensitive string matching is not supported by
+    # backend"), but writes a list as `IN (...)`, and `search` compares field values without regard to
+    # letter case (Splunk, Search Reference, `search`).
     Case(
         *("cased", PROCESS, "{CommandLine|contains|cased: [WhoAmI, HostName]}", "none/spl"),
         *("upstream adds events", "upstream adds"),
@@ -147,6 +148,13 @@ def test_fail_on_wrong(run: Callable[..., Result], name: str, code: int) -> None
     case = next(case for case in CASES if case.name == name)
     text = rule(case.name, case.logsource, case.selection)
     assert run("none/spl", "--fail-on", "wrong", one=text).exit_code == code
+
+
+def test_a_rule_that_means_no_event_shows_nothing(run: Callable[..., Result]) -> None:
+    text = rule("Never", PROCESS, "{CommandLine|re: '^a(?=b)c', Image|endswith: x}")
+    (result,) = results(run("none/spl", "--format", "json", never=text))
+    assert result["meant"] == 0
+    assert result["text"] == "same events: none, so nothing is shown"
 
 
 def test_a_broken_rule_does_not_stop_the_others(run: Callable[..., Result]) -> None:
