@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from sigma.rule import SigmaRule
 
-from converter.pipelines import prepare
+from converter.pipelines import mapping_losses
 from converter.pipelines.lowering import Lowering
 from converter.plan import fidelity
 from converter.plan.conditions import Comparison
@@ -99,14 +99,12 @@ def test_an_exception_that_asks_for_what_the_rule_demands(condition: str, lossy:
     )
     name, _, kind = lossy.partition(":")
     value = rule.detection.detections[name].detection_items[0].value[0]
-    texts = prepare._comparisons(rule)
+    own = mapping_losses.own_texts(rule)
     lowering = Lowering()
     tree = lowering.condition(rule.detection.parsed_condition[0].parsed)
     assert tree is not None
-    number = lowering.origin_of
-    written = {number(one): (field, prepare._written(one, parts)) for one, field, parts in texts}
-    reasons = {number(value): (Reason(Fidelity(kind), kind),)}
-    assert str(fidelity.combine(fidelity.of_condition(tree, reasons, (), written))) == expected
+    losses = [(value, (Reason(Fidelity(kind), kind),))]
+    assert str(fidelity.combine(mapping_losses.reasons(tree, lowering, losses, own))) == expected
 
 
 def test_one_of_several_values_says_nothing_of_the_others() -> None:

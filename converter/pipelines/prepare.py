@@ -14,11 +14,10 @@ from sigma.processing.conditions import LogsourceCondition
 from sigma.processing.pipeline import ProcessingPipeline
 from sigma.processing.transformations import (
     AddConditionTransformation,
-    FieldMappingTransformation,
     SetStateTransformation,
 )
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaLogSource, SigmaRule
-from sigma.types import SigmaCasedString, SigmaFieldReference, SigmaString, SigmaType
+from sigma.types import SigmaFieldReference
 
 from converter.errors import Refusal
 from converter.pipelines import (
@@ -27,6 +26,7 @@ from converter.pipelines import (
     impossible,
     left_out,
     logsource_label,
+    mapping_losses,
     placeholders,
 )
 from converter.pipelines import demanded as demands
@@ -34,10 +34,9 @@ from converter.pipelines.cells import Cell
 from converter.pipelines.inferred_columns import infer_columns
 from converter.pipelines.items import names_of
 from converter.pipelines.lowering import Lowering
-from converter.plan import fidelity
 from converter.plan.columns import Columns
 from converter.plan.conditions import Condition, comparisons
-from converter.plan.model import BaseRule, Fidelity, Reason
+from converter.plan.model import BaseRule, Reason
 from converter.plan.values import FieldOf
 from converter.platforms import LANGUAGES, platform_of
 from converter.rules import parsed as fresh
@@ -99,12 +98,12 @@ def _prepared(
     display = list(sigma.fields)
     sigma.fields = []
     state: dict[str, Any] = copy.deepcopy(dict(platform_of(where.target).place))
-    losses: list[tuple[SigmaType, tuple[Reason, ...]]] = []
+    losses: mapping_losses.Losses = []
     unchecked = not where.logsource_checked
     items = left_out.snapshot(rule, sigma) if _drops(where) else []
     compared = list(_references(sigma))
     # The values are kept, so that none that the mapping makes gets the id of one of them.
-    own = list(_comparisons(sigma))
+    own = mapping_losses.own_texts(sigma)
     if where.pipeline is not None:
         pipeline, ours = where.prepared.made(names_of(rule))
         try:
@@ -123,7 +122,7 @@ def _prepared(
                     file=rule.file,
                 )
         state = _state(rule, where, pipeline.state)
-        losses = _losses(sigma, pipeline)
+        losses = mapping_losses.of_pipeline(sigma, pipeline)
     tree = _tree(rule, sigma)
     lowering = Lowering()
     condition = lowering.condition(tree)
@@ -145,13 +144,7 @@ def _prepared(
     if not losses:
         return base, whole
     several = [name for name, column in columns.items() if column.multi]
-    written = {
-        origin: (field, _written(value, parts))
-        for value, field, parts in own
-        if (origin := lowering.origin_of(value)) is not None
-    }
-    lost = {origin: reasons for value, reasons in losses if (origin := lowering.origin_of(value)) is not None}
-    return base, [*fidelity.of_condition(condition, lost, several, written), *whole]
+    return base, [*mapping_losses.reasons(condition, lowering, losses, own, several), *whole]
 
 
 def _choosing(sigma: SigmaRule) -> frozenset[str]:
@@ -218,31 +211,6 @@ def _signature(rule: Rule, where: Cell, field: str) -> field_references.Signatur
     return items.signatures[field]
 
 
-_Compared = tuple[SigmaString, str, Sequence[object]]
-
-
-def _comparisons(sigma: SigmaRule) -> Iterator[_Compared]:
-    """Yield each text that the rule compares, with its field and its parts."""
-
-    def walk(detection: SigmaDetection) -> Iterator[_Compared]:
-        for item in detection.detection_items:
-            if isinstance(item, SigmaDetection):
-                yield from walk(item)
-            elif item.field is not None:
-                for value in item.value:
-                    if isinstance(value, SigmaString):
-                        yield value, item.field, value.s
-
-    for detection in sigma.detection.detections.values():
-        yield from walk(detection)
-
-
-def _written(value: SigmaString, parts: Sequence[object]) -> str:
-    """Return how a text is written, the case aside where it does not count."""
-    text = repr(parts)
-    return f"as written {text}" if isinstance(value, SigmaCasedString) else text.lower()
-
-
 def map_field(rule: Rule, where: Cell, field: str) -> tuple[str, ...]:
     """Return the columns that hold a field of the rule's events (itself, where nothing maps it)."""
     if where.pipeline is None:
@@ -273,7 +241,8 @@ def map_field(rule: Rule, where: Cell, field: str) -> tuple[str, ...]:
             for item in items
             if item.get("type") not in (_STRICT, _REQUIRED)
         ]
-        ProcessingPipeline.from_dict(data).apply(probe)
+        with _no_pysigma_errors(where):
+            ProcessingPipeline.from_dict(data).apply(probe)
         chosen.columns[key] = tuple(probe.fields)
     return chosen.columns[key]
 
@@ -377,52 +346,6 @@ def _check_columns(rule: Rule, condition: Condition, where: Cell, columns: Colum
                     file=rule.file,
                     hint="; ".join(hints) or None,
                 )
-
-
-def _losses(sigma: SigmaRule, pipeline: ProcessingPipeline) -> list[tuple[SigmaType, tuple[Reason, ...]]]:
-    """Return values with what their pipeline items lose.
-
-    pySigma keeps the history on detection items and not on the leaves of the parsed condition; both
-    hold the same value objects.
-    """
-    lossy = pipeline.vars.get("lossy") or {}
-    renaming = {
-        item.identifier
-        for item in pipeline.items
-        if isinstance(item.transformation, FieldMappingTransformation)
-    }
-    found: list[tuple[SigmaType, tuple[Reason, ...]]] = []
-
-    def applied(item: SigmaDetectionItem) -> Iterator[str]:
-        # What compares two fields counts as renamed by every renaming that looked at it.
-        references = [one.field for one in item.value if isinstance(one, SigmaFieldReference)]
-        names = [str(item.field), *references] if references else []
-        renamed = {key for name in names for key in pipeline.field_name_applied_ids[name]}
-        for key in item.applied_processing_items:
-            if not references or key not in renaming or key in renamed:
-                yield key
-
-    def walk(detection: SigmaDetection) -> None:
-        for item in detection.detection_items:
-            if isinstance(item, SigmaDetectionItem):
-                reasons = tuple(
-                    Reason(
-                        Fidelity(lossy[key]["fidelity"]),
-                        lossy[key]["reason"],
-                        lossy[key].get("relaxation", ""),
-                    )
-                    for key in applied(item)
-                    if key in lossy
-                )
-                if reasons:
-                    found.extend((value, reasons) for value in item.value)
-            else:
-                walk(item)
-
-    if lossy:
-        for detection in sigma.detection.detections.values():
-            walk(detection)
-    return found
 
 
 def _refused(rule: Rule, where: Cell, problem: SigmaError) -> Refusal:

@@ -5,6 +5,7 @@ from sigma.processing.pipeline import ProcessingPipeline
 from sigma.rule import SigmaRule
 
 from converter.errors import Refusal
+from converter.pipelines.lowering import lowered
 from converter.pipelines.transformations import catalogue
 from tests.pipelines.sysmon_samples import holds
 
@@ -21,7 +22,9 @@ def tree(item, selection):
     )
     items = item if isinstance(item, list) else [item]
     ProcessingPipeline.from_dict({"transformations": items}).apply(rule)
-    return rule.detection.parsed_condition[0].parsed
+    found = lowered(rule.detection.parsed_condition[0].parsed)
+    assert found is not None
+    return found
 
 
 def user():
