@@ -95,6 +95,9 @@ def plan_write(folder: Path, units: Sequence[Unit], scope: Scope, exports: Expor
     for entry in old["entries"]:
         key = manifest.entry_key(entry)
         queries = [query["file"] for query in entry.get("queries", ())]
+        if key in texts and key not in broken:  # Nearly all: the rest takes longer.
+            stale += queries
+            continue
         keeps = key in broken and bool(queries)
         if not keeps and (
             key in texts or ((entry["source"], entry["target"]) in ran and gone(key[0], key[1]))

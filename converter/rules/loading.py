@@ -61,10 +61,12 @@ def load(
         return f"{folders[file.parent]}/{file.name}"
 
     def new(base: Path, files: Iterator[Path]) -> Iterator[tuple[Path, str]]:
+        # Strings and not paths here and in `rule_files`: of thousands of files it is felt.
+        above = f"{os.path.abspath(base)}{os.sep}"  # noqa: PTH100
         for file in files:
             if (real := real_path(file)) not in seen:
                 seen.add(real)
-                yield file, _relative(file, base)
+                yield file, _relative(file, above)
 
     roots: dict[Path, None] = {}
     asked: list[tuple[Path, str]] = []
@@ -117,9 +119,8 @@ def rules_root(path: Path) -> Path:
     return start
 
 
-def _relative(file: Path, root: Path) -> str:
-    # Strings and not paths here and in `rule_files`: of thousands of files it is felt.
-    above, name = f"{os.path.abspath(root)}{os.sep}", os.path.abspath(file)  # noqa: PTH100
+def _relative(file: Path, above: str) -> str:
+    name = os.path.abspath(file)  # noqa: PTH100
     return name.removeprefix(above).replace(os.sep, "/") if name.startswith(above) else file.name
 
 
