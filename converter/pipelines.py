@@ -20,6 +20,7 @@ from sigma.types import SigmaCasedString, SigmaFieldReference, SigmaString
 
 from converter import (
     assumptions,
+    covered_values,
     demands,
     fidelity,
     fresh,
@@ -97,6 +98,7 @@ def _prepared(
     sigma = rule.sigma()
     if placeholder_values:
         placeholders.expand(sigma, placeholder_values)
+    covered_values.drop(sigma)
     display = list(sigma.fields)
     sigma.fields = []
     # No index of Splunk's is called that: a search without one reads what its role searches by default.

@@ -81,26 +81,60 @@ def store(data: Mapping[str, Any], platform: str, family: Store) -> Store:
     return made
 
 
-def view(event: Event) -> Event:
-    """Return the event without empty elements, which no platform keeps."""
-    return windows.without(event, frozenset({""}))
+_HEADER = ("Computer", "EventRecordID")
+"""What a record of another log keeps of the header."""
+
+
+def view(data: Mapping[str, Any]) -> Callable[[Event], Event]:
+    """Return what shows an event as the source has it, for the matcher.
+
+    No platform keeps empty elements. Of another log's record only the elements are there that the source's
+    own record has: a keyword is in none of the others.
+
+    Args:
+        data: as read.
+    """
+
+    def made(event: Event) -> Event:
+        shown = windows.without(event, frozenset({""}))
+        entry = _entry(event, data.get("records") or ())
+        if entry is None:
+            return shown
+        kept = {*entry["record"], *_HEADER, *_TIMES, *(_field(how) for how in entry["data"].values())}
+        return {name: value for name, value in shown.items() if name in kept}
+
+    return made
+
+
+_TIMES = ("UtcTime", "TimeCreated", "SystemTime", "@timestamp")
+
+
+def _entry(event: Event, records: Any) -> Mapping[str, Any] | None:
+    """Return what the data says of an event of another log, if it says anything."""
+    for entry in records:
+        if all(
+            windows.text(event.get(key, "")) == windows.text(value) for key, value in entry["record"].items()
+        ):
+            return dict(entry)
+    return None
+
+
+def _field(how: Any) -> str:
+    return str(how["field"] if isinstance(how, dict) else how)
 
 
 def _record(event: Event, records: Any) -> Event:
     """Return the record that the source's own log has of what happened."""
-    for one in records:
-        if all(
-            windows.text(event.get(key, "")) == windows.text(value) for key, value in one["record"].items()
-        ):
-            made: dict[str, Any] = {"TimeCreated": windows.utc_time(event) or windows.record_time(event)}
-            made |= {key: event[key] for key in ("Computer", "EventRecordID") if event.get(key) is not None}
-            made |= one["becomes"]
-            for name, how in one["data"].items():
-                field = how["field"] if isinstance(how, dict) else how
-                if event.get(field) is not None:
-                    made[name] = _written(event[field], how)
-            return made
-    return event
+    entry = _entry(event, records)
+    if entry is None:
+        return event
+    made: dict[str, Any] = {"TimeCreated": windows.utc_time(event) or windows.record_time(event)}
+    made |= {key: event[key] for key in _HEADER if event.get(key) is not None}
+    made |= entry["becomes"]
+    for name, how in entry["data"].items():
+        if event.get(_field(how)) is not None:
+            made[name] = _written(event[_field(how)], how)
+    return made
 
 
 def _written(value: Any, how: Any) -> str:
