@@ -73,7 +73,8 @@ def store(data: Mapping[str, Any], platform: str, family: Store) -> Store:
         if not event.get("Channel") and event.get("Provider_Name") != windows.SYSMON:
             event = {**(data.get("unnamed") or {}), **{key: one for key, one in event.items() if one != ""}}
         record = _record(event, data.get("records") or ())
-        if platform == "kusto" and windows.channel(record) == stored.get("channel"):
+        # Names of logs have no case (Windows); a collector may write `security`.
+        if platform == "kusto" and windows.channel(record).lower() == str(stored.get("channel")).lower():
             return _row(record, id, stored)
         found = family(record, id)
         return _moved(found, record, stored) if platform == "elastic" else found
@@ -116,6 +117,31 @@ def _entry(event: Event, records: Any) -> Mapping[str, Any] | None:
             windows.text(event.get(key, "")) == windows.text(value) for key, value in entry["record"].items()
         ):
             return dict(entry)
+    return None
+
+
+def in_the_other_log(data: Mapping[str, Any], event: Event) -> Event | None:
+    """Return a record of the source's own log as the other log has it; None if it has no such.
+
+    A rule for the category speaks of the other log's fields, and means this record too.
+
+    Args:
+        data: as read.
+        event: flat.
+    """
+    for entry in data.get("records") or ():
+        own = {key: windows.text(event.get(key, "")).lower() for key in ("Channel", "EventID")}
+        if own != {key: windows.text(entry["becomes"][key]).lower() for key in own}:
+            continue
+        made = dict(entry["record"])
+        for name, how in entry["data"].items():
+            if (text := windows.text(event.get(name, ""))) in ("", "-"):
+                continue
+            written = how if isinstance(how, dict) else {}
+            table = {stored: meant for meant, stored in written.get("table", {}).items()}
+            number = written.get("as") == "hex" and text.startswith("0x")
+            made[_field(how)] = int(text, 16) if number else table.get(text, text)
+        return made
     return None
 
 
@@ -184,7 +210,8 @@ def _row(record: Event, id: int, stored: Mapping[str, Any]) -> Stored:  # noqa: 
         "Computer": windows.text(record.get("Computer") or ""),
     }
     for column, key in (stored.get("header") or {}).items():
-        doc[column] = windows.provider(record) if key == "Provider_Name" else windows.channel(record)
+        # Microsoft's agent reads the log by its name; another collector's spelling does not reach the table.
+        doc[column] = windows.provider(record) if key == "Provider_Name" else str(stored["channel"])
     filled = windows.event_id(record) in (stored.get("filled") or ())
     if filled or id % 2 or "filled" not in stored:
         never = stored.get("never") or ()
