@@ -22,6 +22,7 @@ from sigma.types import SigmaFieldReference
 from converter.errors import Refusal
 from converter.pipelines import (
     assumptions,
+    covered_values,
     field_references,
     impossible,
     left_out,
@@ -95,6 +96,7 @@ def _prepared(
     sigma = rule.sigma()
     if placeholder_values:
         placeholders.expand(sigma, placeholder_values)
+    covered_values.drop(sigma)
     display = list(sigma.fields)
     sigma.fields = []
     state: dict[str, Any] = copy.deepcopy(dict(platform_of(where.target).place))

@@ -97,4 +97,4 @@ def shape_for(source: str, target: str, pipelines: Path | None = None) -> Shape:
 def _declared(file: Path, target: str) -> Shape:
     data = declared.read(file)
     family = shape_for(str(data["family"]), target)
-    return Shape(declared.store(data, target.split("-")[0], family.store), declared.view, family.key)
+    return Shape(declared.store(data, target.split("-")[0], family.store), declared.view(data), family.key)

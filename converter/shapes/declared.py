@@ -74,7 +74,8 @@ def store(data: Mapping[str, Any], platform: str, family: Store) -> Store:
         if not event.get("Channel") and event.get("Provider_Name") != windows.SYSMON:
             event = {**(data.get("unnamed") or {}), **{key: one for key, one in event.items() if one != ""}}
         record = _record(event, data.get("records") or ())
-        if platform == "kusto" and windows.channel(record) == stored.get("channel"):
+        # Names of logs have no case (Windows); a collector may write `security`.
+        if platform == "kusto" and windows.channel(record).lower() == str(stored.get("channel")).lower():
             return _row(record, id, stored)
         found = family(record, id)
         return _moved(found, record, stored) if platform == "elastic" else found
@@ -82,26 +83,85 @@ def store(data: Mapping[str, Any], platform: str, family: Store) -> Store:
     return made
 
 
-def view(event: Event) -> Event:
-    """Return the event without empty elements, which no platform keeps."""
-    return windows.without(event, frozenset({""}))
+_HEADER = ("Computer", "EventRecordID")
+"""What a record of another log keeps of the header."""
+
+
+def view(data: Mapping[str, Any]) -> Callable[[Event], Event]:
+    """Return what shows an event as the source has it, for the matcher.
+
+    No platform keeps empty elements. Of another log's record only the elements are there that the source's
+    own record has: a keyword is in none of the others.
+
+    Args:
+        data: as read.
+    """
+
+    def made(event: Event) -> Event:
+        shown = windows.without(event, frozenset({""}))
+        entry = _entry(event, data.get("records") or ())
+        if entry is None:
+            return shown
+        kept = {*entry["record"], *_HEADER, *_TIMES, *(_field(how) for how in entry["data"].values())}
+        return {name: value for name, value in shown.items() if name in kept}
+
+    return made
+
+
+_TIMES = ("UtcTime", "TimeCreated", "SystemTime", "@timestamp")
+
+
+def _entry(event: Event, records: Any) -> Mapping[str, Any] | None:
+    """Return what the data says of an event of another log, if it says anything."""
+    for entry in records:
+        if all(
+            windows.text(event.get(key, "")) == windows.text(value) for key, value in entry["record"].items()
+        ):
+            return dict(entry)
+    return None
+
+
+def in_the_other_log(data: Mapping[str, Any], event: Event) -> Event | None:
+    """Return a record of the source's own log as the other log has it; None if it has no such.
+
+    A rule for the category speaks of the other log's fields, and means this record too.
+
+    Args:
+        data: as read.
+        event: flat.
+    """
+    for entry in data.get("records") or ():
+        own = {key: windows.text(event.get(key, "")).lower() for key in ("Channel", "EventID")}
+        if own != {key: windows.text(entry["becomes"][key]).lower() for key in own}:
+            continue
+        made = dict(entry["record"])
+        for name, how in entry["data"].items():
+            if (text := windows.text(event.get(name, ""))) in ("", "-"):
+                continue
+            written = how if isinstance(how, dict) else {}
+            table = {stored: meant for meant, stored in written.get("table", {}).items()}
+            number = written.get("as") == "hex" and text.startswith("0x")
+            made[_field(how)] = int(text, 16) if number else table.get(text, text)
+        return made
+    return None
+
+
+def _field(how: Any) -> str:
+    return str(how["field"] if isinstance(how, dict) else how)
 
 
 def _record(event: Event, records: Any) -> Event:
     """Return the record that the source's own log has of what happened."""
-    for one in records:
-        if all(
-            windows.text(event.get(key, "")) == windows.text(value) for key, value in one["record"].items()
-        ):
-            made: dict[str, Any] = {"TimeCreated": windows.utc_time(event) or windows.record_time(event)}
-            made |= {key: event[key] for key in ("Computer", "EventRecordID") if event.get(key) is not None}
-            made |= one["becomes"]
-            for name, how in one["data"].items():
-                field = how["field"] if isinstance(how, dict) else how
-                if event.get(field) is not None:
-                    made[name] = _written(event[field], how)
-            return made
-    return event
+    entry = _entry(event, records)
+    if entry is None:
+        return event
+    made: dict[str, Any] = {"TimeCreated": windows.utc_time(event) or windows.record_time(event)}
+    made |= {key: event[key] for key in _HEADER if event.get(key) is not None}
+    made |= entry["becomes"]
+    for name, how in entry["data"].items():
+        if event.get(_field(how)) is not None:
+            made[name] = _written(event[_field(how)], how)
+    return made
 
 
 def _written(value: Any, how: Any) -> str:
@@ -151,7 +211,8 @@ def _row(record: Event, id: int, stored: Mapping[str, Any]) -> Stored:  # noqa: 
         "Computer": windows.text(record.get("Computer") or ""),
     }
     for column, key in (stored.get("header") or {}).items():
-        doc[column] = windows.provider(record) if key == "Provider_Name" else windows.channel(record)
+        # Microsoft's agent reads the log by its name; another collector's spelling does not reach the table.
+        doc[column] = windows.provider(record) if key == "Provider_Name" else str(stored["channel"])
     filled = windows.event_id(record) in (stored.get("filled") or ())
     if filled or id % 2 or "filled" not in stored:
         never = stored.get("never") or ()

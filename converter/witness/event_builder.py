@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from converter.matcher.event import Event
-from converter.matcher.value import Bool, Cidr, Exists, FieldRef, Null, Number, Value
+from converter.matcher.value import Bool, Cidr, Exists, FieldRef, Null, Number, Regex, Text, Value
 from converter.witness import defaults, plausible
 from converter.witness.formula import Choice, Formula, Leaf, leaves
 from converter.witness.sysmon_kinds import consistent
@@ -42,6 +42,12 @@ class Builder:
             if isinstance(leaf.value, FieldRef):
                 self.by_field.setdefault(leaf.value.name, [])
         self.keyword_field = "CommandLine" if self.sysmon and ids[0] == 1 else KEYWORD_FIELD
+        self.cased = {
+            leaf.field
+            for leaf in self.leaves
+            if isinstance(leaf.value, Regex) or (isinstance(leaf.value, Text) and leaf.value.cased)
+        }
+        """Fields that the rule compares as they are written."""
         self.plain = self._plain()
 
     def _plain(self) -> dict[str, Any]:
@@ -155,7 +161,11 @@ class Builder:
 
     def storable(self, field: str, value: Any) -> bool:
         """Tell whether a log could hold the value in that field."""
-        return not self.sysmon or defaults.storable(field, value)
+        if not self.sysmon:
+            return True
+        if field in self.cased and not plausible.in_its_case(field, str(value)):
+            return False
+        return defaults.storable(field, value)
 
     def _refer(self, event: dict[str, Any], field: str, value: FieldRef) -> None:
         other = str(event.get(value.name) or "qz")

@@ -49,6 +49,8 @@ _TASK = "TaskContent"
 """A field of the security log with texts that are longer than an index may be (event 4698)."""
 MESSAGE = "Message"
 """Where agents put a record's rendered message."""
+_LABEL = "IntegrityLevel"
+"""A field of a process that few rules name."""
 # Values of fields that hold text: only these can be empty.
 _TEXTUAL = (Text, Regex, Null, Exists, FieldRef)
 _ENOUGH_EVENTS = 40
@@ -164,6 +166,9 @@ class Single:
             for event in islice(self.hits(), _MOST_RENDERED):
                 if field in event:
                     yield {**event, field: "qz", MESSAGE: event[field]}
+                    if self.builder.ids[:1] == (1,):
+                        # The Security log's record has it too, and few platforms a field for it.
+                        yield {**event, field: "qz", _LABEL: event[field]}
                     if self.builder.channels == _SECURITY and not {_NAMED, _TASK} & set(
                         self.builder.by_field
                     ):

@@ -18,6 +18,7 @@ FILES = frozenset(
 )
 # Sysmon's roots (Microsoft Learn, Sysmon, "Event ID 12"), and the hives of applications.
 _ROOT = re.compile(r"(?i)(?:HKLM|HKU|HKCR|\\REGISTRY\\A)\\.")
+_CONTROL_SET = re.compile(r"(?i)CurrentControlSet")
 _DIGITS: Mapping[str, int] = {"MD5": 32, "SHA1": 40, "SHA256": 64, "IMPHASH": 32}
 _HASH = re.compile(r"(?i)([A-Z0-9]+)=([0-9A-F]+)")
 _BEGUN_HASH = re.compile(rf"(?i)({'|'.join(_DIGITS)})=([0-9A-F]*)")
@@ -95,6 +96,17 @@ def default_values(literal: str) -> Iterator[str]:
 
 def _padded(algorithm: str, digits: str) -> str:
     return f"{algorithm}={digits.ljust(_DIGITS.get(algorithm.upper(), 0), '7')}"
+
+
+def in_its_case(field: str, text: str) -> bool:
+    """Tell whether Sysmon writes a text in that case.
+
+    It writes roots in capitals, the current control set by that name, and protocols in small letters: public
+    records of events 3 and 12 to 14 have no other.
+    """
+    if field in REGISTRY and (root := _ROOT.match(text)):
+        return root[0].isupper() and set(_CONTROL_SET.findall(text)) <= {"CurrentControlSet"}
+    return field != "Protocol" or text.islower()
 
 
 def beside(field: str, text: str) -> Iterator[str]:

@@ -23,7 +23,7 @@ import re
 import sys
 from argparse import ArgumentParser
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -41,13 +41,13 @@ from converter.errors import Refusal, SigconvError
 from converter.events import flatten
 from converter.events.stored import Stored
 from converter.matcher import compile_detection
-from converter.matcher.logsource import fits, identity, needs
+from converter.matcher.logsource import Need, fits, identity, needs
 from converter.pipelines import cells as cells_module
 from converter.pipelines.cells import Cell
 from converter.project import stock_pipelines
 from converter.rules.rule import Rule
 from converter.rules.ruleset import RuleSet
-from converter.shapes import shape_for
+from converter.shapes import declared, shape_for
 from converter.shapes.windows import splunk_extraction
 from converter.verify.alerts import alerts_of
 from converter.verify.prepared import relaxations_of
@@ -109,6 +109,8 @@ def read(some: Sequence[Path], most: int) -> tuple[Event, ...]:
                     event = flatten(json.loads(line))
                 except ValueError:  # One log ends in the bytes of another file.
                     continue
+                if str(event.get("EventID")) == "12" and "EventType" not in event and _is_sysmon(event):
+                    continue  # Sysmon always writes it (Microsoft Learn, Sysmon): a collector lost it.
                 lasting = sorted((key, str(one)) for key, one in event.items() if not _VOLATILE.search(key))
                 kind = (str(event.get("Channel")).lower(), str(event.get("EventID")))
                 kinds[kind].setdefault(json.dumps(lasting), event)
@@ -120,6 +122,10 @@ def read(some: Sequence[Path], most: int) -> tuple[Event, ...]:
     return tuple(found)
 
 
+def _is_sysmon(event: Event) -> bool:
+    return "sysmon" in str(event.get("Channel")).lower()
+
+
 class Loaded:
     """The real events in a cell's shape, in an engine of its language."""
 
@@ -128,6 +134,11 @@ class Loaded:
         self.cell = cell
         shape = shape_for(cell.source, cell.stem, stock_pipelines.folder())
         self.views = [shape.view(event) for event in raw]
+        declared_file = stock_pipelines.folder() / cell.source / declared.FILE
+        data = declared.read(declared_file) if declared_file.is_file() else {}
+        other = {number: declared.in_the_other_log(data, event) for number, event in enumerate(raw)}
+        self.others = {number: event for number, event in other.items() if event is not None}
+        """Records of the source's own log as the log has them whose fields a category's rules name."""
         self.stored = [shape.store(event, number) for number, event in enumerate(shape.history(raw))]
         self._places: dict[tuple[str, str, str, str], list[int]] = defaultdict(list)
         for number, view in enumerate(self.views):
@@ -161,9 +172,17 @@ class Loaded:
         need = needs(doc.get("logsource") or {})
         if names:  # What is relaxed may be what an event says of its log.
             given = situation.events
-            return {number for number, one in enumerate(given) if fits(need, identity(one)) and matches(one)}
+            meant = {number for number, one in enumerate(given) if fits(need, identity(one)) and matches(one)}
+            return meant | self._by_category(need, matches)
         own = [number for one, some in self._places.items() if fits(need, one) for number in some]
-        return {number for number in own if matches(self.views[number])}
+        return {number for number in own if matches(self.views[number])} | self._by_category(need, matches)
+
+    def _by_category(self, need: tuple[Need, ...], matches: Callable[[Event], bool]) -> set[int]:
+        return {
+            number
+            for number, event in self.others.items()
+            if not fits(need, identity(self.views[number])) and fits(need, identity(event)) and matches(event)
+        }
 
 
 def _is_cut(stored: Stored, cut: int) -> bool:

@@ -144,8 +144,8 @@ class DevicePath(Rewriting):
         if re.search(r"\^|:|\\A", re.sub(r"\[\^|\(\?:|\\.", "", rest)):
             raise common.refuse(item, value, "the path begins with a volume and not with a drive")
         if found:
-            # A class of letters in one case tells drives apart, unless the expression is for any case.
-            mixed = found["any"] in (".", "[a-zA-Z]", "[A-Za-z]")
+            # Windows has drives in capitals; small letters alone name none, unless case does not count.
+            mixed = found["any"] in (".", "[a-zA-Z]", "[A-Za-z]", "[A-Z]")
             any_case = SigmaRegularExpressionFlag.IGNORECASE in value.flags
             if self.letters != "any" and not (found["any"] and (mixed or any_case)):
                 return None
