@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sigma.conditions import ConditionAND, ConditionNOT, ConditionOR, ConditionValueExpression
@@ -112,41 +112,17 @@ def lowered(node: Any) -> Condition | None:
 
 def lowered_value(value: SigmaType) -> Value:
     """Return pySigma's value as one of ours."""
-    kind = type(value)
-    if kind is SigmaString:
-        return _text(value, False)  # type: ignore[arg-type]
-    if kind is SigmaNumber:
-        return values.Number(value.number)  # type: ignore[attr-defined]
-    match value:
-        case SigmaCasedString():
-            return _text(value, True)
-        case SigmaString():
-            return _text(value, False)
-        case SigmaTimestampPart():
-            return values.TimePart(_UNITS[value.timestamp_part], value.number)
-        case SigmaNumber():
-            return values.Number(value.number)
-        case SigmaBool():
-            return values.Flag(value.boolean)
-        case VolumeRegex():
-            return value.path
-        case SigmaRegularExpression():
-            return _regex(value)
-        case SigmaCIDRExpression():
-            return values.Network(value.cidr, value.network)
-        case SigmaCompareExpression():
-            number = lowered_value(value.number)
-            assert isinstance(number, values.Number | values.TimePart)
-            return values.Ordered(_OPERATORS[value.op], number)
-        case SigmaFieldReference():
-            return values.FieldOf(value.field, value.starts_with, value.ends_with)
-        case SigmaExists():
-            return values.Exists(value.exists)
-        case SigmaNull():
-            return values.Null()
-        case SigmaExpansion():
-            return Alternatives(tuple(map(lowered_value, value.values)))
-    return values.Foreign(kind.__name__, str(value))
+    # By type, as pySigma's values are abstract base classes, which `isinstance` is slow to tell apart.
+    for kind in type(value).__mro__:
+        if (lower := _LOWER.get(kind)) is not None:
+            return lower(value)
+    return values.Foreign(type(value).__name__, str(value))
+
+
+def _ordered(value: SigmaCompareExpression) -> values.Ordered:
+    number = lowered_value(value.number)
+    assert isinstance(number, values.Number | values.TimePart)
+    return values.Ordered(_OPERATORS[value.op], number)
 
 
 def _text(value: SigmaString, cased: bool) -> values.Text:
@@ -165,3 +141,21 @@ def _part(part: SpecialChars | Placeholder) -> values.Part:
 def _regex(value: SigmaRegularExpression) -> values.Regex:
     flags = "".join(sorted(_FLAGS[flag] for flag in value.flags))
     return values.Regex(str(value.regexp), flags, value.contains_placeholder())
+
+
+_LOWER: Mapping[type, Callable[[Any], Value]] = {
+    SigmaCasedString: lambda value: _text(value, True),
+    SigmaString: lambda value: _text(value, False),
+    SigmaTimestampPart: lambda value: values.TimePart(_UNITS[value.timestamp_part], value.number),
+    SigmaNumber: lambda value: values.Number(value.number),
+    SigmaBool: lambda value: values.Flag(value.boolean),
+    VolumeRegex: lambda value: value.path,
+    SigmaRegularExpression: _regex,
+    SigmaCIDRExpression: lambda value: values.Network(value.cidr, value.network),
+    SigmaCompareExpression: _ordered,
+    SigmaFieldReference: lambda value: values.FieldOf(value.field, value.starts_with, value.ends_with),
+    SigmaExists: lambda value: values.Exists(value.exists),
+    SigmaNull: lambda value: values.Null(),
+    SigmaExpansion: lambda value: Alternatives(tuple(map(lowered_value, value.values))),
+}
+"""What becomes of each type of pySigma's; of a type that is not here, what becomes of its next base."""

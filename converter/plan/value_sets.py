@@ -9,6 +9,7 @@ import ipaddress
 import math
 import re
 from enum import Enum
+from functools import lru_cache
 
 from converter.plan.conditions import Value
 from converter.plan.values import (
@@ -20,6 +21,7 @@ from converter.plan.values import (
     Null,
     Number,
     Ordered,
+    Part,
     Regex,
     Text,
     TimePart,
@@ -152,15 +154,22 @@ def _glob(value: Value) -> _Tokens | None:
             return tuple(value.word)
         case Number(number):
             return tuple(str(number))
-        case Text() if value.placeholder is None:
-            tokens: list[_Token] = []
-            for part in value.parts:
-                if isinstance(part, str):
-                    tokens.extend(part)
-                elif isinstance(part, Wildcard) and not (part is ANY and tokens and tokens[-1] is ANY):
-                    tokens.append(part)
-            return tuple(tokens)
+        case Text():
+            return _tokens(value.parts)
     return None
+
+
+@lru_cache(maxsize=4096)
+def _tokens(parts: tuple[Part, ...]) -> _Tokens | None:
+    tokens: list[_Token] = []
+    for part in parts:
+        if isinstance(part, str):
+            tokens.extend(part)
+        elif not isinstance(part, Wildcard):
+            return None  # A placeholder.
+        elif not (part is ANY and tokens and tokens[-1] is ANY):
+            tokens.append(part)
+    return tuple(tokens)
 
 
 def _cased(value: Value) -> bool:

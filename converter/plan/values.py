@@ -51,7 +51,10 @@ class Text:
     @property
     def placeholder(self) -> Placeholder | None:
         """The first placeholder."""
-        return next((part for part in self.parts if isinstance(part, Placeholder)), None)
+        for part in self.parts:
+            if isinstance(part, Placeholder):
+                return part
+        return None
 
     @property
     def matches_any(self) -> bool:
