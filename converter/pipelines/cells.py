@@ -71,8 +71,8 @@ class Cell:
     """The pipeline with what is worked out of it for many rules; cells of one pipeline may share it."""
 
     def __post_init__(self) -> None:
-        """Make the pipeline ready, unless it is shared."""
-        if self.prepared is None:
+        """Make the pipeline ready, unless it is shared; a copy with another pipeline has its own."""
+        if self.prepared is None or self.prepared.data is not self.pipeline:
             made = PreparedPipeline(self.pipeline, self.origins, self.own)
             object.__setattr__(self, "prepared", made)
 
@@ -155,7 +155,7 @@ class StockCells:
             # Languages of one platform have one pipeline: what is worked out of it is shared.
             for other in self._cells.values():
                 if (other.source, other.stem, other.version) == (made.source, made.stem, made.version):
-                    made = replace(made, prepared=other.prepared)
+                    made = replace(made, pipeline=other.pipeline, prepared=other.prepared)
                     break
             self._cells[name] = made
         return self._cells[name]

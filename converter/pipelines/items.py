@@ -61,7 +61,7 @@ class PreparedPipeline:
         # Also in a process that only unpickles a cell, pySigma must know our transformations.
         catalogue.register()
         placeholders.register()
-        self._data, self._origins, self._own = data, origins, own
+        self.data, self._origins, self._own = data, origins, own
         self._by_logsource: dict[LogsourceNames, LogsourceItems] = {}
         self._made: dict[int, ProcessingItem] = {}
         self.last: tuple[Any, ...] | None = None
@@ -69,11 +69,11 @@ class PreparedPipeline:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Go to another process without what was worked out."""
-        return type(self), (self._data, self._origins, self._own)
+        return type(self), (self.data, self._origins, self._own)
 
     @cached_property
     def _items(self) -> list[Mapping[str, Any]]:
-        return list((self._data or {}).get("transformations") or [])
+        return list((self.data or {}).get("transformations") or [])
 
     @cached_property
     def _changes_logsource(self) -> bool:
@@ -86,7 +86,7 @@ class PreparedPipeline:
 
     @cached_property
     def _pipeline(self) -> ProcessingPipeline:
-        bare = {name: part for name, part in (self._data or {}).items() if name != "transformations"}
+        bare = {name: part for name, part in (self.data or {}).items() if name != "transformations"}
         return ProcessingPipeline.from_dict(bare)
 
     def of(self, names: LogsourceNames) -> LogsourceItems:
@@ -96,7 +96,7 @@ class PreparedPipeline:
             items = [self._items[number] for number in numbers]
             mapped = self._changes_logsource or any(map(_names_logsources, items))
             origins = tuple(self._origins[number] for number in numbers)
-            data = {**(self._data or {}), "transformations": items}
+            data = {**(self.data or {}), "transformations": items}
             self._by_logsource[names] = LogsourceItems(data, origins, numbers, mapped)
         return self._by_logsource[names]
 
