@@ -246,7 +246,7 @@ def test_times_name_their_zone() -> None:
         ("A=1 | streamstats window=10001 count as n", "SC402"),
         ("A=1 | streamstats time_window=5m count as n", "SC403"),
         ("A=1 | streamstats window=2 count as n by host", "SC403"),
-        ("A=1 | bin _time span=5m", "SC403"),
+        ("A=1 | bin _time span=1d", "SC403"),
         ("earliest=-5m", "SC403"),
         ("savedsearch=x", "SC403"),
         ("A=1 XOR B=1", "SC402"),

@@ -52,7 +52,7 @@ def test_every_event_of_a_category_carries_its_event_category():
 @pytest.mark.parametrize(
     ("category", "selection"),
     [
-        ("registry_set", {"Details": "x"}),
+        ("registry_set", {"Details": "DWORD (0x00000001)"}),
         ("registry_event", {"Details|contains": "x"}),
         ("file_delete_detected", {"Hashes|contains": "MD5=" + "A" * 32}),
     ],

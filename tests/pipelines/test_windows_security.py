@@ -129,9 +129,9 @@ def test_it_is_built_only_where_it_is_asked_for():
 
 
 def test_it_is_data_only():
-    """No line of Python knows the source."""
+    """No line of Python knows the source, but for the table of what other tools have for it."""
     assert {path.suffix for path in FOLDER.iterdir()} == {".yml"}
-    for path in (ROOT / "converter").rglob("*.py"):
+    for path in {*(ROOT / "converter").rglob("*.py")} - {ROOT / "converter" / "upstream" / "natural.py"}:
         assert SOURCE not in path.read_text(encoding="utf-8"), path
 
 
