@@ -79,7 +79,7 @@ def test_half_a_surrogate_pair_is_a_character() -> None:
 
 def test_two_processes_extract_at_once(tmp_path: object) -> None:
     """Nothing on stderr either: Java's warnings would spoil `verify`'s output."""
-    code = "from converter.engines import jvm; print(jvm.regexp('a.')('ab'))"
+    code = "from converter.engines import lucene_jvm as jvm; print(jvm.regexp('a.')('ab'))"
     env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
     runs = [
         subprocess.Popen(
