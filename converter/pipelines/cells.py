@@ -67,14 +67,20 @@ class Cell:
     proof: Cell | None = None
     """The same cell with the events where the vendor's ingest puts them: what `verify` runs. None if that
     is this cell itself."""
-    prepared: PreparedPipeline = field(default=None, compare=False, repr=False)  # type: ignore[assignment]
-    """The pipeline with what is worked out of it for many rules; cells of one pipeline may share it."""
+    shared: PreparedPipeline | None = field(default=None, compare=False, repr=False)
+    """What is worked out of the pipeline, where another cell has the same one."""
 
     def __post_init__(self) -> None:
         """Make the pipeline ready, unless it is shared; a copy with another pipeline has its own."""
-        if self.prepared is None or self.prepared.data is not self.pipeline:
+        if self.shared is None or self.shared.data is not self.pipeline:
             made = PreparedPipeline(self.pipeline, self.origins, self.own)
-            object.__setattr__(self, "prepared", made)
+            object.__setattr__(self, "shared", made)
+
+    @property
+    def prepared(self) -> PreparedPipeline:
+        """The pipeline with what is worked out of it for many rules."""
+        assert self.shared is not None  # Since `__post_init__`.
+        return self.shared
 
     def __str__(self) -> str:
         return f"{self.source}/{self.target}"
@@ -155,7 +161,7 @@ class StockCells:
             # Languages of one platform have one pipeline: what is worked out of it is shared.
             for other in self._cells.values():
                 if (other.source, other.stem, other.version) == (made.source, made.stem, made.version):
-                    made = replace(made, pipeline=other.pipeline, prepared=other.prepared)
+                    made = replace(made, pipeline=other.pipeline, shared=other.prepared)
                     break
             self._cells[name] = made
         return self._cells[name]

@@ -66,7 +66,7 @@ class Lowering:
         self._values: list[SigmaType] = []
 
     def condition(self, node: Any) -> Condition | None:
-        """Return pySigma's condition as one of ours; None if nothing is left of it.
+        """Return a condition of pySigma as our condition tree; None if nothing is left of it.
 
         Args:
             node: a parsed condition of pySigma's, or a part of one.
@@ -106,12 +106,12 @@ class Lowering:
 
 
 def lowered(node: Any) -> Condition | None:
-    """Return pySigma's condition as one of ours where nobody asks for the rule's own values."""
+    """Return a condition of pySigma as our condition tree, without the numbers of the rule's values."""
     return Lowering().condition(node)
 
 
 def lowered_value(value: SigmaType) -> Value:
-    """Return pySigma's value as one of ours."""
+    """Return a value of pySigma as a value of our condition tree."""
     # By type, as pySigma's values are abstract base classes, which `isinstance` is slow to tell apart.
     for kind in type(value).__mro__:
         if (lower := _LOWER.get(kind)) is not None:

@@ -9,7 +9,7 @@ from typing import Literal
 
 
 class Wildcard(Enum):
-    """A sign of a text that stands for other characters."""
+    """A wildcard of a text."""
 
     ANY = "*"
     """Any text, the empty one too."""

@@ -68,7 +68,7 @@ _LEXERS = {
     **{language: entry.colours for language, entry in BACKENDS.items()},
     **{"json": "json", "yml": "yaml", "yaml": "yaml", "txt": "query_string"},
 }
-"""Extension -> the lexer: one of ours, or the name of one of Pygments'. Queries have their language's."""
+"""File extension -> name of a lexer, in `_OWN` or in Pygments. A query's extension is its language."""
 
 
 @cache

@@ -11,11 +11,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from html import escape
 from random import Random
 from typing import Any
 
+from converter.backends.kql.text_sources import Source
 from converter.plan.columns import Column
+from converter.plan.model import BaseRule
+from tests.boundary import term_rows
+from tests.support import none_base
 
 COLUMNS = {
     "TimeGenerated": Column("datetime"),
@@ -162,3 +167,10 @@ def _piece(found: re.Match[str], doc: dict[str, Any], term: re.Pattern[str]) -> 
         return any(one.startswith(found[3].lower()) for one in held)
     wanted = [found[3]] if found[3] else re.findall(r'"(\w+)"', found[5])
     return any(one.lower() in held for one in wanted)
+
+
+TEXT, JSON = Source(("T",)), Source(("T",), json=True)
+
+
+def base(detection: dict[str, Any], columns: dict[str, Column] = term_rows.COLUMNS) -> BaseRule:
+    return replace(none_base(detection, "kql"), columns=columns)

@@ -7,140 +7,28 @@ store is in the shapes (`converter/shapes`), which name the vendors' files and s
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from converter.conversion.convert import Conversion, Options, convert
 from converter.errors import Refusal
 from converter.matcher import compile_detection
 from converter.pipelines import cells
 from converter.pipelines.transformations.catalogue import register
 from converter.pipelines.transformations.rewriting import Form, Rewriting, forms
-from converter.rules.rule import Rule
-from converter.rules.ruleset import RuleSet
-from converter.verify.verify import compare, selected
-from converter.witness import defaults
-from converter.witness.sysmon_kinds import consistent
+from tests.boundary.rewriting import (
+    BOTH,
+    DATA,
+    PATHS,
+    TARGETS,
+    against_the_rule,
+    agrees,
+    converted,
+    differences,
+    events,
+    negated,
+)
 
 register()
-TARGETS = ("eql", "lucene", "spl", "kql")
-BOTH = ("defender", "crowdstrike")
-DATA = [
-    *("DWORD (0x00000001)", "DWORD (0x00000000)", "QWORD (0x00000000-0x00000001)", "Binary Data", "(Empty)"),
-    *("1", r"C:\Temp\a.exe", "Dwords", "x" * 3000),
-]
-PATHS = [
-    *(r"C:\Windows\System32\cmd.exe", r"E:\Windows\System32\cmd.exe", r"\\127.0.0.1\ADMIN$\x.exe"),
-    *(r"\\server\share\x.exe", r"C:\cmd.exe", r"C:\A\Windows\System32\cmd.exe", r"C:\Temp\System"),
-]
-
-
-def rule(category: str, detection: dict[str, Any]) -> Rule:
-    doc = {
-        "title": "t",
-        "id": "5bb1a2f2-8a5f-4d0c-bb2d-6c0f2f9f0013",
-        "logsource": {"product": "windows", "category": category},
-        "detection": detection if "condition" in detection else {"s": detection, "condition": "s"},
-    }
-    return Rule(doc, "t.yml", Path("t.yml"), "t.yml", 0)
-
-
-def events(category: str, field: str, values: tuple[Any, ...]) -> list[dict[str, Any]]:
-    """Return plain records of a category with each value in a field."""
-    (event_id, *_) = defaults.event_ids({"product": "windows", "category": category})
-    plain = defaults.sysmon_event(event_id)
-    made = [consistent({**plain, field: value}, {field}) for value in values]
-    if field == "Details":  # Each its own value of the registry: what one held before is no matter here.
-        made = [{**event, "TargetObject": rf"HKLM\QUARTZ\Depot\Level{n}"} for n, event in enumerate(made)]
-    return [{**event, **defaults.stamp(1000 * n, sysmon=True)} for n, event in enumerate(made)]
-
-
-def converted(source: str, target: str, category: str, detection: dict[str, Any]) -> Conversion:
-    one = rule(category, detection)
-    return convert(RuleSet([one]), one, cells.cell(source, target), Options("any"))
-
-
-def differences(
-    source: str, target: str, category: str, detection: dict[str, Any], records: list[dict[str, Any]]
-) -> tuple[list[Any], list[Any]]:
-    """Return which records the query misses, and which it selects beside those that the rule means."""
-    conversion = converted(source, target, category, detection)
-    verdict = compare(RuleSet([conversion.rule]), conversion, "records", records)
-    return [mark.event for _, mark in verdict.missed], [mark.event for _, mark in verdict.extra]
-
-
-def against_the_rule(
-    target: str, detection: dict[str, Any], records: list[dict[str, Any]]
-) -> tuple[list[int], list[int]]:
-    """Return what a query on FDR misses and selects too much by the rule itself, not relaxed."""
-    conversion = converted("crowdstrike", target, "process_creation", detection)
-    matches = compile_detection(conversion.rule.doc["detection"])
-    wanted = {number for number, record in enumerate(records) if matches(record)}
-    got = {mark.event for mark in selected(conversion, records) if mark.event is not None}
-    return sorted(wanted - got), sorted(got - wanted)
-
-
-def negated(selection: dict[str, Any]) -> dict[str, Any]:
-    return {"s": selection, "condition": "not s"}
-
-
-def agrees(
-    source: str, target: str, category: str, field: str, selection: dict[str, Any], values: tuple[Any, ...]
-) -> None:
-    """Check a selection, plain and negated, over records with each value."""
-    records = events(category, field, values)
-    for detection in (selection, negated(selection)):
-        assert differences(source, target, category, detection, records) == ([], []), detection
-
-
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("source", BOTH)
-@pytest.mark.parametrize(
-    "selection",
-    [
-        {"Details|startswith": "DWORD"},
-        {"Details|startswith": "QWORD (0x"},
-        {"Details|contains": "word"},
-        {"Details|endswith": "ary Data"},
-        {"Details|contains": "Empty"},
-        {"Details": "DWORD (0x00000001)"},
-        {"Details|cased": "DWORD (0x00000001)"},
-        {"Details": "DWORD (0x0000000?)"},
-        {"Details": "*"},
-        {"Details": ["DWORD (0x00000000)", "(Empty)", "1"]},
-    ],
-)
-def test_k1_parts_of_texts_for_data_that_is_no_text(source, target, selection):
-    """rules/kql_details_dword_filter.yml: Defender stores 'Dword' and a decimal number, FDR RegType 4."""
-    agrees(source, target, "registry_set", "Details", selection, tuple(DATA))
-
-
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("source", BOTH)
-@pytest.mark.parametrize(
-    "selection",
-    [{"Details": "DWORD (0x0000*"}, {"Details|contains": "0x00000001"}, {"Details|re": "0x[0-9]+"}],
-)
-def test_k1_what_some_numbers_have_and_others_not_is_refused(source, target, selection):
-    """A number is stored in decimal: `0x0000` is no part of it."""
-    with pytest.raises(Refusal, match="compare the"):
-        converted(source, target, "registry_set", selection)
-
-
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("source", BOTH)
-@pytest.mark.parametrize("value", ["", None])
-def test_k2_no_data_excluded_keeps_every_other_kind(source, target, value):
-    """rules/kql_details_empty.yml: a filter of `Details: ''` dropped every DWORD that was written."""
-    records = events("registry_set", "Details", tuple(DATA))
-    detection = {
-        "a": {"TargetObject|contains": "Depot"},
-        "f": {"Details": value},
-        "condition": "a and not f",
-    }
-    assert differences(source, target, "registry_set", detection, records) == ([], [])
 
 
 NAMES = (
@@ -167,81 +55,6 @@ NAMES = (
 def test_e3_k3_names_without_a_folder(target, selection):
     """rules/r3_target_system_defender.yml: the kernel's processes have no folder and no backslash."""
     agrees("defender", target, "create_remote_thread", "TargetImage", selection, NAMES)
-
-
-KEYS = (
-    *(r"HKLM\SYSTEM\CurrentControlSet\Services\Acme\ImagePath", r"HKLM\SOFTWARE\Acme\(Default)"),
-    *(r"HKU\S-1-5-21-1-2-3-1001\Software\Acme\x", r"HKU\.DEFAULT\Software\Acme\x", r"HKLM\SOFTWARE\HKLM\x"),
-    *(r"\REGISTRY\A\{637b53f9-4d89-6fa1-6c98-3a1f52acff48}\Root\x", r"HKLM\SOFTWARE\Machine\User\x"),
-)
-
-
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("source", BOTH)
-@pytest.mark.parametrize(
-    "selection",
-    [
-        {"TargetObject|startswith": r"\REGISTRY\A" + "\\"},
-        {"TargetObject|contains": r"REGISTRY\A" + "\\"},
-        {"TargetObject|contains": "HKLM"},
-        {"TargetObject|contains": "HKU\\"},
-        {"TargetObject": r"HK*\Software\Acme\x"},
-        {"TargetObject": r"HK??\Software\*"},
-        {"TargetObject|contains": r"ControlSet\Services"},
-        {"TargetObject|contains": r"rentControlSet"},
-        {"TargetObject": r"*Current*Set\Services\Acme\ImagePath"},
-        {"TargetObject|contains|cased": r"\CurrentControlSet\Services\Acme"},
-        {"TargetObject|contains": r"\Machine" + "\\"},
-        {"TargetObject|contains": "User"},
-        {"TargetObject|startswith": "H"},
-    ],
-)
-def test_v1_registry_paths_in_any_form(source, target, selection):
-    """rules/rewritten_values.yml; E3: `\\REGISTRY\\A\\` never matched. K7: `contains 'HKU\\'` is no root."""
-    agrees(source, target, "registry_set", "TargetObject", selection, KEYS)
-
-
-REGEXES = [
-    r"\\CurrentControlSet\\Services\\[A-Z][a-z]+\\ImagePath$",
-    r"^HKLM\\SOFTWARE\\[A-Za-z]+\\\(Default\)$",
-    r"^HKU\\S-1-5-21-[0-9-]+\\",
-    r"\\Acme\\[^\\]+$",
-    r"Machine|USER",
-]
-
-
-@pytest.mark.parametrize("source", BOTH)
-@pytest.mark.parametrize("expression", REGEXES)
-def test_v1_regular_expressions_on_registry_paths_are_exact_in_kql(source, expression):
-    """rules/rewritten_values.yml, 're ccs', 're del': KQL tries them on the path in Sysmon's spelling."""
-    agrees(source, "kql", "registry_set", "TargetObject", {"TargetObject|re": expression}, KEYS)
-
-
-@pytest.mark.parametrize("target", ["eql", "lucene", "spl"])
-@pytest.mark.parametrize("source", BOTH)
-def test_v1_regular_expressions_on_registry_paths_are_refused_elsewhere(source, target):
-    """No column there has Sysmon's spelling."""
-    with pytest.raises(Refusal, match=r"write it with|use '\*'"):
-        converted(source, target, "registry_set", {"TargetObject|re": REGEXES[0]})
-
-
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("source", BOTH)
-@pytest.mark.parametrize(
-    ("values", "broader"),
-    [
-        (["HKLM\\SOFTWARE\\"], True),
-        (["HKLM\\SOFTWARE\\Classes\\.txt\\"], True),
-        (["HKLM\\SOFTWARE\\", "HKCR\\"], False),
-        (["HKCR\\.txt\\"], False),
-        (["HKLM\\SYSTEM\\"], False),
-    ],
-)
-def test_v1_keys_that_sysmon_calls_hkcr_are_found_by_the_other_name_too(source, target, values, broader):
-    """Microsoft Learn, Sysmon, "Event ID 12": HKCR is HKLM\\SOFTWARE\\Classes, which both platforms write."""
-    conversion = converted(source, target, "registry_event", {"TargetObject|startswith": values})
-    named = [reason for reason in conversion.reasons if reason.relaxation == "keys of HKCR by both names"]
-    assert [str(reason.fidelity) for reason in named] == ["broader"] * broader
 
 
 @pytest.mark.parametrize("target", TARGETS)

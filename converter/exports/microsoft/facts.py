@@ -72,9 +72,9 @@ ENTITIES: tuple[tuple[str, Identifiers], ...] = (
 )
 """Entity -> identifiers with the columns that hold them, in order of worth. The first identifier decides
 whether an entity is there; ``Image/Folder`` is a part of a column (`PARTS`). FDR's tables have no name of a
-computer: its sensor's id stands for it. Identifiers: Microsoft's "Entity types reference"; those that are
-required: Azure-Sentinel, EntityMappingIdentifiers. FullName of a host or account may be with or without its
-domain."""
+computer, so its host is the sensor's id. Sources: Microsoft's "Entity types reference" for the identifiers,
+and Azure-Sentinel's EntityMappingIdentifiers for those that are required. A FullName may be with or without
+the domain."""
 
 
 PARTS: Mapping[str, str] = MappingProxyType(

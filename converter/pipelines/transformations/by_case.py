@@ -24,8 +24,8 @@ class ByCase(FieldMappingTransformationBase):
 
     ``by``: the field that decides, as the rule calls it. ``cases``: value of that field to the field to
     look in; values of the same field are joined. Where the rule itself fixes the deciding field beside
-    the item, only that case remains. ``key``: the field that stands for it in group-by and in field
-    lists; without it the field is refused there, because no one field holds it.
+    the item, only that case remains. ``key``: the column to group by and to show;
+    without it, grouping by the field and showing it are refused, because no one column holds it.
     """
 
     by: str

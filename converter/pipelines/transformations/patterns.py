@@ -91,11 +91,11 @@ def rests(pattern: Tokens, places: Places) -> list[Tokens]:
 
 
 def numbers(pattern: Tokens, text: Sequence[str], cased: bool = False, most: int = 16) -> list[str] | None:
-    """Return the texts, of those that a row of sets of characters stands for, which a pattern matches.
+    """Return the texts that a pattern matches, of all that can be made of some characters.
 
     Args:
         pattern: with wildcards.
-        text: for each place the characters that may be there.
+        text: for each position the characters that may be there.
         cased: whether to compare as written.
         most: how many may be given.
 
@@ -118,7 +118,7 @@ def numbers(pattern: Tokens, text: Sequence[str], cased: bool = False, most: int
 
 
 def every(pattern: Tokens, text: Sequence[str], cased: bool = False) -> bool:
-    """Tell whether a pattern matches each text that a row of sets of characters stands for."""
+    """Tell whether a pattern matches every text that can be made of the characters of each position."""
     sets = {start(pattern)}
     for characters in text:
         sets = {step(pattern, places, one, cased) for places in sets for one in characters}
@@ -126,7 +126,7 @@ def every(pattern: Tokens, text: Sequence[str], cased: bool = False) -> bool:
 
 
 def possible(pattern: Tokens, text: Sequence[str], cased: bool = False) -> bool:
-    """Tell whether a pattern matches any text that a row of sets of characters stands for."""
+    """Tell whether a pattern matches any text that can be made of the characters of each position."""
     return _alive(pattern, start(pattern), text, cased)
 
 
