@@ -121,31 +121,6 @@ def _entry(event: Event, records: Any) -> Mapping[str, Any] | None:
     return None
 
 
-def in_the_other_log(data: Mapping[str, Any], event: Event) -> Event | None:
-    """Return a record of the source's own log as the other log has it; None if it has no such.
-
-    A rule for the category speaks of the other log's fields, and means this record too.
-
-    Args:
-        data: as read.
-        event: flat.
-    """
-    for entry in data.get("records") or ():
-        own = {key: windows.text(event.get(key, "")).lower() for key in ("Channel", "EventID")}
-        if own != {key: windows.text(entry["becomes"][key]).lower() for key in own}:
-            continue
-        made = dict(entry["record"])
-        for name, how in entry["data"].items():
-            if (text := windows.text(event.get(name, ""))) in ("", "-"):
-                continue
-            written = how if isinstance(how, dict) else {}
-            table = {stored: meant for meant, stored in written.get("table", {}).items()}
-            number = written.get("as") == "hex" and text.startswith("0x")
-            made[_field(how)] = int(text, 16) if number else table.get(text, text)
-        return made
-    return None
-
-
 def _field(how: Any) -> str:
     return str(how["field"] if isinstance(how, dict) else how)
 

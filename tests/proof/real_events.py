@@ -48,6 +48,7 @@ from converter.project import stock_pipelines
 from converter.rules.rule import Rule
 from converter.rules.ruleset import RuleSet
 from converter.shapes import declared, shape_for
+from converter.shapes.windows import records as windows
 from converter.shapes.windows import splunk_extraction
 from converter.verify.alerts import alerts_of
 from converter.verify.prepared import relaxations_of
@@ -122,6 +123,34 @@ def read(some: Sequence[Path], most: int) -> tuple[Event, ...]:
     return tuple(found)
 
 
+def in_the_other_log(data: Mapping[str, Any], event: Event) -> Event | None:
+    """Return a record of the source's own log with the fields that a category's rules name.
+
+    A rule for process creations names Sysmon's fields; on the Security log it means event 4688.
+
+    Args:
+        data: the source's shape, as read.
+        event: flat.
+
+    Returns:
+        None if the log has no such record.
+    """
+    for entry in data.get("records") or ():
+        own = {key: windows.text(event.get(key, "")).lower() for key in ("Channel", "EventID")}
+        if own != {key: windows.text(entry["becomes"][key]).lower() for key in own}:
+            continue
+        made = dict(entry["record"])
+        for name, how in entry["data"].items():
+            if (text := windows.text(event.get(name, ""))) in ("", "-"):
+                continue
+            written = how if isinstance(how, dict) else {}
+            table = {stored: meant for meant, stored in written.get("table", {}).items()}
+            number = written.get("as") == "hex" and text.startswith("0x")
+            made[str(written.get("field", how))] = int(text, 16) if number else table.get(text, text)
+        return made
+    return None
+
+
 def _is_sysmon(event: Event) -> bool:
     return "sysmon" in str(event.get("Channel")).lower()
 
@@ -136,7 +165,7 @@ class Loaded:
         self.views = [shape.view(event) for event in raw]
         declared_file = stock_pipelines.folder() / cell.source / declared.FILE
         data = declared.read(declared_file) if declared_file.is_file() else {}
-        other = {number: declared.in_the_other_log(data, event) for number, event in enumerate(raw)}
+        other = {number: in_the_other_log(data, event) for number, event in enumerate(raw)}
         self.others = {number: event for number, event in other.items() if event is not None}
         """Records of the source's own log as the log has them whose fields a category's rules name."""
         self.stored = [shape.store(event, number) for number, event in enumerate(shape.history(raw))]
